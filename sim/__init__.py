@@ -1,0 +1,1 @@
+"""Simulated cards, modems and lines, and the worlds that wire everything."""

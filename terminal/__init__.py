@@ -1,0 +1,1 @@
+"""The counter: screens, journal, payment flow, end of day."""
