@@ -1,0 +1,5 @@
+"""The counter's work behind `terminal.service.CounterService`."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,84 @@
+"""The end of day as the clerk sees it: phases, progress, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from settlement.money import Money
+    from terminal.errors import Advice
+
+__all__ = ["BatchOutcome", "DayPhase", "DayProgress", "DayResult", "DayVerdict"]
+
+
+@unique
+class DayPhase(StrEnum):
+    """What is being done, in this order; from SENDING on once for each batch."""
+
+    CLOSING = "closing"
+    DIALLING = "dialling"
+    SECURING = "securing"
+    SENDING = "sending"
+    RECONCILING = "reconciling"
+    ACKNOWLEDGING = "acknowledging"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayProgress:
+    """One step forward.
+
+    Attributes:
+        batch: the batch number concerned, or None while there is no one batch.
+        done: payments answered so far; 0 in phases that do not count.
+        total: payments to send; 0 in phases that do not count.
+        detail: what the line says, such as the number dialled or the line's rate.
+    """
+
+    phase: DayPhase
+    batch: int | None = None
+    done: int = 0
+    total: int = 0
+    detail: str = ""
+
+
+@unique
+class DayVerdict(StrEnum):
+    """How an end of day ended."""
+
+    COLLECTED = "collected"
+    """The bank has taken every waiting batch."""
+    NOTHING_TO_SEND = "nothing-to-send"
+    PENDING = "pending"
+    """A batch still waits: the line or a card failed; send it again later."""
+    REFUSED = "refused"
+    """The bank answered that a batch differs; it waits until that is resolved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOutcome:
+    """One batch: what it holds, and what the bank answered.
+
+    Attributes:
+        open_count: payments that went up with it as not known yet.
+        code: the bank's response code, empty while there is no answer.
+        text: the bank's own words, or empty.
+    """
+
+    number: int
+    count: int
+    total: Money
+    open_count: int
+    collected: bool
+    code: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayResult:
+    """The end of an end of day, with every batch that it touched."""
+
+    verdict: DayVerdict
+    batches: tuple[BatchOutcome, ...]
+    advice: Advice

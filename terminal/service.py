@@ -1,0 +1,110 @@
+"""What the screens ask of the counter: the seam between them and the work.
+
+`terminal.counter.Counter` does the work; screens and their tests know only this.
+Every call may block on cards or the line, so screens make it from a worker thread;
+`snapshot` and `subscribe` never block for long.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from settlement.payment import PaymentKind
+    from terminal.day import DayProgress, DayResult
+    from terminal.orders import (
+        InterruptedPayment,
+        PaymentOrder,
+        PaymentResult,
+        PurseSeen,
+        RecoveryOutcome,
+    )
+    from terminal.snapshot import CounterEvent, CounterSnapshot
+
+__all__ = ["CounterService"]
+
+
+class CounterService(Protocol):
+    """The counter, as the screens see it."""
+
+    def start(self) -> list[RecoveryOutcome]:
+        """Watch the readers, and settle what the last run left open.
+
+        Returns:
+            What was found out about payments that had been cut short.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Let go of readers, cards and journal; repeated calls do nothing."""
+        ...
+
+    def subscribe(self, listener: Callable[[CounterEvent], None]) -> Callable[[], None]:
+        """Tell ``listener`` of every change, from a thread of the counter's.
+
+        Returns:
+            A function that ends the subscription.
+        """
+        ...
+
+    def snapshot(self) -> CounterSnapshot:
+        """The counter as it stands; never waits for a card or the line."""
+        ...
+
+    def check_order(
+        self, declaration_text: str, amount_text: str, kind: PaymentKind
+    ) -> PaymentOrder:
+        """Make an order of what the clerk typed.
+
+        Raises:
+            InputError: naming the field, what is wrong, what would be right.
+        """
+        ...
+
+    def read_purse(self) -> PurseSeen:
+        """Read the card in the customer's reader and judge whether it can pay.
+
+        Raises:
+            CardProblemError: it cannot, or the customs card cannot; no money moved.
+        """
+        ...
+
+    def pay(
+        self, order: PaymentOrder, purse: PurseSeen, pin: bytearray
+    ) -> PaymentResult:
+        """Take one payment.
+
+        Args:
+            order: from `check_order`.
+            purse: from `read_purse`; the card must not have left the reader since.
+            pin: the digits in ASCII, zeroed before this returns or raises.
+        """
+        ...
+
+    def on_card_inserted(self) -> list[RecoveryOutcome]:
+        """Settle what is open between the cards that are in the readers now.
+
+        Call it after each `CARD_INSERTED`. With no card, or nothing open, the list is
+        empty. Card problems are not raised: `read_purse` tells them.
+        """
+        ...
+
+    def interrupted(self) -> list[InterruptedPayment]:
+        """The payments whose end is still open, oldest first."""
+        ...
+
+    def close_day(self, on_progress: Callable[[DayProgress], None]) -> DayResult:
+        """Close the batch, and send every waiting batch to the bank.
+
+        Stop it anywhere and call it again: it goes on where it was. Payments may be
+        taken meanwhile; they go into the next batch.
+
+        Args:
+            on_progress: told from the calling thread.
+
+        Raises:
+            CounterStateError: an end of day is already under way.
+        """
+        ...
