@@ -1,11 +1,11 @@
-"""Every word the counter shows is looked up here.
+r"""Every word the counter shows is looked up here.
 
 The program text holds the English sentence itself, GNU gettext's way; a
 translation is one more file under ``terminal/locale`` and nothing else. The
 template of all sentences is ``terminal/locale/raseed.pot``, which a test keeps
 equal to what the source says::
 
-    pybabel extract -F babel.cfg -k tr -k trn:1,2 -k msgid \\
+    pybabel extract -F babel.cfg -k tr -k trn:1,2 -k msgid \
         -o terminal/locale/raseed.pot .
 
 Numbers, dates, amounts and names go in as ``{placeholders}``, never by joining
@@ -95,9 +95,9 @@ class Catalogue:
 
 
 def plain(text: str) -> str:
-    """Outside text made safe to show: no controls, no direction marks.
+    r"""Outside text made safe to show: no controls, no direction marks.
 
-    >>> plain("ALI\\u202e\\x1b[31m TRADING")
+    >>> plain("ALI\u202e\x1b[31m TRADING")
     'ALI[31m TRADING'
     """
     return "".join(char for char in text if _is_harmless(char))
