@@ -1,0 +1,59 @@
+# Raseed: `make demo` and `make test` do everything on a fresh Debian or Ubuntu machine.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$p && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo terminal test check format bench lock packages clean
+
+help: ## say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
+		| awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+demo: $(READY) ## the main job: issue cards, take 20 payments, dial, post, print the statement
+	$(BIN)/raseed-sim demo --output build/demo
+
+terminal: $(READY) ## the counter on simulated cards, modem and bank, to play with
+	$(BIN)/raseed-sim counter
+
+test: $(READY) ## run all tests (no hardware needed)
+	$(BIN)/pytest -q -n 2
+
+check: $(READY) ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## rewrite the sources in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) ## measure, as ratios against named references
+	$(BIN)/python -m bench
+
+packages: ## install the Debian packages that are missing
+	@.ci/install-debian-packages
+
+# Tests, tools and the program itself come from one list with a digest for every file.
+$(READY): requirements.lock pyproject.toml debian-packages.txt
+	@.ci/install-debian-packages
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found."; exit 1; }
+	@echo "setting up .venv (the first time takes a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: ## renew requirements.lock from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--output-file requirements.lock
+
+clean: ## remove what was built, but not .venv
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
