@@ -1,0 +1,150 @@
+"""Everything that can go wrong in settlement, as one tree.
+
+* SettlementError
+    * InputError                    what a person typed cannot be used
+        * AmountError               ... as an amount (`reason` says why)
+        * DeclarationError          ... as a declaration number (`reason` says why)
+    * CurrencyError                 unknown currency, or two currencies in one sum
+    * MessageError                  bytes from the other end that cannot be trusted
+        * MalformedMessageError     not a message of the ISO 8583 profile
+        * MessageAuthenticationError  the MAC of a message is wrong, too often
+    * NoAnswerError                 the other end stopped answering
+    * BankUnavailableError          the bank's database cannot be used just now
+    * LedgerError                   a booking that the ledger's rules do not allow
+    * StoreError                    the bank's database is missing, damaged or not ours
+    * KeyStoreError                 the key store cannot be opened, or lacks a key
+
+The first branch is a person's, the second and third a peer's; the rest are the
+machine's own. Nothing here, and no `repr` here, ever holds a PIN, a key or a full
+card number.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum, unique
+
+__all__ = [
+    "AmountError",
+    "AmountProblem",
+    "BankUnavailableError",
+    "CurrencyError",
+    "DeclarationError",
+    "DeclarationProblem",
+    "InputError",
+    "KeyStoreError",
+    "LedgerError",
+    "MalformedMessageError",
+    "MessageAuthenticationError",
+    "MessageError",
+    "NoAnswerError",
+    "SettlementError",
+    "StoreError",
+]
+
+
+class SettlementError(Exception):
+    """Root of all errors of this package."""
+
+
+class InputError(SettlementError):
+    """A person typed something that cannot be used; nothing has happened yet."""
+
+
+@unique
+class AmountProblem(StrEnum):
+    """Why a text is not an amount that can be paid."""
+
+    EMPTY = "empty"
+    NOT_A_NUMBER = "not a number"
+    GROUPING = "misplaced grouping"
+    ZERO = "zero"
+    NEGATIVE = "negative"
+    TOO_MANY_DECIMALS = "too many decimals"
+    TOO_LARGE = "too large"
+
+
+class AmountError(InputError):
+    """A text is not an amount.
+
+    Attributes:
+        problem: which rule the text breaks, for screens in other languages.
+    """
+
+    def __init__(self, problem: AmountProblem, message: str) -> None:
+        super().__init__(message)
+        self.problem = problem
+
+
+@unique
+class DeclarationProblem(StrEnum):
+    """Why a text is not a declaration number."""
+
+    EMPTY = "empty"
+    TOO_SHORT = "too short"
+    TOO_LONG = "too long"
+    WRONG_CHARACTER = "wrong character"
+    WRONG_FORM = "wrong form"
+
+
+class DeclarationError(InputError):
+    """A text is not a declaration number of the form this office uses.
+
+    Attributes:
+        problem: which rule the text breaks, for screens in other languages.
+    """
+
+    def __init__(self, problem: DeclarationProblem, message: str) -> None:
+        super().__init__(message)
+        self.problem = problem
+
+
+class CurrencyError(SettlementError):
+    """A currency is not in the registry, or amounts of two currencies were mixed."""
+
+
+class MessageError(SettlementError):
+    """What arrived from the other end cannot be used; nothing was posted for it."""
+
+
+class MalformedMessageError(MessageError):
+    """Bytes are not a message of the profile of ``docs/iso8583.md``.
+
+    Attributes:
+        field: number of the ISO 8583 field concerned, or None.
+        tag: the data object within field 48 or 55, or None.
+    """
+
+    def __init__(
+        self, problem: str, *, field: int | None = None, tag: int | None = None
+    ) -> None:
+        where = "" if field is None else f" in field {field}"
+        if tag is not None:
+            where += f", tag {tag:02X}"
+        super().__init__(f"the message is not of the profile: {problem}{where}")
+        self.problem = problem
+        self.field = field
+        self.tag = tag
+
+
+class MessageAuthenticationError(MessageError):
+    """Too many messages of one call carried a wrong MAC: the call is to be closed."""
+
+
+class NoAnswerError(SettlementError):
+    """The bank stopped answering. The batch stays as it is and can be sent again."""
+
+
+class BankUnavailableError(SettlementError):
+    """The bank cannot store anything just now; what was asked is to be asked again."""
+
+
+class LedgerError(SettlementError):
+    """A booking was asked for that the rules of the ledger do not allow."""
+
+
+class StoreError(SettlementError):
+    """The bank's database is missing, damaged, or of another version."""
+
+
+class KeyStoreError(SettlementError):
+    """The key store cannot be opened, or does not hold the key that is needed."""
