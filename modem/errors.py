@@ -1,0 +1,237 @@
+"""Everything that can go wrong with a call, as one tree.
+
+* ModemError
+    * PortError                the serial port cannot be opened, or is gone
+    * ModemSilentError         the modem does not answer commands
+    * ModemRefusedError        the modem answers ERROR to its initialisation
+    * DialError                the number was dialled in vain
+        * NoDialToneError      the telephone line is dead
+        * BusyError            the other side is in another call
+        * NoAnswerError        nobody picks up
+        * NoCarrierError       picked up, but the modems do not agree
+    * SecurityError            the two machines did not agree on a secure session
+        * CertificateRefusedError   one of them does not trust the other
+        * CertificateFileError      our own certificate files cannot be used
+    * CallStoppedError         the caller asked to stop before the call was up
+    * CallTimeoutError         nothing came within the time given; the call is still up
+    * CallLostError            the call broke off
+        * CallClosedError      the other side ended it in order
+
+`str(error)` is for the person at the counter: what happened, what it means for the
+money, what to do next. `error.what` is the first part alone, for a log.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum, unique
+from typing import ClassVar
+
+__all__ = [
+    "BusyError",
+    "CallClosedError",
+    "CallLostError",
+    "CallStoppedError",
+    "CallTimeoutError",
+    "CertificateFileError",
+    "CertificateOwner",
+    "CertificateRefusedError",
+    "DialError",
+    "ModemError",
+    "ModemRefusedError",
+    "ModemSilentError",
+    "NoAnswerError",
+    "NoCarrierError",
+    "NoDialToneError",
+    "PortError",
+    "SecurityError",
+]
+
+
+class ModemError(Exception):
+    """Root of all errors of this package.
+
+    Attributes:
+        what: what happened, one sentence.
+        consequence: what it means for the money, one sentence.
+        next_step: what to do now, one sentence.
+    """
+
+    consequence: ClassVar[str] = (
+        "Nothing was sent and no money moved; the batch stays here and can be sent "
+        "again."
+    )
+    next_step: ClassVar[str] = "Try again in a few minutes."
+
+    def __init__(self, what: str) -> None:
+        """Make the full message from ``what`` and the class's two other sentences."""
+        super().__init__(f"{what} {self.consequence} {self.next_step}")
+        self.what = what
+
+
+class PortError(ModemError):
+    """The serial port cannot be opened, is in use, or went away."""
+
+    next_step = "Check the modem's cable and the port in the configuration."
+
+    def __init__(self, port: str, reason: str) -> None:
+        """Name the port as configured and the reason as the system gives it."""
+        super().__init__(f"The serial port {port} cannot be used: {reason}.")
+        self.port = port
+        self.reason = reason
+
+
+class ModemSilentError(ModemError):
+    """The port works, but no modem answers on it."""
+
+    next_step = "Check that the modem is switched on, then try again."
+
+    def __init__(self) -> None:
+        """Say so; there is nothing else to know."""
+        super().__init__("The modem does not answer.")
+
+
+class ModemRefusedError(ModemError):
+    """The modem answers ERROR to a command of its initialisation."""
+
+    next_step = "Check the modem's init string in the configuration."
+
+    def __init__(self, command: str) -> None:
+        """Name the command that was refused."""
+        super().__init__(f"The modem refuses the command {command}.")
+        self.command = command
+
+
+class DialError(ModemError):
+    """A number was dialled and no connection came about.
+
+    Attributes:
+        number: the number dialled last, as configured.
+    """
+
+    reason: ClassVar[str] = "could not be reached"
+
+    def __init__(self, number: str) -> None:
+        """Name the number that was dialled last."""
+        super().__init__(f"The bank's number {number} {self.reason}.")
+        self.number = number
+
+
+class NoDialToneError(DialError):
+    """The modem hears no dial tone."""
+
+    reason = "cannot be dialled: there is no dial tone on the telephone line"
+    next_step = "Check the telephone cable, and that no one else is on the line."
+
+
+class BusyError(DialError):
+    """The number is busy."""
+
+    reason = "is busy"
+
+
+class NoAnswerError(DialError):
+    """It rang, and nobody picked up."""
+
+    reason = "does not answer"
+
+
+class NoCarrierError(DialError):
+    """The call was taken or broken off, but no modem connection came about."""
+
+    reason = "was reached, but no modem connection came about"
+
+
+class SecurityError(ModemError):
+    """The connection is up, but the two machines agreed on no secure session."""
+
+    next_step = "Try again; if it stays so, tell the bank."
+
+
+@unique
+class CertificateOwner(StrEnum):
+    """Whose certificate was refused, seen from this machine."""
+
+    OURS = "ours"
+    THEIRS = "theirs"
+
+
+class CertificateRefusedError(SecurityError):
+    """One side does not trust the other's certificate; no message was exchanged.
+
+    Attributes:
+        owner: whose certificate it is, seen from this machine.
+        reason: why, in the words of the TLS library.
+    """
+
+    next_step = (
+        "Do not go on by other means: tell the bank, which checks the certificates."
+    )
+
+    def __init__(self, holder: str, owner: CertificateOwner, reason: str) -> None:
+        """Tell who holds the certificate (``"bank"``) and why it was refused."""
+        by = "this machine" if owner is CertificateOwner.THEIRS else "the other side"
+        super().__init__(
+            f"The {holder}'s certificate was refused by {by} ({reason}); the call was "
+            "ended before any message."
+        )
+        self.owner = owner
+        self.reason = reason
+
+
+class CertificateFileError(SecurityError):
+    """A certificate or key file is missing, unreadable, or does not fit the others."""
+
+    next_step = "Check the security section of the configuration."
+
+    def __init__(self, path: str, reason: str) -> None:
+        """Name the file and what is wrong with it."""
+        super().__init__(f"The file {path} cannot be used: {reason}.")
+        self.path = path
+        self.reason = reason
+
+
+class CallStoppedError(ModemError):
+    """The caller asked to stop before the call was up."""
+
+    next_step = "Dial again when it suits."
+
+    def __init__(self) -> None:
+        """Say so; there is nothing else to know."""
+        super().__init__("The call was cancelled.")
+
+
+class CallTimeoutError(ModemError):
+    """No message came within the time given. The call is still up."""
+
+    consequence = (
+        "It is not known yet what the bank has taken; the batch stays here, and "
+        "nothing counts twice when it is sent again."
+    )
+
+    def __init__(self, timeout_ms: int) -> None:
+        """Tell how long was waited."""
+        super().__init__(f"No answer came within {timeout_ms / 1000:g} seconds.")
+        self.timeout_ms = timeout_ms
+
+
+class CallLostError(ModemError):
+    """The call broke off; what was under way may or may not have arrived."""
+
+    consequence = (
+        "It is not known yet what the bank has taken; the batch stays here, and "
+        "nothing counts twice when it is sent again."
+    )
+    next_step = "Dial again."
+
+    def __init__(self, reason: str) -> None:
+        """Tell how the end was noticed."""
+        super().__init__(f"The call to the other side was lost: {reason}.")
+        self.reason = reason
+
+
+class CallClosedError(CallLostError):
+    """The other side ended the call in order; every message it sent was delivered."""
+
+    def __init__(self) -> None:
+        """Say so; there is nothing else to know."""
+        super().__init__("the other side has ended it")

@@ -1,0 +1,99 @@
+"""What a call tells its owner while it comes up and goes down.
+
+One small value for each thing worth showing on a screen or writing in a log. None
+of them holds a message or anything secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modem.result_codes import ResultCode
+
+__all__ = [
+    "CallEvent",
+    "Closed",
+    "Connected",
+    "DialFailed",
+    "Dialling",
+    "Ringing",
+    "Secured",
+    "Securing",
+    "WaitingForCall",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialling:
+    """The modem was told to dial ``number``; ``attempt`` counts from 1."""
+
+    number: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialFailed:
+    """One attempt was in vain; the next follows after ``retry_in_ms``.
+
+    The last attempt gives no such event but an error.
+    """
+
+    number: str
+    code: ResultCode
+    retry_in_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingForCall:
+    """The answering modem is set up and waits for the telephone to ring."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ringing:
+    """The telephone rings and the modem was told to pick up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """The two modems hear each other at ``rate_bps`` bits a second."""
+
+    rate_bps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Securing:
+    """The link is up; the two machines now check each other's certificates."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secured:
+    """Messages can go both ways; ``peer_name`` is the CN of the other certificate."""
+
+    peer_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """The call is over and the modem has hung up.
+
+    Attributes:
+        clean: everything that was sent has arrived.
+        reason: how the call ended, for a log.
+    """
+
+    clean: bool
+    reason: str
+
+
+CallEvent = (
+    Dialling
+    | DialFailed
+    | WaitingForCall
+    | Ringing
+    | Connected
+    | Securing
+    | Secured
+    | Closed
+)
