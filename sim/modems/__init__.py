@@ -1,0 +1,1 @@
+"""Simulated Hayes modems joined by a telephone line."""
