@@ -1,0 +1,125 @@
+"""The closed batches of the journal, kept until bank and customs card are done."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from card.records import BatchClose
+from terminal.entries import BatchState, JournalBatch
+from terminal.record_codec import open_record_list, seal_record_list
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from card.records import OpenRecord
+    from terminal.journal_rows import Row, Rows
+    from terminal.vault import Vault
+
+__all__ = ["BatchBook"]
+
+
+class BatchBook:
+    """All closed batches of one journal, each named by customs card and number."""
+
+    def __init__(self, rows: Rows, vault: Vault) -> None:
+        """Keep batches in ``rows``, their card records sealed by ``vault``."""
+        self._rows = rows
+        self._vault = vault
+
+    def add(
+        self, mid: bytes, close: BatchClose, opens: Sequence[OpenRecord], at: datetime
+    ) -> bool:
+        """Keep a closed batch until the bank has it.
+
+        Args:
+            mid: the customs card's number, 8 bytes.
+            close: what CLOSE BATCH answered.
+            opens: the customs card's open records at that moment.
+            at: now.
+
+        Returns:
+            False when this batch was known already; nothing is changed then.
+        """
+        values = (
+            self._vault.card_reference(mid),
+            close.batch,
+            BatchState.CLOSED.value,
+            self._vault.seal(mid, f"batch {close.batch} mid"),
+            close.to_bytes(),
+            seal_record_list(self._vault, close, opens),
+            at.isoformat(),
+        )
+        sql = (
+            "INSERT INTO batches (customs_ref, batch, state, mid, closing, opens, "
+            "closed_at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        )
+        with self._rows.transaction():
+            added = self._rows.change(sql, values) == 1
+            if added:
+                self._rows.event("batch-closed", at, batch=close.batch)
+        return added
+
+    def find(self, mid: bytes, number: int) -> JournalBatch | None:
+        """One closed batch, or None when this journal does not know it."""
+        reference = self._vault.card_reference(mid)
+        found = self._select("customs_ref = ? AND batch = ?", (reference, number))
+        return found[0] if found else None
+
+    def in_state(self, *states: BatchState) -> list[JournalBatch]:
+        """Batches in these states, oldest first."""
+        marks = ",".join("?" * len(states))
+        return self._select(f"state IN ({marks})", [state.value for state in states])
+
+    def refused(self, batch: JournalBatch, code: str, text: str, at: datetime) -> None:
+        """Keep the bank's refusal of a batch; it goes on waiting."""
+        with self._rows.transaction():
+            self._update(batch, "code = ?, text = ?", (code, text))
+            self._rows.event("batch-refused", at, batch=batch.number, detail=code)
+
+    def collected(self, batch: JournalBatch, ack_mac: bytes, at: datetime) -> None:
+        """The bank has the batch; written before BANK ACK goes to the customs card.
+
+        Args:
+            batch: one that waits, or was collected before.
+            ack_mac: the bank's BANK ACK MAC, 16 bytes.
+            at: now.
+        """
+        state = BatchState.COLLECTED
+        if batch.state is BatchState.ACKNOWLEDGED:
+            state = BatchState.ACKNOWLEDGED
+        with self._rows.transaction():
+            setting = "state = ?, ack_mac = ?, code = '00', text = ''"
+            self._update(batch, setting, (state.value, ack_mac))
+            self._rows.event("batch-collected", at, batch=batch.number)
+
+    def acknowledged(self, batch: JournalBatch, at: datetime) -> None:
+        """The customs card has taken the BANK ACK: the batch is done with."""
+        with self._rows.transaction():
+            self._update(batch, "state = ?", (BatchState.ACKNOWLEDGED.value,))
+            self._rows.event("batch-acknowledged", at, batch=batch.number)
+
+    def _update(
+        self, batch: JournalBatch, setting: str, values: tuple[object, ...]
+    ) -> None:
+        reference = self._vault.card_reference(batch.mid)
+        sql = f"UPDATE batches SET {setting} WHERE customs_ref = ? AND batch = ?"  # noqa: S608  our own names
+        changed = self._rows.change(sql, (*values, reference, batch.number))
+        assert changed == 1, "the batch was added before"
+
+    def _select(self, where: str, values: Sequence[object]) -> list[JournalBatch]:
+        sql = f"SELECT * FROM batches WHERE {where} ORDER BY id"  # noqa: S608  our own names
+        return [self._to_batch(row) for row in self._rows.query(sql, values)]
+
+    def _to_batch(self, row: Row) -> JournalBatch:
+        close = BatchClose.parse(row["closing"])
+        return JournalBatch(
+            close=close,
+            state=BatchState(row["state"]),
+            closed_at=datetime.fromisoformat(row["closed_at"]),
+            opens=open_record_list(self._vault, close, row["opens"]),
+            code=row["code"],
+            text=row["text"],
+            mid=self._vault.unseal(row["mid"], f"batch {close.batch} mid"),
+            ack_mac=row["ack_mac"],
+        )

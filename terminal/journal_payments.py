@@ -1,0 +1,313 @@
+"""The payments of the journal: where each stands, and what proves it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
+
+from card.records import DebitProof, mask_card_number
+from settlement.payment import STAN_MAX
+from terminal.entries import (
+    TRANSITIONS,
+    Begun,
+    Credited,
+    Debited,
+    Entry,
+    Intent,
+    JournalPayment,
+    LeftToBank,
+    NotDebited,
+    Opened,
+    OutcomeLost,
+    PaymentState,
+    PaymentStep,
+    RefusedEntry,
+)
+from terminal.record_codec import (
+    details_from_json,
+    details_to_json,
+    open_opened,
+    open_proof,
+    seal_opened,
+    seal_proof,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from card.records import CreditedRecord, TransactionRecord
+    from settlement.payment import PaymentDetails
+    from terminal.journal_rows import Row, Rows
+    from terminal.vault import Vault
+
+__all__ = ["PaymentBook"]
+
+# Written out, not bound: only so does SQLite see that the partial index serves.
+_IS_UNFINISHED: Final = "state NOT IN ('credited', 'refused', 'not-debited')"
+_NEXT_RECEIPT: Final = "(SELECT coalesce(max(receipt), 0) + 1 FROM payments)"
+_NEXT_POSITION: Final = (
+    "(SELECT coalesce(max(position), 0) + 1 FROM payments AS other "
+    "WHERE other.customs_ref = payments.customs_ref AND other.batch = ?)"
+)
+_NO_MAC2: Final = bytes(8)
+"""MAC2 of a proof read back from the customs card, which needs it no more."""
+_NO_RC: Final = bytes(8)
+_Step: TypeAlias = tuple[PaymentState, str, tuple[object, ...]]
+"""The new state, what to set beside it, and the values for that."""
+
+
+class PaymentBook:
+    """All payments of one journal."""
+
+    def __init__(self, rows: Rows, vault: Vault) -> None:
+        """Keep payments in ``rows``, their card records sealed by ``vault``."""
+        self._rows = rows
+        self._vault = vault
+
+    def intend(self, intent: Intent, at: datetime) -> int:
+        """Write down that a payment is about to be started.
+
+        Returns:
+            Its payment number; its STAN follows from that.
+        """
+        with self._rows.transaction():
+            number = self._next_number()
+            self._insert(number, PaymentState.INTENDED, intent, at)
+            self._rows.event("intended", at, payment=number)
+        return number
+
+    def write(self, number: int, entry: Entry, at: datetime) -> None:
+        """Write one step of payment ``number``.
+
+        Raises:
+            JournalError: it could not be written; no further card command may follow.
+        """
+        with self._rows.transaction():
+            kind, detail = self._apply(number, entry)
+            self._rows.event(kind, at, payment=number, detail=detail)
+
+    def get(self, number: int) -> JournalPayment:
+        """One payment by its number."""
+        (payment,) = self._select("number = ?", (number,))
+        return payment
+
+    def unfinished(self) -> list[JournalPayment]:
+        """Payments whose end is still open, oldest first."""
+        return self._select(_IS_UNFINISHED, ())
+
+    def unfinished_of(self, card_id: bytes) -> list[JournalPayment]:
+        """The same, of one purse (CID, 8 bytes) only."""
+        reference = self._vault.card_reference(card_id)
+        return self._select(f"{_IS_UNFINISHED} AND card_ref = ?", (reference,))
+
+    def credited_in(self, mid: bytes, batch: int) -> list[JournalPayment]:
+        """Credited payments of one batch in the order of their credits."""
+        values = (self._vault.card_reference(mid), batch)
+        where = "customs_ref = ? AND batch = ? AND position IS NOT NULL"
+        return self._select(where, values, order="position")
+
+    def stan_of(self, tx: TransactionRecord) -> tuple[int, PaymentDetails | None]:
+        """STAN and details of the payment that a customs card's record belongs to."""
+        (payment,) = self._select(
+            "customs_ref = ? AND tsn = ?",
+            (self._vault.card_reference(tx.mid), tx.tsn),
+        )
+        return payment.stan, payment.details
+
+    def adopt(
+        self, tx: TransactionRecord, *, kv: int, rc: bytes, batch: int, at: datetime
+    ) -> int:
+        """Take in an open record of a customs card that this journal does not know.
+
+        Returns:
+            The payment number that it gets here.
+        """
+        with self._rows.transaction():
+            return self._adopt(tx, kv=kv, rc=rc, batch=batch, at=at)
+
+    def place(self, credited: Sequence[CreditedRecord], at: datetime) -> None:
+        """Make the journal agree with the credits that a customs card read out.
+
+        What the card says it credited is credited; records that this journal does not
+        know are taken in without details.
+
+        Args:
+            credited: all of its READ CREDITED answers, in the card's order.
+            at: now.
+        """
+        positions: dict[int, int] = {}
+        with self._rows.transaction():
+            for record in credited:
+                position = positions.get(record.batch, 0) + 1
+                positions[record.batch] = position
+                self._place(record, position, at)
+            self._rows.event("read-credited", at, detail=f"{len(credited)} records")
+
+    def _apply(self, number: int, entry: Entry) -> tuple[str, str]:
+        """Carry out one entry; kind and detail of its event."""
+        if isinstance(entry, OutcomeLost):
+            return "outcome-lost", entry.stage
+        state, setting, values = self._step(number, entry)
+        self._move(number, state, setting, *values)
+        match entry:
+            case Opened(tx=tx):
+                return state.value, f"tsn {tx.tsn}"
+            case Credited(batch=batch):
+                return state.value, f"batch {batch}"
+            case RefusedEntry(reason=detail) | NotDebited(how=detail):
+                return state.value, detail
+            case _:
+                return state.value, ""
+
+    def _step(self, number: int, entry: PaymentStep) -> _Step:
+        step: _Step
+        match entry:
+            case Begun(otc=otc, rc=rc):
+                sealed = self._vault.seal(rc, f"payment {number} rc")
+                step = PaymentState.BEGUN, "otc = ?, rc = ?", (otc, sealed)
+            case Opened(tx=tx, kv=kv, rc=rc):
+                sealed = seal_opened(self._vault, number, tx, kv, rc)
+                setting = "tsn = ?, otc = ?, opened = ?"
+                step = PaymentState.OPENED, setting, (tx.tsn, tx.otc, sealed)
+            case Debited(proof=proof):
+                sealed = seal_proof(self._vault, number, proof)
+                setting = f"proof = ?, receipt = coalesce(receipt, {_NEXT_RECEIPT})"
+                step = PaymentState.DEBITED, setting, (sealed,)
+            case Credited(batch=batch):
+                setting = f"position = {_NEXT_POSITION}, batch = ?"
+                step = PaymentState.CREDITED, setting, (batch, batch)
+            case RefusedEntry(reason=reason):
+                step = PaymentState.REFUSED, "reason = ?", (reason,)
+            case NotDebited(how=how):
+                step = PaymentState.NOT_DEBITED, "reason = ?", (how,)
+            case LeftToBank():
+                step = PaymentState.LEFT_TO_BANK, "reason = ?", ("no proof",)
+            case _:
+                assert_never(entry)
+        return step
+
+    def _move(
+        self, number: int, state: PaymentState, setting: str, *values: object
+    ) -> None:
+        (row,) = self._rows.query(
+            "SELECT state FROM payments WHERE number = ?", (number,)
+        )
+        before = PaymentState(row["state"])
+        assert state in TRANSITIONS[before], f"{before} cannot become {state}"
+        sql = f"UPDATE payments SET state = ?, {setting} WHERE number = ?"  # noqa: S608  our own names
+        self._rows.change(sql, (state.value, *values, number))
+
+    def _next_number(self) -> int:
+        sql = "SELECT coalesce(max(number), 0) + 1 AS number FROM payments"
+        return int(self._rows.query(sql)[0]["number"])
+
+    def _insert(
+        self, number: int, state: PaymentState, intent: Intent, at: datetime
+    ) -> None:
+        row = {
+            "number": number,
+            "stan": (number - 1) % STAN_MAX + 1,
+            "state": state.value,
+            "details": details_to_json(intent.details),
+            "amount_minor": intent.amount_minor,
+            "currency": intent.currency,
+            "at": at.isoformat(),
+            "batch": intent.batch,
+            "card_masked": mask_card_number(intent.card_id),
+            "card_ref": self._vault.card_reference(intent.card_id),
+            "customs_ref": self._vault.card_reference(intent.mid),
+            "card": self._vault.seal(intent.card_id, f"payment {number} card"),
+        }
+        sql = (
+            f"INSERT INTO payments ({','.join(row)}) "  # noqa: S608  our own names
+            f"VALUES ({','.join('?' * len(row))})"
+        )
+        self._rows.change(sql, tuple(row.values()))
+
+    def _adopt(
+        self, tx: TransactionRecord, *, kv: int, rc: bytes, batch: int, at: datetime
+    ) -> int:
+        number = self._next_number()
+        intent = Intent(
+            details=None,
+            amount_minor=tx.amount_minor,
+            currency=tx.currency,
+            card_id=tx.cid,
+            mid=tx.mid,
+            batch=batch,
+        )
+        self._insert(number, PaymentState.OPENED, intent, tx.at)
+        sealed = seal_opened(self._vault, number, tx, kv, rc)
+        setting = "UPDATE payments SET tsn = ?, otc = ?, opened = ? WHERE number = ?"
+        self._rows.change(setting, (tx.tsn, tx.otc, sealed, number))
+        self._rows.event("adopted", at, payment=number, detail=f"tsn {tx.tsn}")
+        return number
+
+    def _place(self, record: CreditedRecord, position: int, at: datetime) -> None:
+        tx = record.tx
+        found = self._rows.query(
+            "SELECT number, state FROM payments WHERE customs_ref = ? AND tsn = ?",
+            (self._vault.card_reference(tx.mid), tx.tsn),
+        )
+        if found:
+            number = int(found[0]["number"])
+        else:
+            number = self._adopt(tx, kv=record.kv, rc=_NO_RC, batch=record.batch, at=at)
+        if not found or found[0]["state"] != PaymentState.CREDITED:
+            self._rows.event("credited", at, payment=number, detail="read from card")
+        self._rows.change(
+            "UPDATE payments SET state = ?, batch = ?, position = ?, "  # noqa: S608  our own names
+            f"proof = coalesce(proof, ?), receipt = coalesce(receipt, {_NEXT_RECEIPT}) "
+            "WHERE number = ?",
+            (
+                PaymentState.CREDITED.value,
+                record.batch,
+                position,
+                seal_proof(self._vault, number, _proof_read_back(record)),
+                number,
+            ),
+        )
+
+    def _select(
+        self, where: str, values: Sequence[object], *, order: str = "number"
+    ) -> list[JournalPayment]:
+        sql = f"SELECT * FROM payments WHERE {where} ORDER BY {order}"  # noqa: S608  our own names
+        return [self._to_payment(row) for row in self._rows.query(sql, values)]
+
+    def _to_payment(self, row: Row) -> JournalPayment:
+        number = int(row["number"])
+        vault = self._vault
+        tx, kv, rc = None, None, None
+        if row["rc"] is not None:
+            rc = vault.unseal(row["rc"], f"payment {number} rc")
+        if row["opened"] is not None:
+            tx, kv, rc = open_opened(vault, number, row["opened"])
+        proof = row["proof"]
+        return JournalPayment(
+            number=number,
+            stan=row["stan"],
+            state=PaymentState(row["state"]),
+            details=details_from_json(row["details"]),
+            amount_minor=row["amount_minor"],
+            currency=row["currency"],
+            card_masked=row["card_masked"],
+            at=datetime.fromisoformat(row["at"]),
+            batch=row["batch"],
+            position=row["position"],
+            receipt=row["receipt"],
+            otc=row["otc"],
+            tx=tx,
+            kv=kv,
+            proof=None if proof is None else open_proof(vault, number, proof),
+            card_id=vault.unseal(row["card"], f"payment {number} card"),
+            rc=rc,
+        )
+
+
+def _proof_read_back(record: CreditedRecord) -> DebitProof:
+    return DebitProof(
+        balance_after_minor=record.balance_after_minor,
+        cumulative_debit_minor=record.cumulative_debit_minor,
+        tac=record.tac,
+        mac2=_NO_MAC2,
+    )

@@ -1,0 +1,139 @@
+"""What the parts of the journal ask of its database, and its tables.
+
+`terminal.journal` is the one door to SQLite; payments and batches are kept through
+this narrower sight of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+__all__ = ["SCHEMA", "VERSION", "Row", "Rows"]
+
+VERSION: Final = 1
+"""PRAGMA user_version; a journal of another version is left alone."""
+
+Row: TypeAlias = dict[str, Any]
+
+
+class Rows(Protocol):
+    """Statements and transactions; every SQLite error leaves as JournalError."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing, on the disk when the block has been left."""
+        ...
+
+    def change(self, sql: str, values: Sequence[object]) -> int:
+        """Run one statement inside a transaction; how many rows it changed."""
+        ...
+
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
+        """All rows of a SELECT."""
+        ...
+
+    def event(
+        self,
+        kind: str,
+        at: datetime,
+        *,
+        payment: int | None = None,
+        batch: int | None = None,
+        detail: str = "",
+    ) -> None:
+        """Append an event inside a transaction."""
+        ...
+
+
+SCHEMA: Final = (
+    """
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        payment INTEGER,
+        batch INTEGER,
+        detail TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE payments (
+        number INTEGER PRIMARY KEY,
+        stan INTEGER NOT NULL CHECK (stan BETWEEN 1 AND 999999),
+        state TEXT NOT NULL,
+        details TEXT,
+        amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+        currency INTEGER NOT NULL,
+        at TEXT NOT NULL,
+        batch INTEGER NOT NULL,
+        position INTEGER,
+        receipt INTEGER UNIQUE,
+        card_masked TEXT NOT NULL,
+        card_ref BLOB NOT NULL,
+        customs_ref BLOB NOT NULL,
+        otc INTEGER,
+        tsn INTEGER,
+        reason TEXT,
+        card BLOB NOT NULL,
+        rc BLOB,
+        opened BLOB,
+        proof BLOB
+    ) STRICT
+    """,
+    """
+    CREATE TABLE batches (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        customs_ref BLOB NOT NULL,
+        batch INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        mid BLOB NOT NULL,
+        closing BLOB NOT NULL,
+        opens BLOB NOT NULL,
+        closed_at TEXT NOT NULL,
+        ack_mac BLOB,
+        code TEXT NOT NULL DEFAULT '',
+        text TEXT NOT NULL DEFAULT '',
+        UNIQUE (customs_ref, batch)
+    ) STRICT
+    """,
+    """
+    CREATE INDEX payments_unfinished ON payments (state, card_ref)
+        WHERE state NOT IN ('credited', 'refused', 'not-debited')
+    """,
+    "CREATE INDEX payments_by_place ON payments (customs_ref, batch, position)",
+    """
+    CREATE UNIQUE INDEX payments_by_tsn ON payments (customs_ref, tsn)
+        WHERE tsn IS NOT NULL
+    """,
+    """
+    CREATE TRIGGER events_never_change BEFORE UPDATE ON events
+    BEGIN SELECT raise(ABORT, 'events are append-only'); END
+    """,
+    """
+    CREATE TRIGGER events_never_go BEFORE DELETE ON events
+    BEGIN SELECT raise(ABORT, 'events are append-only'); END
+    """,
+    """
+    CREATE TRIGGER payments_never_go BEFORE DELETE ON payments
+    BEGIN SELECT raise(ABORT, 'a payment is never deleted'); END
+    """,
+    """
+    CREATE TRIGGER payments_keep_their_facts
+    BEFORE UPDATE OF number, stan, details, amount_minor, currency, at, card, card_ref,
+        customs_ref ON payments
+    BEGIN SELECT raise(ABORT, 'the facts of a payment never change'); END
+    """,
+    """
+    CREATE TRIGGER batches_never_go BEFORE DELETE ON batches
+    BEGIN SELECT raise(ABORT, 'a batch is never deleted'); END
+    """,
+    """
+    CREATE TRIGGER batches_keep_their_facts
+    BEFORE UPDATE OF customs_ref, batch, mid, closing, opens, closed_at ON batches
+    BEGIN SELECT raise(ABORT, 'the facts of a batch never change'); END
+    """,
+)
