@@ -6,9 +6,11 @@
     * OutcomeUnknownError      a command was sent and no answer came back
         * CardRemovedError     ... because the card left the reader
     * StatusError              the card answered a status word that is not expected
+        * WrongPINError        ... because the PIN is wrong or has no tries left
     * MalformedResponseError   the answer does not have the shape of the profile
     * AuthenticationError      a cryptogram from the card does not verify
     * ForeignCardError         the card does not carry the wanted application
+    * InvalidPINError          what was typed cannot be a PIN; no command was sent
 
 An error carries facts as attributes. Nothing here, and no `repr` here, ever holds a
 PIN, a key or a full card number.
@@ -16,18 +18,21 @@ PIN, a key or a full card number.
 
 from __future__ import annotations
 
-from card.sw import describe
+from card.profile import PIN_DIGITS_MAX, PIN_DIGITS_MIN
+from card.sw import describe, tries_left
 
 __all__ = [
     "AuthenticationError",
     "CardError",
     "CardRemovedError",
     "ForeignCardError",
+    "InvalidPINError",
     "MalformedResponseError",
     "NoCardError",
     "OutcomeUnknownError",
     "ReaderError",
     "StatusError",
+    "WrongPINError",
 ]
 
 
@@ -65,6 +70,18 @@ class StatusError(CardError):
         self.sw = sw
 
 
+class WrongPINError(StatusError):
+    """The card did not take the PIN.
+
+    Attributes:
+        tries_left: how many tries it still allows; 0 when the PIN is blocked.
+    """
+
+    def __init__(self, command: str, sw: int) -> None:
+        super().__init__(command, sw)
+        self.tries_left = tries_left(sw) or 0
+
+
 class MalformedResponseError(CardError):
     """The bytes of an answer, or of a data object, do not have the profile's shape.
 
@@ -88,3 +105,15 @@ class AuthenticationError(CardError):
 
 class ForeignCardError(CardError):
     """SELECT says that the wanted application is not on this card."""
+
+
+class InvalidPINError(CardError):
+    """What was typed cannot be a PIN; no card saw it and no try was spent.
+
+    Attributes:
+        problem: ``"length"`` or ``"digits"``; never what was typed.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"a PIN has {PIN_DIGITS_MIN} to {PIN_DIGITS_MAX} digits")
+        self.problem = problem
