@@ -1,0 +1,134 @@
+"""The configuration file: what is right works, what is wrong is named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from terminal.config import load_config
+from terminal.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = """
+[terminal]
+id = "T0000007"
+office = "SOHAR"
+currency = "OMR"
+clerk = "1"
+[readers]
+purse = "Raseed 00 00"
+customs = "Raseed 00 01"
+[modem]
+port = "/dev/ttyS0"
+baud = 9600
+init = "ATZ"
+numbers = ["5551234"]
+server_name = "host.bank.raseed"
+[security]
+ca = "ca.pem"
+certificate = "terminal.pem"
+key = "terminal.key"
+[state]
+directory = "state"
+[payment]
+limit = "2000.000"
+declaration_pattern = "[A-Z0-9][A-Z0-9/-]{3,23}"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "terminal.toml"
+    path.write_text(text)
+    return path
+
+
+def problems_of(folder: Path, text: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        load_config(written(folder, text))
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return caught.value.problems
+
+
+def test_a_complete_file_is_read_with_paths_relative_to_it(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, GOOD))
+    assert config.limit.amount_minor == 2_000_000
+    assert config.currency.number == 512
+    assert config.state_directory == tmp_path / "state"
+    assert config.ca == tmp_path / "ca.pem"
+    assert config.certificate == tmp_path / "terminal.pem"
+    assert config.key == tmp_path / "terminal.key"
+    assert config.dial_plan.numbers == ("5551234",)
+
+
+def test_what_has_a_default_may_be_left_out(tmp_path: Path) -> None:
+    text = GOOD.replace('clerk = "1"\n', "").replace("baud = 9600\n", "")
+    config = load_config(written(tmp_path, text))
+    assert config.terminal.clerk == "1"
+    assert config.modem.baud == 9600
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        pytest.param(
+            'clerk = "1"', 'clerc = "1"', ["terminal.clerc", "'1'", "clerk"], id="key"
+        ),
+        pytest.param("[state]", "[sate]", ["sate", "state"], id="section"),
+        pytest.param('id = "T0000007"', "", ["terminal.id", "missing"], id="missing"),
+        pytest.param("T0000007", "t7", ["terminal.id", "'t7'", "8 capital"], id="id"),
+        pytest.param("9600", '"9600"', ["modem.baud", "'9600'", "300"], id="type"),
+        pytest.param("9600", "1", ["modem.baud", "1", "921600"], id="range"),
+        pytest.param('"OMR"', '"XXX"', ["terminal.currency", "XXX"], id="currency"),
+        pytest.param(
+            '"2000.000"', '"2000.0001"', ["payment.limit", "decimals"], id="decimals"
+        ),
+        pytest.param('"2000.000"', "2000.0", ["payment.limit", "text"], id="float"),
+        pytest.param(
+            '"2000.000"', '"0"', ["payment.limit", "more than zero"], id="zero"
+        ),
+        pytest.param(
+            '"Raseed 00 01"', '"Raseed 00 00"', ["readers.customs", "two"], id="same"
+        ),
+        pytest.param('["5551234"]', "[]", ["modem", "1 to 8"], id="no number"),
+        pytest.param('"ATZ"', '"Z"', ["modem", "AT", "'Z'"], id="init"),
+        pytest.param("[A-Z0-9][", "([A-Z", ["declaration_pattern"], id="pattern"),
+        pytest.param("[terminal]", "folder = 1\n[terminal]", ["folder"], id="folder"),
+    ],
+)
+def test_a_wrong_key_is_named_with_what_was_found_and_what_is_right(
+    tmp_path: Path, old: str, new: str, named: list[str]
+) -> None:
+    assert old in GOOD
+    told = "\n".join(problems_of(tmp_path, GOOD.replace(old, new, 1)))
+    for words in named:
+        assert words in told
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("T0000007", "x").replace("9600", "1")
+    assert len(problems_of(tmp_path, text)) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(b"= 1", "not valid TOML", id="syntax"),
+        pytest.param(b"\xff", "not valid TOML", id="bytes"),
+        pytest.param(b"#" * 70_000, "too long", id="length"),
+    ],
+)
+def test_a_file_that_is_none_is_refused(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    path = tmp_path / "terminal.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=words):
+        load_config(path)
+
+
+def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--config"):
+        load_config(tmp_path / "none.toml")
