@@ -7,7 +7,7 @@
     * CurrencyError                 unknown currency, or two currencies in one sum
     * MessageError                  bytes from the other end that cannot be trusted
         * MalformedMessageError     not a message of the ISO 8583 profile
-        * MessageAuthenticationError  the MAC of a message is wrong, too often
+        * MessageAuthenticationError  the MAC of a message is wrong
     * NoAnswerError                 the other end stopped answering
     * BankUnavailableError          the bank's database cannot be used just now
     * LedgerError                   a booking that the ledger's rules do not allow
@@ -127,7 +127,7 @@ class MalformedMessageError(MessageError):
 
 
 class MessageAuthenticationError(MessageError):
-    """Too many messages of one call carried a wrong MAC: the call is to be closed."""
+    """The MAC of a message is wrong, at the host: too often in one call."""
 
 
 class NoAnswerError(SettlementError):

@@ -1,23 +1,68 @@
-"""The host's side of an upload: what it asks of the bank, and the machine itself."""
+"""The host's side of an upload: what it asks of the bank, and the machine itself.
+
+Theory of operation. One machine serves one call of one terminal, known by the
+certificate that TLS has verified. A message is decoded (or the call is given up),
+its MAC is verified, and its request is answered according to what the call has come to:
+
+    request              before logon   logged on   batch open
+    0800 logon           bank           bank        bank
+    0500/920000 header   12             bank        bank, becomes the open batch
+    0320 detail          12             80          bank when of the open batch, else 80
+    0500/960000 totals   12             80          bank when of the open batch, else 80
+
+"bank" means that the bank decides, stores, and only then is the answer given. The same
+message again, marked as a repeat or not, gets the very same answer without the bank
+being asked; the same STAN with other content is put to the bank, which answers 94 and
+keeps an incident. Nothing is posted for a message that is malformed (30), whose MAC is
+wrong (63), or that names another terminal than the certificate does (58).
+
+Details that arrive together may be given together to `IntakeMachine.receive_group`:
+the bank then posts them in one transaction.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
-from settlement.messages import BatchHeader, BatchTotals, ResponseCode, Total
+from settlement import answers, iso8583
+from settlement.errors import (
+    BankUnavailableError,
+    MalformedMessageError,
+    MessageAuthenticationError,
+)
+from settlement.message_codec import MessageKey, request_key, response_to
+from settlement.message_parser import parse_request
+from settlement.messages import (
+    BatchAnswer,
+    BatchHeader,
+    BatchTotals,
+    DetailRequest,
+    HeaderRequest,
+    LogonAnswer,
+    LogonRequest,
+    OpenAnswer,
+    ReconcileAnswer,
+    RecordAnswer,
+    Request,
+    ResponseCode,
+    TerminalVersions,
+    Total,
+    TotalsRequest,
+)
+from settlement.payment import OpenItem, PaymentRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from datetime import datetime
-
-    from settlement.payment import Closure, OpenItem, PaymentRecord
 
 __all__ = [
     "BatchAnswer",
     "BatchHeader",
     "BatchTotals",
     "IntakeBank",
+    "IntakeMachine",
     "LogonAnswer",
     "OpenAnswer",
     "ReconcileAnswer",
@@ -27,67 +72,15 @@ __all__ = [
     "Total",
 ]
 
+WRONG_MACS_MAX: Final = 3
+"""Wrong MACs in one call; TLS lets no noise through, so these are no accidents."""
+GROUP_MAX: Final = 250
+"""Details posted in one transaction at most, so that no commit takes long."""
+ANSWERS_KEPT_MAX: Final = 2048
+"""Answers kept for repeats: two full batches; older ones are the bank's to repeat."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TerminalVersions:
-    """What the terminal holds now: versions of its parameters and hotlist."""
-
-    parameters: int = 0
-    hotlist: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogonAnswer:
-    """Whether the terminal may go on, and the versions that the bank holds."""
-
-    code: ResponseCode
-    versions: TerminalVersions
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchAnswer:
-    """Whether the details of this batch may come."""
-
-    code: ResponseCode
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordAnswer:
-    """What became of one payment: ACCEPTED, SUSPENDED, CONFLICT, ..."""
-
-    code: ResponseCode
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenAnswer:
-    """What the bank knows about an open record; no closure while it knows nothing."""
-
-    code: ResponseCode
-    closure: Closure | None = None
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReconcileAnswer:
-    """The end of a batch.
-
-    Attributes:
-        code: ACCEPTED, or INCOMPLETE, BATCH_UNKNOWN, CONFLICT, SUMS_DIFFER.
-        ack_mac: BANK ACK MAC for the customs card, 16 bytes, when accepted.
-        posted: what of this batch the ledger holds.
-        suspended: what of this batch waits in suspense; posted and suspended
-            together are what the customs card closed.
-        text: what differs, naming the payment, when not accepted.
-    """
-
-    code: ResponseCode
-    ack_mac: bytes | None = field(default=None, repr=False)
-    posted: Total = field(default_factory=Total)
-    suspended: Total = field(default_factory=Total)
-    text: str = ""
+_TRANSIENT: Final = frozenset({ResponseCode.TRY_LATER, ResponseCode.FAILURE})
+"""Answers that a repeat must not get again: it is to be tried once more."""
 
 
 class IntakeBank(Protocol):
@@ -96,7 +89,7 @@ class IntakeBank(Protocol):
     Every method is idempotent: the same question again has the same answer and no
     further effect. A method returns after what it answers is durable. It raises
     `settlement.errors.BankUnavailableError` when it cannot store now; the machine
-    then answers FAILURE and the terminal asks again later.
+    then answers TRY_LATER and the terminal asks again later.
     """
 
     def logon(
@@ -126,3 +119,221 @@ class IntakeBank(Protocol):
     ) -> ReconcileAnswer:
         """Compare what was posted with what the customs card closed."""
         ...
+
+
+Fields = Sequence[tuple[int, str | bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reply:
+    """What is answered to one request.
+
+    Attributes:
+        kept: whether a repeat gets this answer again without the bank being asked.
+    """
+
+    code: ResponseCode
+    fields: Fields = ()
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """The content of a request that was answered, and the bytes of the answer."""
+
+    fields: Mapping[int, str | bytes]
+    response: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Payment:
+    """A payment that waits for its group to be posted."""
+
+    message: iso8583.Message
+    record: PaymentRecord
+
+
+class IntakeMachine:
+    """Serves one call of one terminal; see the module's theory of operation."""
+
+    def __init__(self, terminal_id: str, bank: IntakeBank, session_key: bytes) -> None:
+        """Prepare to serve a call.
+
+        Args:
+            terminal_id: the name in the certificate that the terminal proved.
+            bank: what decides and stores.
+            session_key: 16 random bytes, for this call only.
+        """
+        assert len(session_key) == 16, "a session key has 16 bytes"
+        self._terminal_id = terminal_id
+        self._bank = bank
+        self._session_key = session_key
+        self._logged_on = False
+        self._header: BatchHeader | None = None
+        self._kept: dict[MessageKey, _Kept] = {}
+        self._wrong_macs = 0
+
+    def receive(self, message: bytes, now: datetime) -> list[bytes]:
+        """Answer one message from the terminal.
+
+        Args:
+            message: one whole message.
+            now: the bank's time, aware.
+
+        Raises:
+            MalformedMessageError: The bytes are no request of the profile and cannot
+                even be answered; close the call.
+            MessageAuthenticationError: Too many wrong MACs; close the call.
+        """
+        return self.receive_group([message], now)
+
+    def receive_group(self, messages: Sequence[bytes], now: datetime) -> list[bytes]:
+        """Answer messages that arrived together, payments posted in groups.
+
+        Every response is given in the order of the requests. Raises as `receive` does,
+        with nothing of the group posted when one of its messages cannot be decoded.
+        """
+        arrived = [(data, iso8583.decode(data)) for data in messages]
+        keys = [request_key(message) for _, message in arrived]
+        responses: list[bytes] = []
+        group: dict[MessageKey, _Payment] = {}
+        for key, (data, message) in zip(keys, arrived, strict=True):
+            if key in group or len(group) == GROUP_MAX:
+                responses += self._post(group, now)
+            screened = self._screen(key, data, message)
+            if isinstance(screened, DetailRequest) and isinstance(
+                screened.record, PaymentRecord
+            ):
+                group[key] = _Payment(message=message, record=screened.record)
+                continue
+            responses += self._post(group, now)
+            if isinstance(screened, bytes):
+                responses.append(screened)
+                continue
+            if not isinstance(screened, _Reply):
+                screened = self._ask_bank(screened, now)
+            responses.append(self._respond(key, message, screened, now))
+        responses += self._post(group, now)
+        return responses
+
+    def _screen(
+        self, key: MessageKey, data: bytes, message: iso8583.Message
+    ) -> Request | _Reply | bytes:
+        """What the bank is to be asked, or a refusal, or an answer given before."""
+        is_logon = message.mti.startswith("080")
+        if not is_logon and not self._logged_on:
+            return _refusal(ResponseCode.INVALID, "log on first")
+        if not is_logon and not iso8583.is_authentic(data, message, self._session_key):
+            return self._wrong_mac(message)
+        kept = self._kept.get(key)
+        if kept is not None and kept.fields == message.fields:
+            return kept.response
+        return self._admit(message)
+
+    def _admit(self, message: iso8583.Message) -> Request | _Reply:
+        """What the bank is to be asked, or why it is not."""
+        try:
+            request = parse_request(message)
+        except MalformedMessageError as error:
+            return _refusal(ResponseCode.FORMAT_ERROR, str(error))
+        if message.text(41) != self._terminal_id:
+            text = f"the certificate of this call is that of {self._terminal_id}"
+            return _refusal(ResponseCode.NOT_PERMITTED, text)
+        if isinstance(request, DetailRequest | TotalsRequest):
+            open_batch = self._header.close.batch if self._header else None
+            if request.batch != open_batch:
+                text = f"batch {request.batch} has not been opened in this call"
+                return _refusal(ResponseCode.BATCH_UNKNOWN, text)
+        return request
+
+    def _wrong_mac(self, message: iso8583.Message) -> _Reply:
+        self._wrong_macs += 1
+        if self._wrong_macs >= WRONG_MACS_MAX:
+            text = f"the MAC of {message} is wrong, as of others before in this call"
+            raise MessageAuthenticationError(text)
+        return _refusal(ResponseCode.MAC_WRONG, "the MAC is wrong; nothing was posted")
+
+    def _ask_bank(self, request: Request, now: datetime) -> _Reply:
+        try:
+            match request:
+                case LogonRequest(versions=versions):
+                    return self._log_on(versions, now)
+                case HeaderRequest(header=header):
+                    return self._begin_batch(header, now)
+                case DetailRequest(record=OpenItem() as item):
+                    return self._take_open(item, now)
+                case DetailRequest():
+                    raise AssertionError("payments are posted in groups")
+                case TotalsRequest(totals=totals):
+                    return self._reconcile(totals, now)
+                case _:
+                    assert_never(request)
+        except BankUnavailableError as error:
+            return _refusal(ResponseCode.TRY_LATER, str(error))
+
+    def _log_on(self, versions: TerminalVersions, now: datetime) -> _Reply:
+        answer = self._bank.logon(self._terminal_id, versions, now)
+        if answer.code is not ResponseCode.ACCEPTED:
+            return _reply(answer.code, answers.text_fields(answer.text))
+        self._logged_on = True
+        fields = answers.logon_fields(answer, self._session_key, now)
+        return _reply(answer.code, fields)
+
+    def _begin_batch(self, header: BatchHeader, now: datetime) -> _Reply:
+        self._header = None
+        answer = self._bank.begin_batch(header, now)
+        if answer.code is ResponseCode.ACCEPTED:
+            self._header = header
+        return _reply(answer.code, answers.text_fields(answer.text))
+
+    def _take_open(self, item: OpenItem, now: datetime) -> _Reply:
+        answer = self._bank.take_open(self._open_header(), item, now)
+        fields = answers.text_fields(answer.text)
+        return _reply(answer.code, fields + answers.closure_fields(answer.closure))
+
+    def _reconcile(self, totals: BatchTotals, now: datetime) -> _Reply:
+        answer = self._bank.reconcile(self._open_header(), totals, now)
+        return _reply(answer.code, answers.reconcile_fields(answer))
+
+    def _post(self, group: dict[MessageKey, _Payment], now: datetime) -> list[bytes]:
+        """Post the payments of a group and empty it; their responses, in order."""
+        if not group:
+            return []
+        records = [payment.record for payment in group.values()]
+        try:
+            found = self._bank.take_payments(self._open_header(), records, now)
+            replies = [_reply(a.code, answers.text_fields(a.text)) for a in found]
+        except BankUnavailableError as error:
+            replies = [_refusal(ResponseCode.TRY_LATER, str(error))] * len(records)
+        responses = [
+            self._respond(key, payment.message, reply, now)
+            for (key, payment), reply in zip(group.items(), replies, strict=True)
+        ]
+        group.clear()
+        return responses
+
+    def _respond(
+        self, key: MessageKey, message: iso8583.Message, reply: _Reply, now: datetime
+    ) -> bytes:
+        response = response_to(message, reply.code, now, reply.fields)
+        session_key = self._session_key if self._logged_on else None
+        data = iso8583.encode(response, session_key)
+        if reply.kept:
+            while len(self._kept) >= ANSWERS_KEPT_MAX:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = _Kept(fields=message.fields, response=data)
+        return data
+
+    def _open_header(self) -> BatchHeader:
+        assert self._header is not None, "records come only in an open batch"
+        return self._header
+
+
+def _reply(code: ResponseCode, fields: Fields) -> _Reply:
+    """What the bank has decided; kept for repeats unless it may decide otherwise."""
+    return _Reply(code=code, fields=fields, kept=code not in _TRANSIENT)
+
+
+def _refusal(code: ResponseCode, text: str) -> _Reply:
+    """What the bank was not asked, or could not answer."""
+    return _Reply(code=code, fields=answers.text_fields(text))

@@ -1,23 +1,36 @@
-"""The messages of the settlement profile as typed values.
+"""What the two ends of a call say to each other, as typed values.
 
-`settlement.iso8583` turns bytes into numbered fields; this module gives the fields
-their meaning, both ways. ``docs/iso8583.md`` is the reference for every field.
+Four requests go up (logon, batch header, one record, totals); each has one answer.
+`settlement.message_codec` turns these values into ISO 8583 messages and back, and
+``docs/iso8583.md`` is the reference for every field.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from card.records import BatchClose
+    from settlement.payment import Closure, OpenItem, PaymentRecord
 
 __all__ = [
+    "BatchAnswer",
     "BatchHeader",
     "BatchTotals",
+    "DetailRequest",
+    "HeaderRequest",
+    "LogonAnswer",
+    "LogonRequest",
+    "OpenAnswer",
+    "ReconcileAnswer",
+    "RecordAnswer",
+    "Request",
     "ResponseCode",
+    "TerminalVersions",
     "Total",
+    "TotalsRequest",
 ]
 
 
@@ -38,6 +51,14 @@ class ResponseCode(StrEnum):
     CONFLICT = "94"
     SUMS_DIFFER = "95"
     FAILURE = "96"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalVersions:
+    """Versions of the parameters and of the hotlist, at the terminal or the bank."""
+
+    parameters: int = 0
+    hotlist: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,3 +102,90 @@ class BatchHeader:
     mid: bytes
     currency: int
     close: BatchClose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogonRequest:
+    """0800: a terminal names itself and what it holds."""
+
+    versions: TerminalVersions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderRequest:
+    """0500/920000: a batch is to come."""
+
+    header: BatchHeader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetailRequest:
+    """0320: one record of a batch."""
+
+    batch: int
+    record: PaymentRecord | OpenItem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TotalsRequest:
+    """0500/960000: the batch is complete."""
+
+    batch: int
+    totals: BatchTotals
+
+
+Request = LogonRequest | HeaderRequest | DetailRequest | TotalsRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogonAnswer:
+    """Whether the terminal may go on, and the versions that the bank holds."""
+
+    code: ResponseCode
+    versions: TerminalVersions
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchAnswer:
+    """Whether the details of this batch may come."""
+
+    code: ResponseCode
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordAnswer:
+    """What became of one payment: ACCEPTED, SUSPENDED, CONFLICT, ..."""
+
+    code: ResponseCode
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAnswer:
+    """What the bank knows about an open record; no closure while it knows nothing."""
+
+    code: ResponseCode
+    closure: Closure | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileAnswer:
+    """The end of a batch.
+
+    Attributes:
+        code: ACCEPTED, or INCOMPLETE, BATCH_UNKNOWN, CONFLICT, SUMS_DIFFER.
+        ack_mac: BANK ACK MAC for the customs card, 16 bytes, when accepted.
+        posted: what of this batch the ledger holds.
+        suspended: what of this batch waits in suspense; posted and suspended
+            together are what the customs card closed.
+        text: what differs, naming the payment, when not accepted.
+    """
+
+    code: ResponseCode
+    ack_mac: bytes | None = field(default=None, repr=False)
+    posted: Total = field(default_factory=Total)
+    suspended: Total = field(default_factory=Total)
+    text: str = ""

@@ -29,6 +29,7 @@ __all__ = [
     "OFFICE_MAX",
     "STAN_MAX",
     "TERMINAL_ID_LENGTH",
+    "TEXT_BYTES_MAX",
     "BatchToUpload",
     "Closure",
     "DebitClosure",
@@ -318,6 +319,13 @@ class BatchToUpload:
         assert places == list(range(1, len(records) + 1)), "in the card's order"
         stans = {record.stan for record in records}
         assert len(stans) == len(records), "each record has its own STAN"
+        for tx in self._transactions():
+            assert tx.mid == self.mid, "a batch is of one customs card"
+            assert tx.currency == self.currency, "a batch is of one currency"
+
+    def _transactions(self) -> list[TransactionRecord]:
+        paid = [payment.tx for payment in self.payments]
+        return paid + [item.open_record.tx for item in self.opens]
 
 
 def approval_code(tac: bytes) -> str:

@@ -1,15 +1,70 @@
-"""The terminal's side of an upload: its events, and the machine itself."""
+"""The terminal's side of an upload, as a machine without line, clock or journal.
+
+Theory of operation. One machine sends one closed batch. It goes through the phases
+below and never back; a phase is left when its last request has been answered:
+
+    LOGON    0800         -> 0810  session key, bank time, versions
+    HEADER   0500/920000  -> 0510  the bank takes, or finds again, the batch
+    DETAILS  0320 ...     -> 0330  one each, up to ``window`` unanswered at a time
+    TOTALS   0500/960000  -> 0510  BANK ACK MAC, or what differs
+    DONE     nothing more is sent; the last event was `Collected` or `Refused`
+
+What was sent and not answered is kept byte for byte. When the line stays silent the
+caller asks for `repeat_unanswered`: the same messages, marked as repeats. A response
+counts once and only when its MAC verifies and it matches an unanswered request; all
+else is told as `ResponseDiscarded` and changes nothing.
+
+Nothing here can lose money. The batch is collected only by `Collected`; whatever else
+happens, or when the call breaks off at any point, the batch stays pending and is sent
+again, from the logon on, in a later call: the bank answers what it already holds with
+the same answers. For several batches in one call, give the `session` and `next_stan`
+of the machine before to the next one, which then starts with HEADER.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from enum import Enum, unique
+from typing import TYPE_CHECKING, Final
+
+from settlement import answers, iso8583
+from settlement.errors import (
+    MessageAuthenticationError,
+    MessageError,
+    NoAnswerError,
+)
+from settlement.message_codec import (
+    MessageKey,
+    as_repeat,
+    batch_totals,
+    detail_message,
+    header_message,
+    logon_message,
+    request_key,
+    response_key,
+    totals_message,
+)
+from settlement.messages import (
+    BatchHeader,
+    ReconcileAnswer,
+    ResponseCode,
+    TerminalVersions,
+)
+from settlement.payment import STAN_MAX, BatchToUpload, OpenItem, PaymentRecord
+from settlement.upload_events import (
+    ClosureReceived,
+    Collected,
+    LoggedOn,
+    Progress,
+    RecordRefused,
+    Refused,
+    ResponseDiscarded,
+    UploadEvent,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from settlement.messages import ResponseCode, Total
-    from settlement.payment import Closure
 
 __all__ = [
     "ClosureReceived",
@@ -19,99 +74,334 @@ __all__ = [
     "RecordRefused",
     "Refused",
     "ResponseDiscarded",
+    "Session",
     "UploadEvent",
+    "UploadMachine",
+    "UploadPhase",
 ]
 
+WINDOW_DEFAULT: Final = 8
+"""Unanswered details at a time: some 3 kB, three seconds of a 9600 bit/s line."""
+REPEATS_MAX: Final = 3
+"""How often one message is repeated in one call before the call is given up."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedOn:
-    """The bank knows this terminal.
-
-    Attributes:
-        bank_time: the bank's clock, aware UTC.
-        parameters_version: version of the parameters that the bank holds.
-        hotlist_version: version of the hotlist that the bank holds.
-    """
-
-    bank_time: datetime
-    parameters_version: int
-    hotlist_version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far the details are; `answered` never goes back."""
-
-    sent: int
-    answered: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordRefused:
-    """One record was not accepted; the upload goes on, the text says why."""
-
-    stan: int
-    code: ResponseCode
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosureReceived:
-    """The bank resolved an open record: pass it to the customs card."""
-
-    stan: int
-    closure: Closure
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
-    """The bank holds the whole batch: run BANK ACK on the customs card, then mark it.
-
-    Attributes:
-        batch: number of the batch.
-        ack_mac: BANK ACK MAC, 16 bytes.
-        posted: what the bank has posted, payment by payment.
-        suspended: what the bank holds in suspense, to be resolved there.
-    """
-
-    batch: int
-    ack_mac: bytes = field(repr=False)
-    posted: Total
-    suspended: Total
-
-    @property
-    def posted_count(self) -> int:
-        """Payments posted."""
-        return self.posted.count
-
-    @property
-    def posted_sum(self) -> int:
-        """Sum posted, in minor units."""
-        return self.posted.sum_minor
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """The bank did not take the batch: it stays pending; nothing is lost."""
-
-    code: ResponseCode
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseDiscarded:
-    """Something arrived that answers nothing that was asked; it was not used."""
-
-    reason: str
-
-
-UploadEvent = (
-    LoggedOn
-    | Progress
-    | RecordRefused
-    | ClosureReceived
-    | Collected
-    | Refused
-    | ResponseDiscarded
+_RECORD_SETTLED: Final = frozenset(
+    {
+        ResponseCode.ACCEPTED,
+        ResponseCode.SUSPENDED,
+        ResponseCode.CONFLICT,
+        ResponseCode.WRONG_MERCHANT,
+        ResponseCode.FORMAT_ERROR,
+    }
 )
+"""Codes that concern one record only; any other one ends the upload."""
+
+
+@unique
+class UploadPhase(Enum):
+    """Where an upload stands."""
+
+    LOGON = "logon"
+    HEADER = "header"
+    DETAILS = "details"
+    TOTALS = "totals"
+    DONE = "done"
+
+
+_NEXT_PHASE: Final = {
+    UploadPhase.LOGON: UploadPhase.HEADER,
+    UploadPhase.HEADER: UploadPhase.DETAILS,
+    UploadPhase.DETAILS: UploadPhase.TOTALS,
+    UploadPhase.TOTALS: UploadPhase.DONE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What a logon leaves for the rest of its call."""
+
+    key: bytes = field(repr=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Unanswered:
+    """A request on its way; ``record`` is what it carries, for a detail."""
+
+    message: iso8583.Message
+    record: PaymentRecord | OpenItem | None = None
+    repeats: int = 0
+
+
+class UploadMachine:
+    """Sends one batch; see the module's theory of operation."""
+
+    def __init__(
+        self,
+        batch: BatchToUpload,
+        *,
+        stan_start: int,
+        versions: TerminalVersions | None = None,
+        window: int = WINDOW_DEFAULT,
+        session: Session | None = None,
+    ) -> None:
+        """Prepare to send a batch.
+
+        Args:
+            batch: what to send.
+            stan_start: first STAN for logon, header and totals; those that the batch
+                uses for its records are passed over.
+            versions: what the terminal holds, by default nothing.
+            window: details that may be unanswered at a time, from 1.
+            session: of an earlier machine of the same call, which logged on.
+        """
+        assert 0 < stan_start <= STAN_MAX, "a STAN has six digits"
+        assert window > 0, "something must be sent"
+        self._header = BatchHeader(
+            terminal_id=batch.terminal_id,
+            office=batch.office,
+            mid=batch.mid,
+            currency=batch.currency,
+            close=batch.close,
+        )
+        self._records: tuple[PaymentRecord | OpenItem, ...] = (
+            *batch.payments,
+            *batch.opens,
+        )
+        self._waiting = deque(self._records)
+        self._taken_stans = {record.stan for record in self._records}
+        self._next_stan = stan_start
+        self._versions = versions or TerminalVersions()
+        self._window = window
+        self._session = session
+        self._phase = UploadPhase.HEADER if session else UploadPhase.LOGON
+        self._unanswered: dict[MessageKey, _Unanswered] = {}
+
+    @property
+    def phase(self) -> UploadPhase:
+        """Where the upload stands."""
+        return self._phase
+
+    @property
+    def finished(self) -> bool:
+        """Whether the bank has spoken its last word on this batch in this call."""
+        return self._phase is UploadPhase.DONE
+
+    @property
+    def session(self) -> Session | None:
+        """For the next machine of the same call; None before the logon is answered."""
+        return self._session
+
+    @property
+    def next_stan(self) -> int:
+        """The next STAN that is free, for the journal and the next machine."""
+        return self._next_stan
+
+    @property
+    def progress(self) -> Progress:
+        """How far the details are."""
+        sent = len(self._records) - len(self._waiting)
+        on_the_way = sum(1 for item in self._unanswered.values() if item.record)
+        return Progress(sent=sent, answered=sent - on_the_way, total=len(self._records))
+
+    def messages_to_send(self, now: datetime) -> list[bytes]:
+        """What can be sent now; empty while answers are awaited, and at the end.
+
+        Args:
+            now: aware, in the office's zone (fields 7, 12 and 13).
+        """
+        messages: list[bytes] = []
+        while (request := self._next_request(now)) is not None:
+            self._unanswered[request_key(request.message)] = request
+            messages.append(self._encode(request.message))
+        return messages
+
+    def repeat_unanswered(self) -> list[bytes]:
+        """Everything unanswered once more, marked as a repeat and otherwise the same.
+
+        Raises:
+            NoAnswerError: A message was repeated `REPEATS_MAX` times already. The
+                batch stays pending; hang up and send it again in a later call.
+        """
+        for request in self._unanswered.values():
+            if request.repeats >= REPEATS_MAX:
+                message = (
+                    "the bank stopped answering; no money is lost, the batch stays "
+                    "here and can be sent again"
+                )
+                raise NoAnswerError(message)
+            request.repeats += 1
+        return [
+            self._encode(as_repeat(request.message))
+            for request in self._unanswered.values()
+        ]
+
+    def receive(self, data: bytes, now: datetime) -> list[UploadEvent]:
+        """Take one message from the bank; never raises on what it contains.
+
+        Args:
+            data: one whole message.
+            now: aware; compared with the bank's clock at the logon.
+        """
+        try:
+            return self._receive(data, now)
+        except MessageError as error:
+            return [ResponseDiscarded(reason=str(error))]
+
+    def _encode(self, message: iso8583.Message) -> bytes:
+        return iso8583.encode(message, self._session.key if self._session else None)
+
+    def _next_request(self, now: datetime) -> _Unanswered | None:
+        """The next request that may go out, or None."""
+        if self._phase is UploadPhase.DETAILS:
+            if not self._waiting or len(self._unanswered) >= self._window:
+                return None
+            record = self._waiting.popleft()
+            message = detail_message(self._header, record, now)
+            return _Unanswered(message=message, record=record)
+        if self._phase is UploadPhase.DONE or self._unanswered:
+            return None
+        return _Unanswered(message=self._control_message(self._take_stan(), now))
+
+    def _control_message(self, stan: int, now: datetime) -> iso8583.Message:
+        """The one request of each phase that is not of details."""
+        header = self._header
+        if self._phase is UploadPhase.LOGON:
+            return logon_message(header.terminal_id, stan, self._versions, now)
+        if self._phase is UploadPhase.HEADER:
+            return header_message(header, stan, now)
+        totals = batch_totals(self._records)
+        return totals_message(header, totals, stan, now)
+
+    def _take_stan(self) -> int:
+        """A STAN that no record of this batch has; after 999999 comes 1."""
+        stan = self._next_stan
+        while stan in self._taken_stans:
+            stan = stan % STAN_MAX + 1
+        self._next_stan = stan % STAN_MAX + 1
+        return stan
+
+    def _receive(self, data: bytes, now: datetime) -> list[UploadEvent]:
+        response = iso8583.decode(data)
+        key = response_key(response)
+        request = self._unanswered.get(key)
+        if request is None:
+            reason = f"{response} answers nothing that was asked, or answers it again"
+            return [ResponseDiscarded(reason=reason)]
+        if self._session is not None:
+            _check_mac(data, response, self._session.key)
+        # Handlers raise before they change anything: what cannot be read counts as
+        # no answer, and the request stays to be repeated.
+        events = self._handle(data, response, request.record, now)
+        del self._unanswered[key]
+        self._advance(refused=any(isinstance(event, Refused) for event in events))
+        if request.record is not None:
+            events.append(self.progress)
+        return events
+
+    def _handle(
+        self,
+        data: bytes,
+        response: iso8583.Message,
+        record: PaymentRecord | OpenItem | None,
+        now: datetime,
+    ) -> list[UploadEvent]:
+        match self._phase:
+            case UploadPhase.LOGON:
+                return self._on_logon(data, response, now)
+            case UploadPhase.HEADER:
+                return self._on_header(response)
+            case UploadPhase.DETAILS:
+                assert record is not None, "each detail carries its record"
+                return self._on_detail(response, record)
+            case UploadPhase.TOTALS:
+                return [self._on_totals(response)]
+            case UploadPhase.DONE:
+                raise AssertionError("nothing is unanswered in the end")
+
+    def _on_logon(
+        self, data: bytes, response: iso8583.Message, now: datetime
+    ) -> list[UploadEvent]:
+        if answers.parse_code(response) is not ResponseCode.ACCEPTED:
+            # The only answer without a MAC: a terminal that may not log on has no
+            # key. TLS says that it is the bank's, and it moves nothing.
+            return [_refused(response)]
+        logon = answers.parse_logon(response)
+        _check_mac(data, response, logon.session_key)
+        self._session = Session(key=logon.session_key)
+        return [
+            LoggedOn(
+                bank_time=logon.bank_time,
+                clock_offset=logon.bank_time - now,
+                parameters_version=logon.versions.parameters,
+                hotlist_version=logon.versions.hotlist,
+            )
+        ]
+
+    def _on_header(self, response: iso8583.Message) -> list[UploadEvent]:
+        if answers.parse_code(response) is ResponseCode.ACCEPTED:
+            return []
+        return [_refused(response)]
+
+    def _on_detail(
+        self, response: iso8583.Message, record: PaymentRecord | OpenItem
+    ) -> list[UploadEvent]:
+        code = answers.parse_code(response)
+        if code not in _RECORD_SETTLED:
+            return [_refused(response)]
+        if code is not ResponseCode.ACCEPTED:
+            text = answers.parse_text(response)
+            return [RecordRefused(stan=record.stan, code=code, text=text)]
+        if isinstance(record, OpenItem):
+            closure = answers.parse_closure(response, record.open_record.tx)
+            if closure is not None:
+                return [ClosureReceived(stan=record.stan, closure=closure)]
+        return []
+
+    def _on_totals(self, response: iso8583.Message) -> UploadEvent:
+        answer = answers.parse_reconcile(response)
+        if answer.code is not ResponseCode.ACCEPTED:
+            return Refused(code=answer.code, text=answer.text)
+        difference = self._difference(answer)
+        if difference:
+            return Refused(code=ResponseCode.SUMS_DIFFER, text=difference)
+        assert answer.ack_mac is not None, "an accepted batch has its MAC"
+        return Collected(
+            batch=self._header.close.batch,
+            ack_mac=answer.ack_mac,
+            posted=answer.posted,
+            suspended=answer.suspended,
+        )
+
+    def _difference(self, answer: ReconcileAnswer) -> str:
+        """What the bank says it holds against what the customs card closed."""
+        close = self._header.close
+        count = answer.posted.count + answer.suspended.count
+        sum_minor = answer.posted.sum_minor + answer.suspended.sum_minor
+        if (count, sum_minor) == (close.count, close.sum_minor):
+            return ""
+        return (
+            f"the bank says it holds {count} payments of {sum_minor} minor units, the "
+            f"customs card closed {close.count} of {close.sum_minor}"
+        )
+
+    def _advance(self, *, refused: bool) -> None:
+        """Leave the phase when all it asked is answered; pass over empty details."""
+        if refused:
+            self._phase = UploadPhase.DONE
+            self._unanswered.clear()
+            return
+        if self._unanswered or (self._phase is UploadPhase.DETAILS and self._waiting):
+            return
+        self._phase = _NEXT_PHASE[self._phase]
+        if self._phase is UploadPhase.DETAILS and not self._records:
+            self._phase = UploadPhase.TOTALS
+
+
+def _refused(response: iso8583.Message) -> Refused:
+    code, text = answers.parse_code(response), answers.parse_text(response)
+    return Refused(code=code, text=text)
+
+
+def _check_mac(data: bytes, response: iso8583.Message, key: bytes) -> None:
+    if not iso8583.is_authentic(data, response, key):
+        raise MessageAuthenticationError(f"the MAC of {response} is wrong")
