@@ -123,9 +123,9 @@ class Link:
         """Queue ``data``; what is queued before the link opens waits for it.
 
         Raises:
-            RuntimeError: `close` was called or the link is over; ask `ended` first.
+            RuntimeError: `close` was called or the link is over; ask `closing` first.
         """
-        if self._state not in (LinkState.OPENING, LinkState.OPEN):
+        if self.closing:
             raise RuntimeError("the link takes no more data")
         self._window.queue(data)
 
@@ -192,9 +192,9 @@ class Link:
         return self._window.unsent_bytes
 
     @property
-    def ended(self) -> bool:
-        """Whether the link is over, in order or not."""
-        return self._state in _ENDED
+    def closing(self) -> bool:
+        """Whether `send` takes no more: the link is ending or over."""
+        return self._state not in (LinkState.OPENING, LinkState.OPEN)
 
     @property
     def state(self) -> LinkState:

@@ -1,0 +1,91 @@
+"""Talking to a modem in command state: one command, its results, patience.
+
+Commands end with a carriage return; results come as lines (verbose) or as digits
+(numeric), between echoes of what was sent, banners and noise (V.250, clause 5).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from modem.result_codes import ModemResult, parse_result
+
+__all__ = ["CommandPort"]
+
+_LINE_END: Final = re.compile(rb"[\r\n]")
+_LINE_BYTES_MAX: Final = 512
+"""No result line is longer; more without a line end is noise."""
+
+
+class CommandPort:
+    """One command at a time towards a modem."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+        self._command = b""
+        self._send_ms: int | None = None
+        self._patience_ms = 0
+        self._until_ms: int | None = None
+
+    def say(
+        self, command: str, *, now_ms: int, patience_ms: int, wait_ms: int = 0
+    ) -> None:
+        """Send ``command`` after ``wait_ms`` and be patient for a result after that.
+
+        Results that came before count no more: they answer something earlier. An
+        empty command only waits.
+        """
+        self._received.clear()
+        self._command = command.encode("ascii")
+        self._send_ms = now_ms + wait_ms
+        self._patience_ms = patience_ms
+        self._until_ms = None
+
+    def listen(self) -> None:
+        """Wait for results without end and say nothing."""
+        self._send_ms = self._until_ms = None
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes from the modem."""
+        self._received += data
+
+    def next_result(self) -> ModemResult | None:
+        """The next result code, skipping every other line; None when there is none.
+
+        What follows a CONNECT line is the other side's: see `take_rest`.
+        """
+        while (end := _LINE_END.search(self._received)) is not None:
+            line = self._received[: end.start()].decode("latin-1")
+            del self._received[: end.end()]
+            result = parse_result(line) if line else None
+            if result is not None:
+                return result
+        if len(self._received) > _LINE_BYTES_MAX:
+            self._received.clear()
+        return None
+
+    def take_rest(self) -> bytes:
+        """Bytes after the last result, which belong to the connection."""
+        rest = bytes(self._received)
+        self._received.clear()
+        return rest
+
+    def data_to_send(self, now_ms: int) -> bytes:
+        """The command, once its time has come."""
+        if self._send_ms is None or now_ms < self._send_ms:
+            return b""
+        self._send_ms = None
+        self._until_ms = now_ms + self._patience_ms
+        return self._command
+
+    def deadline_ms(self) -> int | None:
+        """When to send, or when patience ends."""
+        return self._until_ms if self._send_ms is None else self._send_ms
+
+    def expired(self, now_ms: int) -> bool:
+        """Whether patience has ended; true once for each command."""
+        if self._until_ms is None or now_ms < self._until_ms:
+            return False
+        self._until_ms = None
+        return True
