@@ -26,6 +26,7 @@ __all__ = [
     "currency_by_number",
     "format_amount",
     "parse_amount",
+    "western_digits",
 ]
 
 _TEXT_MAX: Final = 40
@@ -189,7 +190,7 @@ def parse_amount(
     >>> parse_amount("1,234.5", CURRENCIES["OMR"]).amount_minor
     1234500
     """
-    cleaned = text.translate(_DIRECTION_MARKS).translate(_ASCII).strip()
+    cleaned = western_digits(text)
     if not cleaned:
         raise AmountError(AmountProblem.EMPTY, "enter an amount")
     if cleaned[0] in "-−":  # noqa: RUF001 (the minus sign that Arabic keyboards type)
@@ -203,6 +204,15 @@ def parse_amount(
         message = f"the amount is too large; the most is {most}"
         raise AmountError(AmountProblem.TOO_LARGE, message)
     return Money(amount_minor=amount_minor, currency=currency)
+
+
+def western_digits(text: str) -> str:
+    """What was typed, with Western digits and without the marks of Arabic text.
+
+    Arabic-Indic and Persian digits and separators become Western ones; invisible
+    direction marks and surrounding blanks, which come along with a paste, are dropped.
+    """
+    return text.translate(_DIRECTION_MARKS).translate(_ASCII).strip()
 
 
 def _minor_units(cleaned: str, currency: Currency) -> int:

@@ -15,16 +15,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from card.profile import AMOUNT_MINOR_MAX, BATCH_CREDITS_MAX
 from settlement.errors import DeclarationError, DeclarationProblem
+from settlement.money import western_digits
 
 if TYPE_CHECKING:
     from card.records import BatchClose, DebitProof, OpenRecord, TransactionRecord
 
 __all__ = [
     "DECLARATION_BYTES_MAX",
+    "DECLARATION_PATTERN",
     "LINES_MAX",
     "OFFICE_MAX",
     "STAN_MAX",
@@ -56,6 +58,9 @@ TEXT_BYTES_MAX: Final = 32
 """Bytes of each other text of a payment in UTF-8."""
 LINES_MAX: Final = 32
 """Lines of one payment: four of each class, and field 48 still has room."""
+
+DECLARATION_PATTERN: Final = "[A-Z0-9][A-Z0-9/-]{3,23}"
+"""The form of declaration numbers where an office has not configured another."""
 
 _TERMINAL_ID: Final = re.compile(r"[A-Z0-9]{8}")
 _OFFICE: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9 /-]{0,13}[A-Z0-9])?")
@@ -157,49 +162,51 @@ class DeclarationFormat:
 
     Attributes:
         pattern: regular expression that the whole number matches.
-        length_min: characters of the shortest number.
-        length_max: characters of the longest number.
     """
 
-    pattern: str = "[A-Z0-9][A-Z0-9/-]{3,23}"
-    length_min: int = 4
-    length_max: int = 24
+    pattern: str = DECLARATION_PATTERN
 
     def check(self, text: str) -> str:
-        """The declaration number in ``text``, without surrounding blanks.
+        """The declaration number in ``text``: the payment reference, byte by byte.
 
-        Lower-case letters are taken as typed in haste and raised to capitals, because
-        the number is what ties a payment to its declaration byte by byte.
+        Arabic digits are read as Western ones and blanks around it are dropped. A
+        number that only matches in capitals is taken in capitals.
 
         Raises:
             DeclarationError: The text is empty or not of this office's form.
         """
-        number = text.strip().upper()
-        if not number:
+        typed = western_digits(text)
+        if not typed:
             message = "enter the declaration number"
             raise DeclarationError(DeclarationProblem.EMPTY, message)
-        fits = len(number.encode()) <= DECLARATION_BYTES_MAX
-        if fits and re.fullmatch(self.pattern, number):
-            return number
-        return self._explain(number)
+        if len(typed.encode()) > DECLARATION_BYTES_MAX:
+            raise _error(DeclarationProblem.TOO_LONG, "is too long")
+        for number in (typed, typed.upper()):
+            if re.fullmatch(self.pattern, number):
+                return number
+        if self.pattern == DECLARATION_PATTERN:
+            raise _explain(typed.upper())
+        raise _error(DeclarationProblem.WRONG_FORM, "does not have this office's form")
 
-    def _explain(self, number: str) -> NoReturn:
-        """Raise the most helpful reason why ``number`` does not match."""
-        if len(number) < self.length_min:
-            at_least = f"is too short; it has at least {self.length_min} characters"
-            self._fail(DeclarationProblem.TOO_SHORT, at_least)
-        if len(number) > self.length_max:
-            at_most = f"is too long; it has at most {self.length_max} characters"
-            self._fail(DeclarationProblem.TOO_LONG, at_most)
-        stranger = re.search(r"[^A-Z0-9/-]", number)
-        if stranger:
-            contains = f"cannot contain {stranger[0]!r}; use letters, digits, / and -"
-            self._fail(DeclarationProblem.WRONG_CHARACTER, contains)
-        self._fail(DeclarationProblem.WRONG_FORM, "does not have this office's form")
 
-    @staticmethod
-    def _fail(problem: DeclarationProblem, words: str) -> NoReturn:
-        raise DeclarationError(problem, f"the declaration number {words}")
+def _explain(number: str) -> DeclarationError:
+    """The most helpful reason why ``number`` is not of the usual form."""
+    stranger = re.search(r"[^A-Z0-9/-]", number)
+    if stranger:
+        contains = f"cannot contain {stranger[0]!r}; use letters, digits, / and -"
+        return _error(DeclarationProblem.WRONG_CHARACTER, contains)
+    if len(number) < 4:
+        message = "is too short; it has at least 4 characters"
+        return _error(DeclarationProblem.TOO_SHORT, message)
+    if len(number) > 24:
+        message = "is too long; it has at most 24 characters"
+        return _error(DeclarationProblem.TOO_LONG, message)
+    message = "must start with a letter or a digit"
+    return _error(DeclarationProblem.WRONG_FORM, message)
+
+
+def _error(problem: DeclarationProblem, words: str) -> DeclarationError:
+    return DeclarationError(problem, f"the declaration number {words}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
