@@ -13,6 +13,9 @@
     * LedgerError                   a booking that the ledger's rules do not allow
     * StoreError                    the bank's database is missing, damaged or not ours
     * KeyStoreError                 the key store cannot be opened, or lacks a key
+    * IssuingError                  the card desk asked for what cannot be done
+        * LoadRefusedError          ... a load (`problem` says why)
+    * StatementError                there is no such account, period or statement
 
 The first branch is a person's, the second and third a peer's; the rest are the
 machine's own. Nothing here, and no `repr` here, ever holds a PIN, a key or a full
@@ -31,13 +34,17 @@ __all__ = [
     "DeclarationError",
     "DeclarationProblem",
     "InputError",
+    "IssuingError",
     "KeyStoreError",
     "LedgerError",
+    "LoadProblem",
+    "LoadRefusedError",
     "MalformedMessageError",
     "MessageAuthenticationError",
     "MessageError",
     "NoAnswerError",
     "SettlementError",
+    "StatementError",
     "StoreError",
 ]
 
@@ -148,3 +155,39 @@ class StoreError(SettlementError):
 
 class KeyStoreError(SettlementError):
     """The key store cannot be opened, or does not hold the key that is needed."""
+
+
+class IssuingError(SettlementError):
+    """The card desk asked for something that cannot be done; nothing was booked."""
+
+
+@unique
+class LoadProblem(StrEnum):
+    """Why the bank does not authorise or settle a load."""
+
+    UNKNOWN_CARD = "unknown card"
+    HOTLISTED = "card on the hotlist"
+    NOT_AUTHENTIC = "certificate of the card wrong"
+    WRONG_CURRENCY = "wrong currency"
+    OVER_LIMIT = "balance limit passed"
+    FUNDS = "not enough on the account"
+    UNSETTLED = "an earlier load is not settled"
+    ALREADY_SETTLED = "this load is settled already"
+    UNKNOWN_LOAD = "no such load"
+    BALANCE_IMPOSSIBLE = "the card holds more than was loaded"
+
+
+class LoadRefusedError(IssuingError):
+    """The bank does not authorise, complete or reverse a load.
+
+    Attributes:
+        problem: which rule forbids it.
+    """
+
+    def __init__(self, problem: LoadProblem, message: str) -> None:
+        super().__init__(message)
+        self.problem = problem
+
+
+class StatementError(SettlementError):
+    """A statement was asked for that cannot be made; nothing was issued."""

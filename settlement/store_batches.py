@@ -1,0 +1,280 @@
+"""Batches, open records and incidents in the database."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from card.records import BatchClose, TransactionRecord
+from settlement.messages import BatchHeader, Total
+from settlement.schema import batch, batch_collected, incident, open_report
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["BatchTables", "CollectedRow", "IncidentRow", "OpenRow"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectedRow:
+    """The end of a batch: what the bank acknowledged.
+
+    Attributes:
+        ack_mac: BANK ACK MAC, 16 bytes.
+        posted: what reached a payee's account.
+        suspended: what waits in suspense.
+    """
+
+    ack_mac: bytes = field(repr=False)
+    posted: Total
+    suspended: Total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRow:
+    """An open record as a batch reported it.
+
+    Attributes:
+        stan: the terminal's number of it.
+        tx: the payment whose outcome was not known.
+        kv: version of the purse's keys.
+        rc: the purse's challenge, 8 bytes.
+    """
+
+    stan: int
+    tx: TransactionRecord
+    kv: int
+    rc: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentRow:
+    """Something that a person has to look at.
+
+    Attributes:
+        code: which rule, as `settlement.clearing.IncidentCode`.
+        terminal_id: where it came from, or empty.
+        batch: number of the batch, or None.
+        stan: number of the payment, or None.
+        masked_card: card number as people may see it, or empty.
+        amount_minor: what it is about, or None.
+        text: what happened, in plain words.
+        at: the bank's time.
+    """
+
+    code: str
+    terminal_id: str = ""
+    batch: int | None = None
+    stan: int | None = None
+    masked_card: str = ""
+    amount_minor: int | None = None
+    text: str
+    at: datetime
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Equal for the same incident seen again: it is noted once. 32 bytes."""
+        facts = (
+            self.code,
+            self.terminal_id,
+            self.batch,
+            self.stan,
+            self.masked_card,
+            self.amount_minor,
+            self.text,
+        )
+        return hashlib.sha256(repr(facts).encode()).digest()
+
+
+class BatchTables:
+    """Batches within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        """Work on ``connection``, which belongs to the caller."""
+        self._connection = connection
+
+    def add_batch(self, header: BatchHeader, at: datetime) -> None:
+        """Note that a batch was opened."""
+        self._connection.execute(
+            sa.insert(batch).values(
+                terminal_id=header.terminal_id,
+                mid=header.mid,
+                batch=header.close.batch,
+                office=header.office,
+                currency=header.currency,
+                count=header.close.count,
+                sum_minor=header.close.sum_minor,
+                open_count=header.close.open_count,
+                open_sum_minor=header.close.open_sum_minor,
+                chain=header.close.chain,
+                mac=header.close.mac,
+                opened_at=at,
+            )
+        )
+
+    def batch(self, header: BatchHeader) -> BatchHeader | None:
+        """What was opened under this terminal, customs card and number, or None."""
+        found = self._batches(*_batch_is(batch, header))
+        return found[0] if found else None
+
+    def batches_of_card(self, mid: bytes, number: int) -> list[BatchHeader]:
+        """The same batch of a customs card, from every terminal that sent it."""
+        return self._batches(batch.c.mid == mid, batch.c.batch == number)
+
+    def batches(self) -> list[BatchHeader]:
+        """All batches, by terminal, customs card and number."""
+        return self._batches()
+
+    def add_collected(
+        self, header: BatchHeader, row: CollectedRow, at: datetime
+    ) -> None:
+        """Note that a batch reconciled and was acknowledged."""
+        self._connection.execute(
+            sa.insert(batch_collected).values(
+                terminal_id=header.terminal_id,
+                mid=header.mid,
+                batch=header.close.batch,
+                ack_mac=row.ack_mac,
+                posted_count=row.posted.count,
+                posted_minor=row.posted.sum_minor,
+                suspended_count=row.suspended.count,
+                suspended_minor=row.suspended.sum_minor,
+                at=at,
+            )
+        )
+
+    def collected(self, header: BatchHeader) -> CollectedRow | None:
+        """How a batch ended, or None while it is pending."""
+        query = sa.select(batch_collected).where(*_batch_is(batch_collected, header))
+        row = self._connection.execute(query).first()
+        if row is None:
+            return None
+        return CollectedRow(
+            ack_mac=row.ack_mac,
+            posted=Total(count=row.posted_count, sum_minor=row.posted_minor),
+            suspended=Total(count=row.suspended_count, sum_minor=row.suspended_minor),
+        )
+
+    def add_open(
+        self, header: BatchHeader, row: OpenRow, details: str | None, at: datetime
+    ) -> None:
+        """Note an open record of a batch; one that is there already stays."""
+        self._connection.execute(
+            insert(open_report)
+            .values(
+                terminal_id=header.terminal_id,
+                mid=header.mid,
+                batch=header.close.batch,
+                tsn=row.tx.tsn,
+                stan=row.stan,
+                tx=row.tx.to_bytes(),
+                cid=row.tx.cid,
+                otc=row.tx.otc,
+                amount_minor=row.tx.amount_minor,
+                kv=row.kv,
+                rc=row.rc,
+                details=details,
+                received_at=at,
+            )
+            .on_conflict_do_nothing()
+        )
+
+    def opens(self, header: BatchHeader) -> list[OpenRow]:
+        """The open records that a batch reported, by tsn."""
+        query = (
+            sa.select(open_report)
+            .where(*_batch_is(open_report, header))
+            .order_by(open_report.c.tsn)
+        )
+        return [_open_row(row) for row in self._connection.execute(query)]
+
+    def all_opens(self) -> list[OpenRow]:
+        """Every open record ever reported, each once, in its newest report."""
+        query = sa.select(open_report).order_by(open_report.c.received_at)
+        newest = {(row.mid, row.tsn): row for row in self._connection.execute(query)}
+        return [_open_row(row) for row in newest.values()]
+
+    def add_incident(self, row: IncidentRow) -> None:
+        """Note an incident, once."""
+        self._connection.execute(
+            insert(incident)
+            .values(
+                fingerprint=row.fingerprint,
+                code=row.code,
+                terminal_id=row.terminal_id,
+                batch=row.batch,
+                stan=row.stan,
+                masked_card=row.masked_card,
+                amount_minor=row.amount_minor,
+                text=row.text,
+                at=row.at,
+            )
+            .on_conflict_do_nothing(index_elements=["fingerprint"])
+        )
+
+    def incidents(self) -> list[IncidentRow]:
+        """All incidents, oldest first."""
+        query = sa.select(incident).order_by(incident.c.id)
+        return [
+            IncidentRow(
+                code=row.code,
+                terminal_id=row.terminal_id,
+                batch=row.batch,
+                stan=row.stan,
+                masked_card=row.masked_card,
+                amount_minor=row.amount_minor,
+                text=row.text,
+                at=row.at,
+            )
+            for row in self._connection.execute(query)
+        ]
+
+    def _batches(self, *conditions: sa.ColumnElement[bool]) -> list[BatchHeader]:
+        query = (
+            sa.select(batch)
+            .where(*conditions)
+            .order_by(batch.c.terminal_id, batch.c.mid, batch.c.batch)
+        )
+        return [_header(row) for row in self._connection.execute(query)]
+
+
+def _batch_is(
+    table: sa.Table, header: BatchHeader
+) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        table.c.terminal_id == header.terminal_id,
+        table.c.mid == header.mid,
+        table.c.batch == header.close.batch,
+    )
+
+
+def _header(row: sa.Row[tuple[object, ...]]) -> BatchHeader:
+    return BatchHeader(
+        terminal_id=row.terminal_id,
+        office=row.office,
+        mid=row.mid,
+        currency=row.currency,
+        close=BatchClose(
+            batch=row.batch,
+            # A Row is a tuple too, and its `count` is the tuple's method.
+            count=row._mapping["count"],
+            sum_minor=row.sum_minor,
+            open_count=row.open_count,
+            open_sum_minor=row.open_sum_minor,
+            chain=row.chain,
+            mac=row.mac,
+        ),
+    )
+
+
+def _open_row(row: sa.Row[tuple[object, ...]]) -> OpenRow:
+    return OpenRow(
+        stan=row.stan,
+        tx=TransactionRecord.parse(row.tx),
+        kv=row.kv,
+        rc=row.rc,
+    )

@@ -1,0 +1,221 @@
+"""Accounts, entries and balances in the database. Only this file writes the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from settlement.errors import LedgerError
+from settlement.ledger import Account, AccountKind, EntryKind
+from settlement.schema import account, entry, leg, payment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from settlement.ledger import Entry, Source
+
+__all__ = ["AccountRow", "LedgerTables"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRow:
+    """An account with its name and what was booked on it.
+
+    Attributes:
+        account: its natural key.
+        id: its row.
+        name: holder, office, or what it is.
+        debit_minor: sum of all debits.
+        credit_minor: sum of all credits.
+    """
+
+    account: Account
+    id: int
+    name: str
+    debit_minor: int
+    credit_minor: int
+
+    @property
+    def balance_minor(self) -> int:
+        """Balance on the account's own side; below zero when overdrawn."""
+        difference = self.credit_minor - self.debit_minor
+        return -difference if self.account.kind.is_asset else difference
+
+
+class LedgerTables:
+    """The ledger within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        """Work on ``connection``, which belongs to the caller."""
+        self._connection = connection
+
+    def open_account(self, wanted: Account, name: str, at: datetime) -> int:
+        """Open an account, or find it; the first name stays.
+
+        Returns:
+            The account's row.
+        """
+        self._connection.execute(
+            insert(account)
+            .values(
+                kind=wanted.kind.value,
+                owner=wanted.owner,
+                currency=wanted.currency,
+                name=name,
+                opened_at=at,
+            )
+            .on_conflict_do_nothing(index_elements=["kind", "owner", "currency"])
+        )
+        row = self.account_id(wanted)
+        assert row is not None, "it was inserted or was there"
+        return row
+
+    def account_id(self, wanted: Account) -> int | None:
+        """The row of an account, or None when it was never opened."""
+        return self._connection.execute(
+            sa.select(account.c.id).where(*_is(wanted))
+        ).scalar()
+
+    def account(self, wanted: Account) -> AccountRow | None:
+        """An account and its totals, or None when it was never opened."""
+        found = self._accounts(*_is(wanted))
+        return found[0] if found else None
+
+    def accounts(self) -> list[AccountRow]:
+        """All accounts with their totals, by kind and owner."""
+        return self._accounts()
+
+    def balance_minor(self, wanted: Account) -> int:
+        """Balance on the account's own side; 0 when it was never opened."""
+        found = self.account(wanted)
+        return found.balance_minor if found else 0
+
+    def post(self, booking: Entry) -> int:
+        """Book an entry. Its accounts must be open.
+
+        Returns:
+            The entry's number, ascending in the order of booking.
+
+        Raises:
+            LedgerError: an account is not open, or the event was booked already. The
+                caller's transaction must end without being committed.
+        """
+        if self.is_booked(booking.source):
+            message = f"this {booking.source.kind} was booked already"
+            raise LedgerError(message)
+        highest = self._connection.execute(sa.select(sa.func.max(entry.c.id))).scalar()
+        number = (highest or 0) + 1
+        self._connection.execute(sa.insert(leg), self._leg_rows(number, booking))
+        self._connection.execute(
+            sa.insert(entry).values(
+                id=number,
+                kind=booking.source.kind.value,
+                subject=booking.source.subject,
+                number=booking.source.number,
+                cid=booking.source.cid,
+                currency=booking.currency,
+                amount_minor=booking.amount_minor,
+                booked_at=booking.booked_at,
+                memo=booking.memo,
+            )
+        )
+        return number
+
+    def is_booked(self, source: Source) -> bool:
+        """Whether this event has its entry."""
+        query = sa.select(entry.c.id).where(
+            entry.c.kind == source.kind.value,
+            entry.c.subject == source.subject,
+            entry.c.number == source.number,
+        )
+        return self._connection.execute(query).first() is not None
+
+    def count_of(self, kind: EntryKind, subject: str) -> int:
+        """Entries of one kind about one subject."""
+        query = sa.select(sa.func.count()).where(
+            entry.c.kind == kind.value, entry.c.subject == subject
+        )
+        return self._connection.execute(query).scalar_one()
+
+    def unbalanced(self) -> Sequence[tuple[int, int, int, int]]:
+        """Entries whose sides differ: entry, its amount, debits, credits."""
+        debits = sa.func.coalesce(sa.func.sum(leg.c.debit_minor), 0)
+        credits_ = sa.func.coalesce(sa.func.sum(leg.c.credit_minor), 0)
+        query = (
+            sa.select(entry.c.id, entry.c.amount_minor, debits, credits_)
+            .select_from(entry.outerjoin(leg))
+            .group_by(entry.c.id)
+            .having((debits != credits_) | (debits != entry.c.amount_minor))
+        )
+        rows = self._connection.execute(query)
+        return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+    def payments_without_entry(self) -> Sequence[tuple[bytes, int]]:
+        """(CID, otc) of payments that no entry books."""
+        query = (
+            sa.select(payment.c.cid, payment.c.otc)
+            .outerjoin(
+                entry,
+                (entry.c.cid == payment.c.cid)
+                & (entry.c.number == payment.c.otc)
+                & (entry.c.kind == EntryKind.PAYMENT.value),
+            )
+            .where(entry.c.id.is_(None))
+        )
+        return [(row[0], row[1]) for row in self._connection.execute(query)]
+
+    def _accounts(self, *conditions: sa.ColumnElement[bool]) -> list[AccountRow]:
+        query = (
+            sa.select(
+                account,
+                sa.func.coalesce(sa.func.sum(leg.c.debit_minor), 0).label("debits"),
+                sa.func.coalesce(sa.func.sum(leg.c.credit_minor), 0).label("credits"),
+            )
+            .select_from(account.outerjoin(leg))
+            .where(*conditions)
+            .group_by(account.c.id)
+            .order_by(account.c.kind, account.c.owner, account.c.currency)
+        )
+        return [_account_row(row) for row in self._connection.execute(query)]
+
+    def _leg_rows(self, number: int, booking: Entry) -> list[dict[str, int]]:
+        rows = []
+        for position, side in enumerate(booking.legs, start=1):
+            account_id = self.account_id(side.account)
+            if account_id is None:
+                message = f"the account {side.account.kind} is not open"
+                raise LedgerError(message)
+            rows.append(
+                {
+                    "entry_id": number,
+                    "number": position,
+                    "account_id": account_id,
+                    "debit_minor": side.debit_minor,
+                    "credit_minor": side.credit_minor,
+                }
+            )
+        return rows
+
+
+def _is(wanted: Account) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        account.c.kind == wanted.kind.value,
+        account.c.owner == wanted.owner,
+        account.c.currency == wanted.currency,
+    )
+
+
+def _account_row(row: sa.Row[tuple[object, ...]]) -> AccountRow:
+    return AccountRow(
+        account=Account(
+            kind=AccountKind(row.kind), owner=row.owner, currency=row.currency
+        ),
+        id=row.id,
+        name=row.name,
+        debit_minor=row.debits,
+        credit_minor=row.credits,
+    )

@@ -1,0 +1,347 @@
+"""Received records and posted payments in the database."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from card.records import TransactionRecord
+from settlement.payment import (
+    LineClass,
+    PaymentDetails,
+    PaymentKind,
+    PaymentLine,
+    PaymentRecord,
+)
+from settlement.schema import payment, record
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from settlement.messages import BatchHeader
+
+__all__ = [
+    "Decision",
+    "PaymentRow",
+    "RecordRow",
+    "RecordTables",
+    "details_from_text",
+    "details_to_text",
+]
+
+
+@unique
+class Decision(StrEnum):
+    """What clearing did with a record; the values are stored.
+
+    POSTED reached its payee's account. HELD was really debited, so it left the purse
+    float, but waits in the suspense account. SUSPENDED waits too, with nothing booked,
+    because no debit is proved. DUPLICATE is the very payment of another record of the
+    same batch. CONFLICT and REFUSED are not part of the batch.
+    """
+
+    POSTED = "posted"
+    HELD = "held"
+    SUSPENDED = "suspended"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    REFUSED = "refused"
+
+    @property
+    def in_batch(self) -> bool:
+        """Whether the record counts when its batch is reconciled."""
+        return self not in {Decision.CONFLICT, Decision.REFUSED}
+
+    @property
+    def is_booked(self) -> bool:
+        """Whether the record became a payment of the ledger."""
+        return self in {Decision.POSTED, Decision.HELD}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRow:
+    """A record as it was received, and what was decided.
+
+    Attributes:
+        terminal_id: who sent it.
+        mid: customs card of the batch, 8 bytes.
+        batch: number of the batch.
+        payment: what was sent.
+        content: digest of all of it; the same STAN must have the same.
+        evidence: digest of what the cards signed; the same payment has the same.
+        tac_verified: whether the TAC is good.
+        decision: what was decided.
+        reason: why, in plain words; empty when it was simply posted.
+        received_at: the bank's time.
+    """
+
+    terminal_id: str
+    mid: bytes
+    batch: int
+    payment: PaymentRecord
+    content: bytes
+    evidence: bytes
+    tac_verified: bool
+    decision: Decision
+    reason: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRow:
+    """A payment in the ledger.
+
+    Attributes:
+        cid: the purse, 8 bytes.
+        otc: the purse's number of it.
+        mid: the customs card that was credited, 8 bytes.
+        tsn: the customs card's number of it.
+        terminal_id: who delivered it first.
+        batch: in which batch.
+        stan: under which STAN.
+        amount_minor: in minor units.
+        currency: ISO 4217 number.
+        balance_after_minor: the purse's balance after it.
+        cumulative_debit_minor: all that the purse was ever debited, this included.
+        tac: 8 bytes.
+        evidence: see `RecordRow`.
+        paid_at: the counter's time, from TX.
+    """
+
+    cid: bytes = field(repr=False)
+    otc: int
+    mid: bytes
+    tsn: int
+    terminal_id: str
+    batch: int
+    stan: int
+    amount_minor: int
+    currency: int
+    balance_after_minor: int
+    cumulative_debit_minor: int
+    tac: bytes = field(repr=False)
+    evidence: bytes
+    paid_at: datetime
+
+    @property
+    def loaded_minor(self) -> int:
+        """All that had been loaded when this payment was made."""
+        return self.balance_after_minor + self.cumulative_debit_minor
+
+
+class RecordTables:
+    """Records and payments within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        """Work on ``connection``, which belongs to the caller."""
+        self._connection = connection
+
+    def add_record(self, row: RecordRow) -> None:
+        """Store what was received, with the decision."""
+        sent = row.payment
+        details = None if sent.details is None else details_to_text(sent.details)
+        self._connection.execute(
+            sa.insert(record).values(
+                terminal_id=row.terminal_id,
+                mid=row.mid,
+                batch=row.batch,
+                stan=sent.stan,
+                sequence=sent.sequence,
+                content=row.content,
+                evidence=row.evidence,
+                tx=sent.tx.to_bytes(),
+                cid=sent.tx.cid,
+                otc=sent.tx.otc,
+                amount_minor=sent.tx.amount_minor,
+                kv=sent.kv,
+                alg=sent.alg,
+                balance_after_minor=sent.balance_after_minor,
+                cumulative_debit_minor=sent.cumulative_debit_minor,
+                tac=sent.tac,
+                details=details,
+                tac_verified=row.tac_verified,
+                decision=row.decision.value,
+                reason=row.reason,
+                received_at=row.received_at,
+            )
+        )
+
+    def record(self, header: BatchHeader, stan: int) -> RecordRow | None:
+        """What was received under this STAN of a batch, or None."""
+        found = self._records(*_batch_is(header), record.c.stan == stan)
+        return found[0] if found else None
+
+    def records(self, header: BatchHeader) -> list[RecordRow]:
+        """All records of a batch in the order of the customs card's credits."""
+        return self._records(*_batch_is(header))
+
+    def record_of(self, row: PaymentRow) -> RecordRow:
+        """The record that a payment was posted from."""
+        found = self._records(
+            record.c.terminal_id == row.terminal_id,
+            record.c.mid == row.mid,
+            record.c.batch == row.batch,
+            record.c.stan == row.stan,
+        )
+        assert found, "the database keeps this reference"
+        return found[0]
+
+    def waiting_records(self) -> list[RecordRow]:
+        """Records that wait in suspense: held and suspended."""
+        waiting = (Decision.HELD.value, Decision.SUSPENDED.value)
+        return self._records(record.c.decision.in_(waiting))
+
+    def add_payment(self, row: PaymentRow) -> None:
+        """Note a payment, whose record must be stored with a verified TAC."""
+        self._connection.execute(
+            sa.insert(payment).values(
+                cid=row.cid,
+                otc=row.otc,
+                mid=row.mid,
+                tsn=row.tsn,
+                terminal_id=row.terminal_id,
+                batch=row.batch,
+                stan=row.stan,
+                amount_minor=row.amount_minor,
+                currency=row.currency,
+                balance_after_minor=row.balance_after_minor,
+                cumulative_debit_minor=row.cumulative_debit_minor,
+                tac=row.tac,
+                evidence=row.evidence,
+                paid_at=row.paid_at,
+            )
+        )
+
+    def payment(self, cid: bytes, otc: int) -> PaymentRow | None:
+        """The payment under this number of a purse, or None."""
+        return self._first_payment(payment.c.cid == cid, payment.c.otc == otc)
+
+    def payment_of_customs_card(self, mid: bytes, tsn: int) -> PaymentRow | None:
+        """The payment under this number of a customs card, or None."""
+        return self._first_payment(payment.c.mid == mid, payment.c.tsn == tsn)
+
+    def payment_before(self, cid: bytes, otc: int) -> PaymentRow | None:
+        """The purse's nearest posted payment with a lower number, or None."""
+        return self._first_payment(
+            payment.c.cid == cid, payment.c.otc < otc, order=payment.c.otc.desc()
+        )
+
+    def payment_after(self, cid: bytes, otc: int) -> PaymentRow | None:
+        """The purse's nearest posted payment with a higher number, or None."""
+        return self._first_payment(
+            payment.c.cid == cid, payment.c.otc > otc, order=payment.c.otc.asc()
+        )
+
+    def payments_of_purse(self, cid: bytes) -> list[PaymentRow]:
+        """All posted payments of a purse, by otc."""
+        query = sa.select(payment).where(payment.c.cid == cid).order_by(payment.c.otc)
+        return [_payment_row(row) for row in self._connection.execute(query)]
+
+    def _first_payment(
+        self,
+        *conditions: sa.ColumnElement[bool],
+        order: sa.ColumnElement[Any] | None = None,
+    ) -> PaymentRow | None:
+        query = sa.select(payment).where(*conditions).order_by(order).limit(1)
+        row = self._connection.execute(query).first()
+        return None if row is None else _payment_row(row)
+
+    def _records(self, *conditions: sa.ColumnElement[bool]) -> list[RecordRow]:
+        query = (
+            sa.select(record)
+            .where(*conditions)
+            .order_by(
+                record.c.terminal_id,
+                record.c.mid,
+                record.c.batch,
+                record.c.sequence,
+                record.c.stan,
+            )
+        )
+        return [_record_row(row) for row in self._connection.execute(query)]
+
+
+def details_to_text(details: PaymentDetails) -> str:
+    """Details as they are stored: JSON, readable by any tool."""
+    return json.dumps(
+        {
+            "declaration": details.declaration,
+            "kind": details.kind.value,
+            "lines": [
+                [line.line_class.value, line.amount_minor] for line in details.lines
+            ],
+            "clerk": details.clerk,
+            "request_number": details.request_number,
+            "delivery_order": details.delivery_order,
+            "service_code": details.service_code,
+        },
+        ensure_ascii=False,
+    )
+
+
+def details_from_text(text: str) -> PaymentDetails:
+    """The other way round."""
+    stored = json.loads(text)
+    lines = (
+        PaymentLine(line_class=LineClass(name), amount_minor=amount_minor)
+        for name, amount_minor in stored.pop("lines")
+    )
+    kind = PaymentKind(stored.pop("kind"))
+    return PaymentDetails(kind=kind, lines=tuple(lines), **stored)
+
+
+def _batch_is(header: BatchHeader) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        record.c.terminal_id == header.terminal_id,
+        record.c.mid == header.mid,
+        record.c.batch == header.close.batch,
+    )
+
+
+def _record_row(row: sa.Row[tuple[object, ...]]) -> RecordRow:
+    details = None if row.details is None else details_from_text(row.details)
+    return RecordRow(
+        terminal_id=row.terminal_id,
+        mid=row.mid,
+        batch=row.batch,
+        payment=PaymentRecord(
+            stan=row.stan,
+            sequence=row.sequence,
+            details=details,
+            tx=TransactionRecord.parse(row.tx),
+            kv=row.kv,
+            alg=row.alg,
+            balance_after_minor=row.balance_after_minor,
+            cumulative_debit_minor=row.cumulative_debit_minor,
+            tac=row.tac,
+        ),
+        content=row.content,
+        evidence=row.evidence,
+        tac_verified=row.tac_verified,
+        decision=Decision(row.decision),
+        reason=row.reason,
+        received_at=row.received_at,
+    )
+
+
+def _payment_row(row: sa.Row[tuple[object, ...]]) -> PaymentRow:
+    return PaymentRow(
+        cid=row.cid,
+        otc=row.otc,
+        mid=row.mid,
+        tsn=row.tsn,
+        terminal_id=row.terminal_id,
+        batch=row.batch,
+        stan=row.stan,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        balance_after_minor=row.balance_after_minor,
+        cumulative_debit_minor=row.cumulative_debit_minor,
+        tac=row.tac,
+        evidence=row.evidence,
+        paid_at=row.paid_at,
+    )

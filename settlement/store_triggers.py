@@ -1,0 +1,138 @@
+"""The rules that the database itself enforces, whoever writes to it.
+
+A program that opens the file by hand meets the same rules as this one: nothing stored
+is changed or deleted, an entry balances, and only a record whose TAC was verified
+becomes a payment. SQLite's dialect; another database gets its own text of the same
+rules beside this one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["APPEND_ONLY_TABLES", "TRIGGERS"]
+
+APPEND_ONLY_TABLES: Final = (
+    "account",
+    "entry",
+    "leg",
+    "terminal",
+    "purse",
+    "hotlist",
+    "load",
+    "load_outcome",
+    "batch",
+    "batch_collected",
+    "record",
+    "payment",
+    "open_report",
+    "incident",
+    "statement",
+)
+
+_KEYS: Final = {
+    "account": ("id",),
+    "entry": ("id",),
+    "payment": ("cid", "otc"),
+    "record": ("terminal_id", "mid", "batch", "stan"),
+    "load": ("cid", "ltc"),
+    "load_outcome": ("cid", "ltc"),
+    "statement": ("number",),
+}
+"""Rows that INSERT OR REPLACE would delete without running a DELETE trigger."""
+
+
+def _append_only(table: str, operation: str) -> str:
+    return f"""
+CREATE TRIGGER {table}_no_{operation.lower()} BEFORE {operation} ON {table}
+BEGIN
+  SELECT RAISE(ABORT, '{table} is append-only: correct it with a further row');
+END"""
+
+
+def _no_replace(table: str, key: tuple[str, ...]) -> str:
+    same = " AND ".join(f"{column} = NEW.{column}" for column in key)
+    taken = f"EXISTS (SELECT 1 FROM {table} WHERE {same})"  # noqa: S608  our own names
+    return f"""
+CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {taken}
+BEGIN
+  SELECT RAISE(ABORT, '{table} is append-only: this key is taken');
+END"""
+
+
+_LEGS_ARE_SEALED: Final = """
+CREATE TRIGGER leg_sealed BEFORE INSERT ON leg
+WHEN EXISTS (SELECT 1 FROM entry WHERE id = NEW.entry_id)
+  OR EXISTS (SELECT 1 FROM leg
+             WHERE entry_id = NEW.entry_id AND number = NEW.number)
+BEGIN
+  SELECT RAISE(ABORT, 'the entry is complete: no leg can be added');
+END"""
+
+_ENTRY_BALANCES: Final = """
+CREATE TRIGGER entry_balances BEFORE INSERT ON entry
+BEGIN
+  SELECT RAISE(ABORT, 'the legs of an entry must balance')
+  WHERE COALESCE((SELECT SUM(debit_minor) FROM leg WHERE entry_id = NEW.id), 0)
+          <> NEW.amount_minor
+     OR COALESCE((SELECT SUM(credit_minor) FROM leg WHERE entry_id = NEW.id), 0)
+          <> NEW.amount_minor;
+  SELECT RAISE(ABORT, 'the legs of an entry must be of its currency')
+  WHERE EXISTS (SELECT 1 FROM leg JOIN account ON account.id = leg.account_id
+                WHERE leg.entry_id = NEW.id AND account.currency <> NEW.currency);
+END"""
+
+_PAYMENT_ENTRY_HAS_PAYMENT: Final = """
+CREATE TRIGGER entry_of_payment BEFORE INSERT ON entry WHEN NEW.kind = 'payment'
+BEGIN
+  SELECT RAISE(ABORT, 'a payment is posted only on its verified TAC')
+  WHERE NOT EXISTS (SELECT 1 FROM payment
+                    WHERE cid = NEW.cid AND hex(cid) = NEW.subject
+                      AND otc = NEW.number
+                      AND amount_minor = NEW.amount_minor
+                      AND currency = NEW.currency);
+  SELECT RAISE(ABORT, 'a payment is debited to the float of its own purse')
+  WHERE NOT EXISTS (SELECT 1 FROM leg JOIN account ON account.id = leg.account_id
+                    WHERE leg.entry_id = NEW.id
+                      AND leg.debit_minor = NEW.amount_minor
+                      AND account.kind = 'purse float'
+                      AND account.owner = NEW.subject);
+END"""
+
+_LOAD_ENTRY_HAS_LOAD: Final = """
+CREATE TRIGGER entry_of_reversal BEFORE INSERT ON entry
+WHEN NEW.kind = 'load reversal'
+BEGIN
+  SELECT RAISE(ABORT, 'a load is reversed only when the purse voided it')
+  WHERE NOT EXISTS (SELECT 1 FROM load_outcome AS outcome
+                    JOIN load ON load.cid = outcome.cid AND load.ltc = outcome.ltc
+                    WHERE outcome.cid = NEW.cid AND hex(outcome.cid) = NEW.subject
+                      AND outcome.ltc = NEW.number
+                      AND outcome.outcome = 'voided'
+                      AND load.amount_minor = NEW.amount_minor);
+END"""
+
+_PAYMENT_HAS_VERIFIED_TAC: Final = """
+CREATE TRIGGER payment_on_tac BEFORE INSERT ON payment
+BEGIN
+  SELECT RAISE(ABORT, 'a payment is posted only on its verified TAC')
+  WHERE NOT EXISTS (SELECT 1 FROM record
+                    WHERE terminal_id = NEW.terminal_id AND mid = NEW.mid
+                      AND batch = NEW.batch AND stan = NEW.stan
+                      AND cid = NEW.cid AND otc = NEW.otc
+                      AND amount_minor = NEW.amount_minor
+                      AND evidence = NEW.evidence AND tac = NEW.tac
+                      AND tac_verified = 1
+                      AND decision IN ('posted', 'held'));
+END"""
+
+TRIGGERS: Final = (
+    *(_append_only(table, "UPDATE") for table in APPEND_ONLY_TABLES),
+    *(_append_only(table, "DELETE") for table in APPEND_ONLY_TABLES),
+    *(_no_replace(table, key) for table, key in _KEYS.items()),
+    _LEGS_ARE_SEALED,
+    _ENTRY_BALANCES,
+    _PAYMENT_ENTRY_HAS_PAYMENT,
+    _LOAD_ENTRY_HAS_LOAD,
+    _PAYMENT_HAS_VERIFIED_TAC,
+)
