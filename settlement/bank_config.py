@@ -1,0 +1,258 @@
+"""The bank's directory: one folder that holds everything the bank is.
+
+======================  ===========================================================
+``bank.toml``           settings, read at every start (`BankSettings`)
+``bank.sqlite``         the books
+``keys.json``           the issuer's master keys, encrypted under the passphrase
+``ca.pem``, ``ca.key``  the certificate authority; its key encrypted likewise
+``host.pem``,           the host's certificate and key (mode 0600) for the line
+``host.key``
+======================  ===========================================================
+
+`create_directory` makes it whole or not at all: everything is written to a folder
+beside it, which gets its name in one rename at the very end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import tomllib
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
+
+from settlement.errors import CurrencyError, SettlementError
+from settlement.money import Currency, currency_by_code
+from settlement.pki import HOST_DNS_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "BankDirectory",
+    "BankDirectoryError",
+    "BankSettings",
+    "create_directory",
+    "write_file",
+]
+
+PRIVATE_FILE_MODE: Final = 0o600
+PUBLIC_FILE_MODE: Final = 0o644
+_DIRECTORY_MODE: Final = 0o700
+
+
+class BankDirectoryError(SettlementError):
+    """The bank's directory is missing, incomplete, or already there."""
+
+
+class BankSettings(BaseModel):
+    """What ``bank.toml`` says; an unknown key or a wrong value is an error.
+
+    Attributes:
+        desk_id: LID, the load desk's id on the cards, 8 ASCII characters.
+        key_version: kv of the master keys that new cards get, 1 to 255.
+        test_keys: whether the masters are the published test keys.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    format: Literal[1] = 1
+    currency: str
+    server_name: Annotated[str, StringConstraints(min_length=1, max_length=253)] = (
+        HOST_DNS_NAME
+    )
+    desk_id: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{8}$")] = "DESK0001"
+    key_version: Annotated[int, Field(ge=1, le=255)] = 1
+    test_keys: bool = False
+
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, code: str) -> str:
+        try:
+            currency_by_code(code)
+        except CurrencyError as error:
+            raise ValueError(str(error)) from None
+        return code
+
+    def to_toml(self) -> str:
+        """The text of a ``bank.toml`` with these settings and what they mean."""
+        return (
+            "# The settings of this bank. The currency and the key version are fixed\n"
+            "# by the cards that were issued: do not change them by hand.\n"
+            f"format = {self.format}\n"
+            f'currency = "{self.currency}"\n'
+            f'server_name = "{self.server_name}"  # the host certificate\'s DNS name\n'
+            f'desk_id = "{self.desk_id}"  # the load desk\'s id (LID) on the cards\n'
+            f"key_version = {self.key_version}  # kv of newly issued cards\n"
+            f"test_keys = {str(self.test_keys).lower()}  # true: published, no money\n"
+        )
+
+
+class BankDirectory:
+    """A complete bank directory, checked when it is opened."""
+
+    def __init__(self, path: Path, settings: BankSettings) -> None:
+        """Hold the path and its settings; see `open`."""
+        self.path: Final = path
+        self.settings: Final = settings
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open ``path`` and read its settings.
+
+        Raises:
+            BankDirectoryError: it is missing, a file of it is missing, or a setting
+                is wrong; the message names what and says what to do.
+        """
+        _check_complete(path)
+        return cls(path, _read_settings(path / "bank.toml"))
+
+    @property
+    def currency(self) -> Currency:
+        """The one currency of this bank."""
+        return currency_by_code(self.settings.currency)
+
+    @property
+    def database(self) -> Path:
+        """The books."""
+        return self.path / "bank.sqlite"
+
+    @property
+    def key_store(self) -> Path:
+        """The encrypted master keys."""
+        return self.path / "keys.json"
+
+    @property
+    def authority_certificate(self) -> Path:
+        """The certificate authority's certificate."""
+        return self.path / "ca.pem"
+
+    @property
+    def authority_key(self) -> Path:
+        """The certificate authority's key, encrypted."""
+        return self.path / "ca.key"
+
+    @property
+    def host_certificate(self) -> Path:
+        """The host's certificate."""
+        return self.path / "host.pem"
+
+    @property
+    def host_key(self) -> Path:
+        """The host's key, plain, mode 0600."""
+        return self.path / "host.key"
+
+
+_FILES: Final = (
+    "bank.toml",
+    "bank.sqlite",
+    "keys.json",
+    "ca.pem",
+    "ca.key",
+    "host.pem",
+    "host.key",
+)
+
+
+@contextmanager
+def create_directory(path: Path, *, what: str) -> Iterator[Path]:
+    """Fill a new folder that becomes ``path`` only when the block ends well.
+
+    Yields:
+        A folder beside ``path``, for this user only, to be filled.
+
+    Raises:
+        BankDirectoryError: something with that name is already there (an empty folder
+            is taken). It was left as it is.
+    """
+    refuse_existing(path, what=what)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield unfinished
+        _sync_folder(unfinished)
+        refuse_existing(path, what=what)
+        unfinished.rename(path)
+        _sync_folder(path.parent)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def refuse_existing(path: Path, *, what: str) -> None:
+    """Raise `BankDirectoryError` unless ``path`` is free or an empty folder."""
+    if not path.exists() and not path.is_symlink():
+        return
+    if path.is_dir() and not any(path.iterdir()):
+        return
+    raise BankDirectoryError(
+        f"'{path}' is already there; {what} is never written over another. Nothing was "
+        "changed. Choose another name, or move that away first."
+    )
+
+
+def write_file(path: Path, content: bytes, *, private: bool) -> None:
+    """Write a new file durably, readable by its owner only when ``private``.
+
+    Raises:
+        FileExistsError: it is already there and was left as it is.
+    """
+    mode = PRIVATE_FILE_MODE if private else PUBLIC_FILE_MODE
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _check_complete(path: Path) -> None:
+    if not path.is_dir():
+        raise BankDirectoryError(
+            f"There is no bank in '{path}'. Name its directory with --bank (or in "
+            f"RASEED_BANK), or make one: raseed-bank init {path}"
+        )
+    missing = [name for name in _FILES if not (path / name).is_file()]
+    if len(missing) == len(_FILES):
+        raise BankDirectoryError(
+            f"'{path}' is not a bank's directory: none of its files is there. "
+            "Name the right one with --bank (or in RASEED_BANK)."
+        )
+    if missing:
+        raise BankDirectoryError(
+            f"The bank in '{path}' is not complete: {', '.join(missing)} missing. "
+            "Nothing was changed and no money moved. Restore the directory from its "
+            "backup; do not initialise it again, the books in it count."
+        )
+
+
+def _read_settings(path: Path) -> BankSettings:
+    try:
+        return BankSettings.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BankDirectoryError(f"'{path}' is not valid TOML: {error}.") from None
+    except ValidationError as error:
+        found = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in found["loc"]) or "(file)"
+        raise BankDirectoryError(
+            f"'{path}': {key} = {found['input']!r}: {found['msg']}. Put it right, then "
+            "run the command again; nothing was done."
+        ) from None
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""The two command-line programs of the bank: ``raseed-bank`` and ``raseed-card``."""

@@ -1,0 +1,54 @@
+"""``raseed-bank``: what bank operations do; the entry point and its groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from settlement.commands.bank_account import account
+from settlement.commands.bank_init import init
+from settlement.commands.bank_terminal import terminal
+from settlement.commands.environment import real_environment
+from settlement.commands.output import PlainErrorsGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["bank", "main"]
+
+
+_EPILOG: Final = """\
+
+A bank from nothing:
+  raseed-bank init bank --test-keys
+  export RASEED_BANK=bank
+  raseed-bank account open 100200300 --holder "AL NOOR TRADING" --deposit 5000
+  raseed-bank terminal add T0000007 --office SOHAR --mid 4355530000000007 \\
+      --number 5551234 --output terminal-7
+  raseed-bank serve --port /dev/ttyS0
+  raseed-bank statement --office SOHAR --pdf statement.pdf
+  raseed-bank check
+"""
+
+
+@click.group(cls=PlainErrorsGroup, epilog=_EPILOG)
+@click.version_option(package_name="raseed")
+def bank() -> None:
+    """Run the bank: books, terminals, calls, statements.
+
+    Every command but init takes --bank DIR, or the variable RASEED_BANK, and --json.
+
+    Exit codes: 0 done; 1 something is off, and the message says what; 2 the command
+    line is wrong.
+    """
+
+
+bank.add_command(init)
+bank.add_command(account)
+bank.add_command(terminal)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run ``raseed-bank`` on the real machine and exit."""
+    bank.main(arguments, prog_name="raseed-bank", obj=real_environment())

@@ -1,0 +1,127 @@
+"""How a command gets at the bank: its directory, its books and its keys."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from settlement.bank_config import BankDirectory
+from settlement.commands.secret_input import read_passphrase, wipe
+from settlement.errors import KeyStoreError
+from settlement.keystore import FileKeyStore
+from settlement.store import BankStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from card.profile import KeyUse
+
+__all__ = [
+    "NoKeys",
+    "OpenBank",
+    "bank_option",
+    "open_bank",
+    "open_keys",
+    "passphrase_option",
+    "unlocked",
+]
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenBank:
+    """A bank whose books are open."""
+
+    directory: BankDirectory
+    store: BankStore
+
+
+def bank_option(command: F) -> F:
+    """Add ``--bank DIR``, which arrives as ``bank``, a path."""
+    return click.option(
+        "--bank",
+        type=click.Path(path_type=Path),
+        required=True,
+        envvar="RASEED_BANK",
+        show_envvar=True,
+        metavar="DIR",
+        help="The bank's directory, made by raseed-bank init.",
+    )(command)
+
+
+def passphrase_option(command: F) -> F:
+    """Add ``--passphrase-file``, which arrives as ``passphrase_file``."""
+    return click.option(
+        "--passphrase-file",
+        metavar="FILE",
+        help="File whose first line opens the bank's keys; else the variable "
+        "RASEED_PASSPHRASE, else a hidden prompt.",
+    )(command)
+
+
+class NoKeys:
+    """Stands for the key store where a command needs none: nobody is asked for it."""
+
+    def card_key(self, use: KeyUse, kv: int, card_id: bytes) -> bytes:
+        """See `settlement.keystore.KeyStore`; always raises."""
+        raise KeyStoreError("this command was given no keys")
+
+    def purchase_master(self, kv: int) -> bytes:
+        """See `settlement.keystore.KeyStore`; always raises."""
+        raise KeyStoreError("this command was given no keys")
+
+    def transport_key(self, serial: bytes) -> bytes:
+        """See `settlement.keystore.KeyStore`; always raises."""
+        raise KeyStoreError("this command was given no keys")
+
+
+@contextmanager
+def open_bank(path: Path) -> Iterator[OpenBank]:
+    """Open the bank in ``path`` and close its books afterwards.
+
+    Raises:
+        BankDirectoryError: there is no complete bank.
+        StoreError: the books cannot be read.
+    """
+    directory = BankDirectory.open(path)
+    with BankStore.open(directory.database) as store:
+        yield OpenBank(directory=directory, store=store)
+
+
+def open_keys(directory: BankDirectory, passphrase_file: str | None) -> FileKeyStore:
+    """Open the bank's master keys; asks for the passphrase where it has to.
+
+    Raises:
+        KeyStoreError: wrong passphrase, or a damaged key store. Nothing was done.
+    """
+    with unlocked(directory, passphrase_file) as (keys, _passphrase):
+        return keys
+
+
+@contextmanager
+def unlocked(
+    directory: BankDirectory, passphrase_file: str | None
+) -> Iterator[tuple[FileKeyStore, bytes]]:
+    """The bank's master keys, and the passphrase that opened them.
+
+    Raises:
+        KeyStoreError: wrong passphrase, or a damaged key store. Nothing was done.
+    """
+    passphrase = read_passphrase(passphrase_file)
+    try:
+        keys = FileKeyStore.open(directory.key_store, bytes(passphrase))
+    except KeyStoreError as error:
+        wipe(passphrase)
+        raise KeyStoreError(
+            f"The bank's keys do not open: {error}. No money moved and no card was "
+            "touched. Give the passphrase that was chosen at raseed-bank init."
+        ) from None
+    try:
+        yield keys, bytes(passphrase)
+    finally:
+        wipe(passphrase)

@@ -1,0 +1,270 @@
+"""``raseed-bank terminal``: the counters that may upload, and their certificates."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from card.records import mask_card_number
+from settlement.bank_config import BankDirectoryError, create_directory
+from settlement.commands.bank_access import (
+    bank_option,
+    open_bank,
+    passphrase_option,
+    unlocked,
+)
+from settlement.commands.environment import environment_of
+from settlement.commands.output import (
+    PlainErrorsGroup,
+    facts_table,
+    json_option,
+    output_of,
+    table,
+)
+from settlement.commands.terminal_kit import (
+    LineSettings,
+    TerminalSettings,
+    write_kit,
+)
+from settlement.errors import InputError, IssuingError
+from settlement.issuing import Issuing
+from settlement.money import parse_amount
+from settlement.pki import Authority
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from settlement.commands.bank_access import OpenBank
+    from settlement.store_cards import TerminalRow
+
+__all__ = ["terminal"]
+
+_TERMINAL_ID: Final = re.compile(r"[A-Z0-9]{8}")
+_OFFICE: Final = re.compile(r"[A-Z0-9][A-Z0-9-]{0,14}")
+_MID_BYTES: Final = 8
+
+
+@click.group(cls=PlainErrorsGroup)
+def terminal() -> None:
+    """Admit counter terminals and see which there are."""
+
+
+@terminal.command(
+    "add",
+    epilog="""
+Example:
+  raseed-bank terminal add T0000007 --office SOHAR --mid 4355530000000007 \\
+      --number 5551234 --output terminal-7
+""",
+)
+@click.argument("terminal_id", metavar="ID")
+@bank_option
+@click.option("--office", required=True, help="Customs office code, such as SOHAR.")
+@click.option(
+    "--mid",
+    required=True,
+    metavar="HEX",
+    help="Id of the customs card in the terminal, 16 hex digits.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="New folder for the terminal's certificate, key and terminal.toml.",
+)
+@click.option(
+    "--number",
+    "numbers",
+    multiple=True,
+    required=True,
+    metavar="PHONE",
+    help="The bank's telephone number as the terminal dials it. Repeat for more.",
+)
+@click.option("--modem-port", default="/dev/ttyS0", show_default=True, metavar="TTY")
+@click.option("--baud", default=9600, show_default=True, type=click.IntRange(min=300))
+@click.option("--modem-init", default="ATZ", show_default=True, metavar="AT...")
+@click.option(
+    "--purse-reader", default="Raseed 00 00", show_default=True, metavar="NAME"
+)
+@click.option(
+    "--customs-reader", default="Raseed 00 01", show_default=True, metavar="NAME"
+)
+@click.option(
+    "--limit",
+    default="2000",
+    show_default=True,
+    metavar="AMOUNT",
+    help="Largest payment that this counter takes.",
+)
+@click.option(
+    "--again",
+    is_flag=True,
+    help="The terminal is known: bind it anew, give it a new certificate.",
+)
+@passphrase_option
+@json_option
+@click.pass_context
+def add(  # noqa: PLR0913 - one argument for each option, as click hands them over
+    ctx: click.Context,
+    *,
+    terminal_id: str,
+    bank: Path,
+    office: str,
+    mid: str,
+    output: Path,
+    numbers: tuple[str, ...],
+    modem_port: str,
+    baud: int,
+    modem_init: str,
+    purse_reader: str,
+    customs_reader: str,
+    limit: str,
+    again: bool,
+    passphrase_file: str | None,
+) -> None:
+    """Admit the terminal ID: bind it to its customs card and office, certify it.
+
+    Writes ca.pem, terminal.pem, terminal.key and a ready terminal.toml to a new folder,
+    to be carried to the counter. Payments of its customs card are posted to the
+    office's accounts.
+    """
+    card_id = _mid(mid)
+    _check(_TERMINAL_ID, terminal_id, "terminal id: 8 digits or capital letters")
+    _check(_OFFICE, office, "office code: 1 to 15 digits, capital letters or dashes")
+    with open_bank(bank) as opened:
+        settings = TerminalSettings(
+            terminal_id=terminal_id,
+            office=office,
+            limit=parse_amount(limit, opened.directory.currency),
+            purse_reader=purse_reader,
+            customs_reader=customs_reader,
+            line=LineSettings(
+                port=modem_port,
+                baud=baud,
+                init=modem_init,
+                numbers=numbers,
+                server_name=opened.directory.settings.server_name,
+            ),
+        )
+        _refuse_taken(opened, terminal_id, card_id, again=again)
+        row = _admit(ctx, opened, settings, card_id, output, passphrase_file)
+    facts = [
+        ("Terminal", f"{row.terminal_id}, admitted"),
+        ("Customs card", mask_card_number(row.mid)),
+        ("Office", row.office),
+        ("Folder", f"{output}, to be carried to the counter"),
+        (
+            "Next",
+            f"raseed-card personalise --kind customs --terminal {row.terminal_id}; at "
+            "the counter: raseed-terminal run --config terminal.toml",
+        ),
+    ]
+    document = _document(row) | {"directory": str(output)}
+    output_of(ctx).show(document, lambda console: console.print(facts_table(facts)))
+
+
+@terminal.command("list")
+@bank_option
+@json_option
+@click.pass_context
+def list_terminals(ctx: click.Context, *, bank: Path) -> None:
+    """List the terminals with the customs card and office of each."""
+    with open_bank(bank) as opened, opened.store.read() as books:
+        rows = books.cards.terminals()
+    output_of(ctx).show(
+        {"terminals": [_document(row) for row in rows]},
+        lambda console: console.print(
+            table(
+                ["Terminal", "Customs card", "Office"],
+                [(r.terminal_id, mask_card_number(r.mid), r.office) for r in rows],
+            )
+        ),
+    )
+
+
+def _refuse_taken(
+    opened: OpenBank, terminal_id: str, mid: bytes, *, again: bool
+) -> None:
+    with opened.store.read() as books:
+        known = books.cards.terminal(terminal_id)
+        holder = books.cards.terminal_of_customs_card(mid)
+    if holder is not None and holder.terminal_id != terminal_id:
+        raise IssuingError(
+            f"customs card {mask_card_number(mid)} belongs to terminal "
+            f"{holder.terminal_id}. Nothing was changed; every terminal has a customs "
+            "card of its own"
+        )
+    if known is not None and not again:
+        raise IssuingError(
+            f"terminal {terminal_id} is admitted already (office {known.office}, "
+            f"customs card {mask_card_number(known.mid)}). Nothing was changed; with "
+            "--again it gets a new certificate and the binding given now"
+        )
+
+
+def _admit(
+    ctx: click.Context,
+    opened: OpenBank,
+    settings: TerminalSettings,
+    mid: bytes,
+    output: Path,
+    passphrase_file: str | None,
+) -> TerminalRow:
+    environment = environment_of(ctx)
+    directory = opened.directory
+    if output.resolve().is_relative_to(directory.path.resolve()):
+        raise BankDirectoryError(
+            f"'{output}' lies in the bank's own directory, where a terminal's key must "
+            "not stay. Nothing was changed; name a folder elsewhere."
+        )
+    with (
+        create_directory(output, what="a terminal's folder") as folder,
+        unlocked(directory, passphrase_file) as (keys, passphrase),
+    ):
+        authority = Authority.load(
+            directory.authority_certificate.read_bytes(),
+            directory.authority_key.read_bytes(),
+            passphrase,
+        )
+        identity = authority.issue_terminal(settings.terminal_id, environment.clock())
+        write_kit(folder, settings, authority, identity)
+        # Last before the folder gets its name: a terminal that is bound and has no
+        # folder is put right with --again; one with a certificate the bank does not
+        # know would be turned away at its first call.
+        return Issuing(opened.store, keys, environment.clock).register_customs_card(
+            mid=mid,
+            terminal_id=settings.terminal_id,
+            office=settings.office,
+            currency=directory.currency.number,
+            kv=directory.settings.key_version,
+        )
+
+
+def _check(pattern: re.Pattern[str], text: str, what: str) -> None:
+    if not pattern.fullmatch(text):
+        raise InputError(f"'{text}' is no {what}. Nothing was changed.")
+
+
+def _mid(text: str) -> bytes:
+    try:
+        mid = bytes.fromhex(text)
+    except ValueError:
+        mid = b""
+    if len(mid) != _MID_BYTES:
+        raise InputError(
+            "The MID of a customs card is 16 hex digits. Nothing was done."
+        )
+    return mid
+
+
+def _document(row: TerminalRow) -> dict[str, Any]:
+    return {
+        "terminal": row.terminal_id,
+        "customs_card": mask_card_number(row.mid),
+        "office": row.office,
+        "key_version": row.kv,
+    }
