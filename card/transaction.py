@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Self
+from datetime import UTC, datetime
+from typing import Final, Self
 
 from card.fields import (
     CURRENCY_MAX,
@@ -18,9 +19,6 @@ from card.fields import (
     uint4,
 )
 from card.profile import AMOUNT_MINOR_MAX, PROFILE_VERSION, RecordType
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 __all__ = [
     "TX_BYTES",
@@ -55,6 +53,12 @@ def payment_digest(reference: str) -> bytes:
     return hashlib.sha256(reference.encode()).digest()[:8]
 
 
+def _as_it_travels(at: datetime) -> datetime:
+    """``at`` in UTC and whole seconds, so that a record equals what is read back."""
+    assert at.tzinfo is not None, "a time without its zone is no moment"
+    return at.astimezone(UTC).replace(microsecond=0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionRecord:
     """TX: what purse and customs card agree on, 47 bytes.
@@ -66,7 +70,7 @@ class TransactionRecord:
         tsn: the customs card's number of it, from 1.
         amount_minor: 1 to 7FFFFFFF.
         currency: ISO 4217 number.
-        at: aware; what is below the second is not kept.
+        at: aware; kept in UTC and whole seconds, as it travels.
         digest: D, 8 bytes; see `payment_digest`.
     """
 
@@ -85,7 +89,7 @@ class TransactionRecord:
         assert 0 <= self.tsn <= _UINT4_MAX, "a counter has 4 bytes"
         assert 1 <= self.amount_minor <= AMOUNT_MINOR_MAX, "an amount is 1 to 7FFFFFFF"
         assert 0 <= self.currency <= CURRENCY_MAX, "a currency has three digits"
-        assert self.at.tzinfo is not None, "a time without its zone is no moment"
+        object.__setattr__(self, "at", _as_it_travels(self.at))
 
     def __repr__(self) -> str:
         return (
@@ -151,7 +155,7 @@ class LoadRecord:
         lsn: the bank's number of it.
         amount_minor: 1 to 7FFFFFFF.
         currency: ISO 4217 number.
-        at: aware; what is below the second is not kept.
+        at: aware; kept in UTC and whole seconds, as it travels.
     """
 
     cid: bytes
@@ -168,7 +172,7 @@ class LoadRecord:
         assert 0 <= self.lsn <= _UINT4_MAX, "a counter has 4 bytes"
         assert 1 <= self.amount_minor <= AMOUNT_MINOR_MAX, "an amount is 1 to 7FFFFFFF"
         assert 0 <= self.currency <= CURRENCY_MAX, "a currency has three digits"
-        assert self.at.tzinfo is not None, "a time without its zone is no moment"
+        object.__setattr__(self, "at", _as_it_travels(self.at))
 
     def __repr__(self) -> str:
         return (
