@@ -1,19 +1,51 @@
-"""Calls on a real serial port: dial or answer, then messages both ways."""
+"""Calls on a real serial port: dial or answer, then messages both ways.
+
+The thin shell around `modem.call_machine`. While a call comes up it runs in the
+thread that called `dial` or `answer`; once secured, in a thread of its own, which
+ends when the modem has hung up.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+import secrets
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Final, Self
+
+from modem.call_machine import CallMachine
+from modem.dial_plan import AnswerPlan
+from modem.driver import Driver
+from modem.errors import (
+    CallClosedError,
+    CallLostError,
+    CallStoppedError,
+    CallTimeoutError,
+)
+from modem.hayes import Answerer, Dialer
+from modem.link import Link
+from modem.session import SecureSession
+from modem.tls import MESSAGE_BYTES_MAX, TLSSession
 
 if TYPE_CHECKING:
     import ssl
-    import threading
     from collections.abc import Callable
     from types import TracebackType
 
-    from modem.dial_plan import AnswerPlan, DialPlan
+    from modem.dial_plan import DialPlan
     from modem.events import CallEvent
+    from modem.hayes import Connector
+    from modem.link_state import LinkStatistics
 
 __all__ = ["Call", "answer", "dial"]
+
+_STOP_CHECK_MS: Final = 200
+"""How often the stop flag is looked at while a call comes up: it cannot wake us."""
+_CARRIER_CHECK_MS: Final = 500
+"""How often DCD is looked at on a line where nothing else happens."""
+_UNSENT_BYTES_MAX: Final = 2 * MESSAGE_BYTES_MAX
+"""`Call.send` waits while more than this is unsent: over two minutes at 9600 bit/s."""
+_RECEIVED_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Unfetched messages that end the call: the line needs hours for as much."""
 
 
 class Call:
@@ -23,10 +55,34 @@ class Call:
     in a ``with``): that is what hangs the modem up.
     """
 
+    def __init__(self, driver: Driver, on_event: Callable[[CallEvent], None]) -> None:
+        """Take over a driver whose machine is secured; `dial` and `answer` do."""
+        self._driver = driver
+        self._machine = driver.machine
+        self._on_event = on_event
+        self._changed = threading.Condition()
+        self._messages: deque[bytes] = deque()
+        self._received_bytes = 0
+        self._over: CallLostError | None = None
+        self._peer_name = driver.machine.peer_name
+        self._collect()
+        self._thread = threading.Thread(
+            target=self._run, name="modem-call", daemon=True
+        )
+        self._thread.start()
+
     @property
     def peer_name(self) -> str:
         """Common name of the other side's certificate."""
-        raise NotImplementedError
+        return self._peer_name
+
+    @property
+    def statistics(self) -> LinkStatistics:
+        """What has gone over the line so far."""
+        with self._changed:
+            statistics = self._machine.statistics
+        assert statistics is not None
+        return statistics
 
     def send(self, message: bytes) -> None:
         """Queue one message of 1 to 65535 bytes; waits while much is unsent.
@@ -35,7 +91,12 @@ class Call:
             CallLostError: the call is over; earlier messages may not have arrived.
             ValueError: the message is empty or too long.
         """
-        raise NotImplementedError
+        with self._changed:
+            self._changed.wait_for(self._may_send)
+            if self._over is not None:
+                raise _again(self._over)
+            self._machine.send(message)
+        self._driver.wake()
 
     def receive(self, timeout_ms: int) -> bytes:
         """Wait up to ``timeout_ms`` for the next message.
@@ -45,11 +106,27 @@ class Call:
             CallClosedError: the other side ended the call in order.
             CallLostError: the call broke off.
         """
-        raise NotImplementedError
+        with self._changed:
+            self._changed.wait_for(self._may_receive, timeout_ms / 1000)
+            if self._messages:
+                message = self._messages.popleft()
+                self._received_bytes -= len(message)
+                return message
+            if self._over is not None:
+                raise _again(self._over)
+        raise CallTimeoutError(timeout_ms)
 
     def close(self) -> None:
-        """Send what is queued, end the call in order, hang up, free the port."""
-        raise NotImplementedError
+        """Send what is queued, end the call in order, hang up, free the port.
+
+        Takes about three seconds on a port without control lines, where the modem
+        must be called back with the escape sequence. Twice is once.
+        """
+        with self._changed:
+            self._machine.close()
+            self._finish(CallLostError("it was ended on this side"))
+        self._driver.wake()
+        self._thread.join()
 
     def __enter__(self) -> Self:
         return self
@@ -61,6 +138,48 @@ class Call:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _may_send(self) -> bool:
+        return self._over is not None or self._machine.unsent_bytes < _UNSENT_BYTES_MAX
+
+    def _may_receive(self) -> bool:
+        return self._over is not None or bool(self._messages)
+
+    # The call's own thread.
+
+    def _run(self) -> None:
+        try:
+            while not self._machine.done:
+                happened = self._driver.wait(_CARRIER_CHECK_MS)
+                with self._changed:
+                    data = self._driver.step(happened)
+                self._driver.write(data)
+                self._collect()
+        finally:
+            self._driver.close()
+            with self._changed:
+                self._finish(CallLostError("the call's thread has ended"))
+
+    def _collect(self) -> None:
+        """Hand on what the machine has told."""
+        with self._changed:
+            events, messages = self._driver.take_events()
+            self._messages.extend(messages)
+            self._received_bytes += sum(map(len, messages))
+            if self._received_bytes > _RECEIVED_BYTES_MAX:
+                self._machine.close()
+                self._finish(CallLostError("too much came that nobody fetched"))
+            if self._machine.error is not None:
+                self._finish(_as_lost(self._machine.error))
+            self._changed.notify_all()
+        for event in events:
+            self._on_event(event)
+
+    def _finish(self, error: CallLostError) -> None:
+        """Remember how the call ended; the first reason is the true one."""
+        if self._over is None:
+            self._over = error
+        self._changed.notify_all()
 
 
 def dial(
@@ -85,7 +204,12 @@ def dial(
     Raises:
         ModemError: no call; the port is closed again and the modem has hung up.
     """
-    raise NotImplementedError
+
+    def make_machine(now_ms: int, has_dtr: bool) -> CallMachine:
+        dialer = Dialer(plan, now_ms=now_ms)
+        return _make_machine(dialer, tls_context, server_name, has_dtr=has_dtr)
+
+    return _bring_up(Driver(port, plan.baud, make_machine), on_event, stop)
 
 
 def answer(
@@ -98,8 +222,80 @@ def answer(
 ) -> Call | None:
     """Wait for one call, take it and return it secured; None once ``stop`` is set.
 
+    Args:
+        port: path or URL of the serial port; opened here, closed by `Call.close`.
+        tls_context: of `modem.tls.server_context`.
+        stop: set by another thread to wait no longer.
+        on_event: as for `dial`.
+        plan: modem settings.
+
     Raises:
-        ModemError: the modem fails, or a call came that could not be secured; call
-            `answer` again for the next one.
+        ModemError: the modem fails, or a call came that could not be secured; the
+            port is closed again. Call `answer` again for the next one.
     """
-    raise NotImplementedError
+    settings = plan or AnswerPlan()
+
+    def make_machine(now_ms: int, has_dtr: bool) -> CallMachine:
+        answerer = Answerer(settings, now_ms=now_ms)
+        return _make_machine(answerer, tls_context, None, has_dtr=has_dtr)
+
+    try:
+        return _bring_up(Driver(port, settings.baud, make_machine), on_event, stop)
+    except CallStoppedError:
+        return None
+
+
+def _make_machine(
+    connector: Connector,
+    tls_context: ssl.SSLContext,
+    server_name: str | None,
+    *,
+    has_dtr: bool,
+) -> CallMachine:
+    def make_session(rate_bps: int, now_ms: int) -> SecureSession:
+        nonce = secrets.randbits(32)
+        link = Link(nonce=nonce, line_rate_bps=rate_bps, now_ms=now_ms)
+        return SecureSession(link, TLSSession(tls_context, server_name=server_name))
+
+    return CallMachine(connector, make_session, has_dtr=has_dtr)
+
+
+def _bring_up(
+    driver: Driver,
+    on_event: Callable[[CallEvent], None],
+    stop: threading.Event | None,
+) -> Call:
+    """Run the machine in this thread until it is secured, or until it is done."""
+    machine = driver.machine
+    try:
+        while not machine.secured and not machine.done:
+            happened = driver.wait(_STOP_CHECK_MS)
+            if stop is not None and stop.is_set():
+                machine.stop()
+            driver.write(driver.step(happened))
+            if not machine.secured:
+                for event in driver.take_events()[0]:
+                    on_event(event)
+        if machine.secured:
+            return Call(driver, on_event)
+    except BaseException:
+        driver.close()
+        raise
+    driver.close()
+    assert machine.error is not None
+    raise machine.error
+
+
+def _as_lost(error: Exception) -> CallLostError:
+    if isinstance(error, CallLostError):
+        return error
+    return CallLostError(str(getattr(error, "what", error)).rstrip("."))
+
+
+def _again(error: CallLostError) -> CallLostError:
+    """A fresh error of the same kind: one object must not be raised twice."""
+    return (
+        CallClosedError()
+        if type(error) is CallClosedError
+        else CallLostError(error.reason)
+    )

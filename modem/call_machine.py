@@ -20,7 +20,7 @@ from collections import deque
 from enum import Enum, auto, unique
 from typing import TYPE_CHECKING, Final
 
-from modem.errors import CallLostError, CallStoppedError, ModemError
+from modem.errors import CallLostError, CallStoppedError, ModemError, PortError
 from modem.events import CallEvent, Closed, Secured
 from modem.hang_up import HangUp
 from modem.session import SecureSession, SessionEnded
@@ -140,8 +140,15 @@ class CallMachine:
             self._stopped = True
             self._session.close()
 
+    def port_failed(self, error: PortError, now_ms: int) -> None:
+        """The serial port is gone."""
+        if self.phase is CallPhase.CONNECTING:
+            self._fail(error)
+        else:
+            self.carrier_lost(error.reason, now_ms)
+
     def carrier_lost(self, reason: str, now_ms: int) -> None:
-        """The connection, or the port with it, is gone; the modem has hung up."""
+        """The connection is gone; there is nothing left to hang up."""
         self._carrier = False
         match self.phase:
             case CallPhase.CONNECTING:
@@ -273,5 +280,7 @@ class CallMachine:
             return
         self.phase = CallPhase.DONE
         assert self._ended is not None
-        reason = "ended in order" if self.error is None else self.error.what
+        reason = "ended on this side"
+        if self.error is not None:
+            reason = getattr(self.error, "reason", self.error.what)
         self._events.append(Closed(clean=self._ended.clean, reason=reason))

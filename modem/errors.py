@@ -215,7 +215,13 @@ class CallTimeoutError(ModemError):
 
 
 class CallLostError(ModemError):
-    """The call broke off; what was under way may or may not have arrived."""
+    """The call broke off; what was under way may or may not have arrived.
+
+    Attributes:
+        reason: how the end was noticed, for a log.
+    """
+
+    said: ClassVar[str] = "The call to the other side was lost: {reason}."
 
     consequence = (
         "It is not known yet what the bank has taken; the batch stays here, and "
@@ -225,12 +231,14 @@ class CallLostError(ModemError):
 
     def __init__(self, reason: str) -> None:
         """Tell how the end was noticed."""
-        super().__init__(f"The call to the other side was lost: {reason}.")
+        super().__init__(self.said.format(reason=reason))
         self.reason = reason
 
 
 class CallClosedError(CallLostError):
     """The other side ended the call in order; every message it sent was delivered."""
+
+    said = "The call is over: {reason}."
 
     def __init__(self) -> None:
         """Say so; there is nothing else to know."""

@@ -1,0 +1,150 @@
+"""The one door to pyserial: a port by path or URL, its bytes, its control lines.
+
+A reader thread hands what arrives to a callback, whatever kind of port it is: a tty,
+a PTY, or ``rfc2217://host:port``. Reading with a short time-out is the one way that
+works on all of them (`cancel_read` and descriptors are missing on RFC 2217). No
+exception of pyserial leaves this file.
+
+What ports do differently, with pyserial 3.5: a PTY has no control lines and answers
+``OSError 25``; a port that goes away raises SerialException or ``OSError 5``; ``read``
+waits its whole time-out for all bytes it is asked for, so only what is there is
+asked for; RFC 2217 has no write time-out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Final
+
+import serial
+
+from modem.errors import PortError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["SerialPort"]
+
+_READ_TIMEOUT_S: Final = 0.05
+_WRITE_TIMEOUT_S: Final = 10
+_FAILURES: Final = (serial.SerialException, OSError, ValueError, NotImplementedError)
+"""All that pyserial lets out; SerialException is an OSError today, by its own word
+not for ever. A port closed under the reader shows as TypeError as well."""
+
+
+class SerialPort:
+    """An open serial port, 8 data bits, no parity, exclusive where that exists."""
+
+    def __init__(
+        self,
+        port: str,
+        baud: int,
+        *,
+        on_data: Callable[[bytes], None],
+        on_failure: Callable[[PortError], None],
+    ) -> None:
+        """Open the port and start reading.
+
+        Args:
+            port: device path or pyserial URL.
+            baud: speed in bit/s.
+            on_data: called from the reader thread with bytes that have arrived.
+            on_failure: called from the reader thread, once, when the port fails.
+
+        Raises:
+            PortError: it does not exist, is in use, or cannot be set up.
+        """
+        self.name = port
+        self._on_data = on_data
+        self._on_failure = on_failure
+        self._stopping = False
+        self._serial = _open(port, baud)
+        self._had_carrier = False
+        self.has_control_lines = self._probe_control_lines()
+        self._reader = threading.Thread(
+            target=self._read_all, name=f"read {port}", daemon=True
+        )
+        self._reader.start()
+
+    def write(self, data: bytes) -> None:
+        """Send ``data``.
+
+        Raises:
+            PortError: the port is gone, or took nothing for ten seconds.
+        """
+        try:
+            self._serial.write(data)
+        except _FAILURES as error:
+            raise PortError(self.name, _reason(error)) from None
+
+    def set_dtr(self, *, high: bool) -> None:
+        """Set the DTR line, where there is one."""
+        if self.has_control_lines:
+            with contextlib.suppress(*_FAILURES):
+                self._serial.dtr = high
+
+    def carrier_dropped(self) -> bool:
+        """Whether DCD was on since the last `forget_carrier` and is now off.
+
+        A cable without that line never has it on, and nothing is concluded.
+        """
+        if not self.has_control_lines:
+            return False
+        try:
+            carrier = bool(self._serial.cd)
+        except _FAILURES:
+            return False
+        dropped = self._had_carrier and not carrier
+        self._had_carrier = carrier
+        return dropped
+
+    def close(self) -> None:
+        """Stop reading and free the port; twice is once."""
+        if self._stopping:
+            return
+        self._stopping = True
+        with contextlib.suppress(AttributeError, *_FAILURES):
+            self._serial.cancel_read()
+        self._reader.join()
+        with contextlib.suppress(*_FAILURES):
+            self._serial.close()
+
+    def _probe_control_lines(self) -> bool:
+        try:
+            _ = self._serial.cd
+        except _FAILURES:
+            return False
+        return True
+
+    def _read_all(self) -> None:
+        try:
+            while not self._stopping:
+                data = self._serial.read(max(1, self._serial.in_waiting))
+                if data:
+                    self._on_data(data)
+        except (*_FAILURES, TypeError) as error:
+            if not self._stopping:
+                self._on_failure(PortError(self.name, _reason(error)))
+
+
+def _open(port: str, baud: int) -> serial.Serial:
+    try:
+        opened = serial.serial_for_url(port, do_not_open=True)
+        opened.baudrate = baud
+        opened.timeout = _READ_TIMEOUT_S
+        if "://" not in port:
+            opened.exclusive = True
+            opened.write_timeout = _WRITE_TIMEOUT_S
+        opened.open()
+    except _FAILURES as error:
+        raise PortError(port, _reason(error)) from None
+    # `serial_for_url` is typed as the class for local ports; the others share what
+    # is used here.
+    return opened
+
+
+def _reason(error: Exception) -> str:
+    """The system's word where there is one; pyserial wraps it in a longer text."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).rstrip(".")
