@@ -137,9 +137,11 @@ class PaymentDetails:
     def __post_init__(self) -> None:
         size = len(self.declaration.encode())
         assert 0 < size <= DECLARATION_BYTES_MAX, "the declaration fits its field"
+        assert self.declaration.isprintable(), "the host refuses control characters"
         assert len(self.lines) <= LINES_MAX, "the lines fit their field"
         for text in self.texts():
             assert len(text.encode()) <= TEXT_BYTES_MAX, "every text fits its field"
+            assert text.isprintable(), "the host refuses control characters"
 
     def texts(self) -> tuple[str, str, str, str]:
         """Clerk, request number, delivery order, service code; empty when absent."""
@@ -182,7 +184,7 @@ class DeclarationFormat:
         if len(typed.encode()) > DECLARATION_BYTES_MAX:
             raise _error(DeclarationProblem.TOO_LONG, "is too long")
         for number in (typed, typed.upper()):
-            if re.fullmatch(self.pattern, number):
+            if number.isprintable() and re.fullmatch(self.pattern, number):
                 return number
         if self.pattern == DECLARATION_PATTERN:
             raise _explain(typed.upper())

@@ -60,6 +60,8 @@ def test_an_office_may_have_its_own_form() -> None:
     assert form.check("ab.1234") == "ab.1234"
     with pytest.raises(DeclarationError, match="this office's form"):
         form.check("AB1234")
+    with pytest.raises(DeclarationError, match="this office's form"):
+        DeclarationFormat(pattern=".*").check("A\u200b123")
 
 
 @given(st.text())
@@ -98,6 +100,10 @@ def test_details_that_no_message_could_carry_cannot_be_built() -> None:
         PaymentDetails(declaration="9" * (DECLARATION_BYTES_MAX + 1), kind=kind)
     with pytest.raises(AssertionError):
         PaymentDetails(declaration="A123", kind=kind, clerk="x" * 33)
+    with pytest.raises(AssertionError):
+        PaymentDetails(declaration="A123\n", kind=kind)
+    with pytest.raises(AssertionError):
+        PaymentDetails(declaration="A123", kind=kind, clerk="\u200f")
     with pytest.raises(AssertionError):
         PaymentDetails(declaration="A123", kind=kind, lines=(line,) * (LINES_MAX + 1))
     with pytest.raises(AssertionError):
