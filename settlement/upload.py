@@ -91,6 +91,7 @@ _RECORD_SETTLED: Final = frozenset(
         ResponseCode.SUSPENDED,
         ResponseCode.CONFLICT,
         ResponseCode.WRONG_MERCHANT,
+        ResponseCode.INVALID,
         ResponseCode.FORMAT_ERROR,
     }
 )
