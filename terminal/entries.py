@@ -10,6 +10,8 @@ whole life of a payment; any other step is a bug and raises.
 * OPENED: the customs card holds an open record; DEBIT may have been sent. *Unknown*
   until the purse answers PROVE or VOID.
 * DEBITED: the purse's proof is here: the customer has paid. CREDIT may have been sent.
+  Back to OPENED, or on to LEFT_TO_BANK, only when the customs card calls the proof
+  wrong.
 * CREDITED: the customs card has taken the value over. The end of a paid payment.
 * REFUSED: it ended before an open record; nothing was taken. An end.
 * NOT_DEBITED: the open record is gone and the purse was never debited. An end.
@@ -47,6 +49,7 @@ __all__ = [
     "OutcomeLost",
     "PaymentState",
     "PaymentStep",
+    "ProofRefused",
     "RefusedEntry",
 ]
 
@@ -75,8 +78,10 @@ TRANSITIONS: Final[Mapping[PaymentState, frozenset[PaymentState]]] = MappingProx
         _S.OPENED: frozenset(
             {_S.DEBITED, _S.CREDITED, _S.NOT_DEBITED, _S.LEFT_TO_BANK}
         ),
-        _S.DEBITED: frozenset({_S.CREDITED}),
-        _S.LEFT_TO_BANK: frozenset({_S.DEBITED, _S.CREDITED, _S.NOT_DEBITED}),
+        _S.DEBITED: frozenset({_S.OPENED, _S.CREDITED, _S.LEFT_TO_BANK}),
+        _S.LEFT_TO_BANK: frozenset(
+            {_S.LEFT_TO_BANK, _S.DEBITED, _S.CREDITED, _S.NOT_DEBITED}
+        ),
         _S.CREDITED: frozenset(),
         _S.REFUSED: frozenset(),
         _S.NOT_DEBITED: frozenset(),
@@ -165,6 +170,14 @@ class LeftToBank:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProofRefused:
+    """The customs card does not accept the proof (9302): back to OPENED, unknown.
+
+    Something between the cards spoiled the proof; the purse is asked for it again.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeLost:
     """No answer came; the state stays what it was, only the event is written."""
 
@@ -172,7 +185,14 @@ class OutcomeLost:
 
 
 PaymentStep: TypeAlias = (
-    Begun | Opened | Debited | Credited | RefusedEntry | NotDebited | LeftToBank
+    Begun
+    | Opened
+    | Debited
+    | Credited
+    | RefusedEntry
+    | NotDebited
+    | LeftToBank
+    | ProofRefused
 )
 """The entries that change the state of a payment."""
 Entry: TypeAlias = PaymentStep | OutcomeLost

@@ -21,6 +21,7 @@ from terminal.entries import (
     OutcomeLost,
     PaymentState,
     PaymentStep,
+    ProofRefused,
     RefusedEntry,
 )
 from terminal.record_codec import (
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from card.records import CreditedRecord, TransactionRecord
-    from settlement.payment import PaymentDetails
     from terminal.journal_rows import Row, Rows
     from terminal.vault import Vault
 
@@ -95,6 +95,11 @@ class PaymentBook:
         """Payments whose end is still open, oldest first."""
         return self._select(_IS_UNFINISHED, ())
 
+    def unfinished_at(self, mid: bytes) -> list[JournalPayment]:
+        """The same, begun with one customs card (MID, 8 bytes) only."""
+        reference = self._vault.card_reference(mid)
+        return self._select(f"{_IS_UNFINISHED} AND customs_ref = ?", (reference,))
+
     def unfinished_of(self, card_id: bytes) -> list[JournalPayment]:
         """The same, of one purse (CID, 8 bytes) only."""
         reference = self._vault.card_reference(card_id)
@@ -106,13 +111,11 @@ class PaymentBook:
         where = "customs_ref = ? AND batch = ? AND position IS NOT NULL"
         return self._select(where, values, order="position")
 
-    def stan_of(self, tx: TransactionRecord) -> tuple[int, PaymentDetails | None]:
-        """STAN and details of the payment that a customs card's record belongs to."""
-        (payment,) = self._select(
-            "customs_ref = ? AND tsn = ?",
-            (self._vault.card_reference(tx.mid), tx.tsn),
-        )
-        return payment.stan, payment.details
+    def of_record(self, tx: TransactionRecord) -> JournalPayment | None:
+        """The payment that a customs card's record belongs to, by MID and tsn."""
+        values = (self._vault.card_reference(tx.mid), tx.tsn)
+        found = self._select("customs_ref = ? AND tsn = ?", values)
+        return found[0] if found else None
 
     def adopt(
         self, tx: TransactionRecord, *, kv: int, rc: bytes, batch: int, at: datetime
@@ -182,6 +185,8 @@ class PaymentBook:
                 step = PaymentState.NOT_DEBITED, "reason = ?", (how,)
             case LeftToBank():
                 step = PaymentState.LEFT_TO_BANK, "reason = ?", ("no proof",)
+            case ProofRefused():
+                step = PaymentState.OPENED, "reason = ?", ("proof refused",)
             case _:
                 assert_never(entry)
         return step

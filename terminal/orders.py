@@ -88,6 +88,7 @@ class RefusalReason(StrEnum):
     CUSTOMS_CARD_FULL = "customs-card-full"
     CUSTOMS_CARD_REFUSED = "customs-card-refused"
     UNRESOLVED_PAYMENT = "unresolved-payment"
+    JOURNAL_FAILED = "journal-failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

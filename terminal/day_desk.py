@@ -1,0 +1,199 @@
+"""What an end of day does with the customs card, each step under the card lock.
+
+Between two steps payments may be taken; nothing here waits for the line.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from card.errors import CardError, StatusError
+from card.profile import ALGORITHM_AES_CMAC
+from card.records import CHAIN_START, chain_next
+from card.sw import SW
+from settlement.payment import BatchToUpload, OpenItem, PaymentRecord
+from terminal.entries import BatchState
+from terminal.errors import CardProblemCode, CardProblemError
+from terminal.wording import card_problem
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from card.records import BatchClose
+    from settlement.payment import Closure
+    from terminal.config import TerminalConfig
+    from terminal.customs_desk import CustomsAtHand, CustomsDesk
+    from terminal.entries import JournalBatch, JournalPayment
+    from terminal.journal import Journal
+    from terminal.orders import RecoveryOutcome
+    from terminal.settling import Settler
+
+__all__ = ["DayDesk"]
+
+
+class DayDesk:
+    """The customs card and the journal, for one end of day.
+
+    Attributes:
+        news: what closures of the bank have settled.
+    """
+
+    def __init__(
+        self,
+        card_lock: threading.RLock,
+        ready: Callable[[], CustomsAtHand],
+        *,
+        customs: CustomsDesk,
+        settler: Settler,
+        journal: Journal,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Work under ``card_lock``; ``ready`` takes the customs card up and settles."""
+        self._card_lock = card_lock
+        self._ready = ready
+        self._customs = customs
+        self._settler = settler
+        self._journal = journal
+        self._clock = clock
+        self.news: list[RecoveryOutcome] = []
+
+    def close(self) -> list[JournalBatch]:
+        """Close the current batch when there is anything in it to send.
+
+        Returns:
+            Every batch to send now, oldest first. A batch that the bank has already is
+            among them while records are open: the bank may have resolved those since.
+
+        Raises:
+            CardProblemError: the customs card is not ready, or refuses.
+        """
+        with self._card_lock:
+            card = self._ready()
+            if card.status.count == 0 and card.status.open_count == 0:
+                return self.waiting()
+            close = self._close(card)
+            again = self._journal.batches.find(card.mid, close.batch)
+        waiting = self.waiting()
+        if again is not None and again.state is BatchState.ACKNOWLEDGED:
+            return [again, *waiting]
+        return waiting
+
+    def waiting(self) -> list[JournalBatch]:
+        """Batches that the bank does not have yet, oldest first."""
+        return self._journal.batches.in_state(BatchState.CLOSED)
+
+    def assemble(self, batch: JournalBatch, config: TerminalConfig) -> BatchToUpload:
+        """All of a batch, checked against what the customs card closed.
+
+        When the journal does not agree with the close, the customs card's own records
+        are read and win. If it is not there to be read, the batch goes up as the
+        journal has it: the bank then names what differs, and the batch stays.
+        """
+        with self._card_lock:
+            payments = self._payments_of(batch)
+            opens = [self._settler.take_in(rec, batch.number) for rec in batch.opens]
+        records = tuple(
+            _record(payment, sequence) for sequence, payment in enumerate(payments, 1)
+        )
+        items = tuple(
+            OpenItem(
+                stan=payment.stan,
+                sequence=len(records) + place,
+                details=payment.details,
+                open_record=record,
+            )
+            for place, (payment, record) in enumerate(
+                zip(opens, batch.opens, strict=True), 1
+            )
+        )
+        return BatchToUpload(
+            terminal_id=config.terminal.id,
+            office=config.terminal.office,
+            mid=batch.mid,
+            currency=config.currency.number,
+            close=batch.close,
+            payments=records,
+            opens=items,
+        )
+
+    def acknowledge(self) -> int:
+        """Pass on every BANK ACK at hand; how many batches still wait for theirs."""
+        with self._card_lock:
+            with suppress(CardProblemError):
+                self._ready()
+            return self._customs.acknowledge()
+
+    def apply(self, closures: Sequence[Closure]) -> None:
+        """Pass on what the bank resolved; what fails comes again with a later call."""
+        for closure in closures:
+            with self._card_lock, suppress(CardProblemError):
+                card = self._ready()
+                if card.mid != closure.tx.mid:
+                    continue
+                outcome = self._settler.apply(card, closure)
+                if outcome is not None:
+                    self.news.append(outcome)
+
+    def _close(self, card: CustomsAtHand) -> BatchClose:
+        try:
+            return self._customs.close_batch(card)
+        except StatusError as error:
+            if error.sw == SW.FULL:
+                raise card_problem(CardProblemCode.CUSTOMS_CARD_FULL) from None
+            raise card_problem(CardProblemCode.CARD_FAULT) from None
+        except CardError:
+            self._customs.let_go()
+            raise card_problem(CardProblemCode.CARD_FAULT) from None
+
+    def _payments_of(self, batch: JournalBatch) -> list[JournalPayment]:
+        book = self._journal.payments
+        payments = book.credited_in(batch.mid, batch.number)
+        if _agrees(batch.close, payments):
+            return payments
+        with suppress(CardProblemError, CardError):
+            card = self._ready()
+            if card.mid == batch.mid:
+                book.place(card.session.read_credited(), self._clock())
+                payments = book.credited_in(batch.mid, batch.number)
+        if not _agrees(batch.close, payments):
+            detail = f"batch {batch.number}: {len(payments)} of {batch.close.count}"
+            self._journal.note("batch-disagrees", self._clock(), detail)
+        return payments
+
+
+def _agrees(close: BatchClose, payments: Sequence[JournalPayment]) -> bool:
+    """Whether count, sum and chain of ``payments`` are what was closed."""
+    chain = CHAIN_START
+    for payment in payments:
+        assert payment.tx is not None, "a credit has a record"
+        assert payment.proof is not None, "a credit has a proof"
+        chain = chain_next(
+            chain,
+            payment.tx,
+            payment.proof.balance_after_minor,
+            payment.proof.cumulative_debit_minor,
+            payment.proof.tac,
+        )
+    sum_minor = sum(payment.amount_minor for payment in payments)
+    ours = (len(payments), sum_minor, chain)
+    return ours == (close.count, close.sum_minor, close.chain)
+
+
+def _record(payment: JournalPayment, sequence: int) -> PaymentRecord:
+    assert payment.tx is not None, "a credit has a record"
+    assert payment.kv is not None, "a credit has a key version"
+    assert payment.proof is not None, "a credit has a proof"
+    return PaymentRecord(
+        stan=payment.stan,
+        sequence=sequence,
+        details=payment.details,
+        tx=payment.tx,
+        kv=payment.kv,
+        alg=ALGORITHM_AES_CMAC,
+        balance_after_minor=payment.proof.balance_after_minor,
+        cumulative_debit_minor=payment.proof.cumulative_debit_minor,
+        tac=payment.proof.tac,
+    )

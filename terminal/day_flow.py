@@ -1,0 +1,287 @@
+"""The end of day: close, dial, send, reconcile, acknowledge; resumable at every point.
+
+Theory of operation. Nothing is held only in memory: each step starts from what journal
+and customs card say, so stopping anywhere and starting again goes on in the same place.
+
+    CLOSING        CLOSE BATCH on the customs card, then the journal keeps the batch.
+                   A close whose answer was lost is found among the waiting batches.
+    DIALLING,      one call for all waiting batches; it is made without the card lock
+    SECURING
+    SENDING        every payment of a batch; the bank answers repeats as it did before
+    RECONCILING    the bank's last word: the BANK ACK MAC, or what differs
+    ACKNOWLEDGING  the journal keeps the MAC, then BANK ACK goes to the customs card.
+                   A card that is not there gets it when it is taken up again.
+
+A batch is collected only by the bank's answer; a call that breaks off leaves it as it
+was.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+from modem.errors import CallTimeoutError, ModemError
+from modem.events import Closed, Connected, DialFailed, Dialling, Secured, Securing
+from settlement.errors import NoAnswerError
+from settlement.money import Money
+from settlement.upload import (
+    ClosureReceived,
+    Collected,
+    LoggedOn,
+    Progress,
+    RecordRefused,
+    Refused,
+    ResponseDiscarded,
+    UploadMachine,
+    UploadPhase,
+)
+from terminal.day import BatchOutcome, DayPhase, DayProgress, DayResult, DayVerdict
+from terminal.entries import BatchState
+from terminal.errors import CardProblemError
+from terminal.snapshot import LineState
+from terminal.wording import (
+    day_collected,
+    day_nothing,
+    day_refused,
+    line_failed,
+    no_customs_card_for_day,
+    settlement_failed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from modem.events import CallEvent
+    from settlement.payment import Closure
+    from settlement.upload import Session, UploadEvent
+    from terminal.config import TerminalConfig
+    from terminal.day_desk import DayDesk
+    from terminal.entries import JournalBatch
+    from terminal.errors import Advice
+    from terminal.journal import Journal
+
+__all__ = ["DayFlow", "Dial", "MessageCall"]
+
+ANSWER_TIMEOUT_MS: Final = 30_000
+"""Patience with the bank: a window of details takes some 4 s at 9600 bit/s."""
+DISCARDED_MAX: Final = 100
+"""Answers of one call that fit nothing asked; a sound bank sends none."""
+
+
+class MessageCall(Protocol):
+    """A secured call to the bank; see `modem.call.Call`."""
+
+    def send(self, message: bytes) -> None:
+        """Queue one message."""
+        ...
+
+    def receive(self, timeout_ms: int) -> bytes:
+        """Wait for the next message."""
+        ...
+
+    def close(self) -> None:
+        """Send what is queued, end the call in order, hang up."""
+        ...
+
+
+Dial: TypeAlias = "Callable[[Callable[[CallEvent], None]], MessageCall]"
+"""Makes a call, telling the listener how it goes; raises `ModemError`."""
+
+
+class DayFlow:
+    """One end of day."""
+
+    def __init__(
+        self,
+        config: TerminalConfig,
+        journal: Journal,
+        desk: DayDesk,
+        *,
+        dial: Dial,
+        clock: Callable[[], datetime],
+        on_line: Callable[[LineState], None],
+    ) -> None:
+        """Join the parts; `run` does the work."""
+        self._config = config
+        self._journal = journal
+        self._desk = desk
+        self._dial = dial
+        self._clock = clock
+        self._on_line = on_line
+        self._outcomes: list[BatchOutcome] = []
+        self._closures: list[Closure] = []
+        self._discarded = 0
+        self._tell: Callable[[DayProgress], None] = lambda _: None
+
+    def run(self, on_progress: Callable[[DayProgress], None]) -> DayResult:
+        """Do all that can be done now; never raises for card or line."""
+        self._tell = on_progress
+        on_progress(DayProgress(phase=DayPhase.CLOSING))
+        problem: CardProblemError | None = None
+        try:
+            batches = self._desk.close()
+        except CardProblemError as error:
+            problem = error
+            batches = self._desk.waiting()
+        if not batches:
+            self._desk.acknowledge()
+            return self._without_batches(problem)
+        advice = self._call(batches)
+        self._desk.apply(self._closures)
+        if advice is not None:
+            return self._result(DayVerdict.PENDING, advice)
+        if problem is not None:
+            return self._result(DayVerdict.PENDING, no_customs_card_for_day())
+        return self._sent()
+
+    def _without_batches(self, problem: CardProblemError | None) -> DayResult:
+        if problem is None:
+            return self._result(DayVerdict.NOTHING_TO_SEND, day_nothing())
+        return self._result(DayVerdict.PENDING, no_customs_card_for_day())
+
+    def _sent(self) -> DayResult:
+        refused = [outcome for outcome in self._outcomes if not outcome.collected]
+        if refused:
+            return self._result(DayVerdict.REFUSED, day_refused(refused[0].text))
+        total = Money(amount_minor=0, currency=self._config.currency)
+        for outcome in self._outcomes:
+            total += outcome.total
+        count = sum(outcome.count for outcome in self._outcomes)
+        return self._result(DayVerdict.COLLECTED, day_collected(count, total))
+
+    def _result(self, verdict: DayVerdict, advice: Advice) -> DayResult:
+        return DayResult(verdict=verdict, batches=tuple(self._outcomes), advice=advice)
+
+    def _call(self, batches: list[JournalBatch]) -> Advice | None:
+        """Send ``batches`` in one call; what went wrong with the line, if anything."""
+        try:
+            call = self._dial(self._on_call_event)
+            try:
+                self._send_all(call, batches)
+            finally:
+                call.close()
+        except ModemError as error:
+            self._journal.note("call-failed", self._clock(), type(error).__name__)
+            return line_failed(error)
+        except NoAnswerError as error:
+            self._journal.note("call-failed", self._clock(), type(error).__name__)
+            return settlement_failed(error)
+        finally:
+            self._on_line(LineState.IDLE)
+        return None
+
+    def _send_all(self, call: MessageCall, batches: list[JournalBatch]) -> None:
+        session: Session | None = None
+        stan = 1
+        for batch in batches:
+            machine = UploadMachine(
+                self._desk.assemble(batch, self._config),
+                stan_start=stan,
+                session=session,
+            )
+            self._send(call, machine, batch)
+            session, stan = machine.session, machine.next_stan
+            if session is None:
+                # The bank does not know this terminal: no batch of it will be taken.
+                return
+
+    def _send(
+        self, call: MessageCall, machine: UploadMachine, batch: JournalBatch
+    ) -> None:
+        self._on_progress(batch, machine.progress)
+        while not machine.finished:
+            for message in machine.messages_to_send(self._clock()):
+                call.send(message)
+            if machine.phase is UploadPhase.TOTALS:
+                self._tell(DayProgress(phase=DayPhase.RECONCILING, batch=batch.number))
+            try:
+                answer = call.receive(ANSWER_TIMEOUT_MS)
+            except CallTimeoutError:
+                for message in machine.repeat_unanswered():
+                    call.send(message)
+                continue
+            for event in machine.receive(answer, self._clock()):
+                self._on_event(batch, event)
+
+    def _on_event(self, batch: JournalBatch, event: UploadEvent) -> None:
+        match event:
+            case Progress():
+                self._on_progress(batch, event)
+            case ClosureReceived(closure=closure):
+                self._closures.append(closure)
+            case RecordRefused(stan=stan, code=code):
+                detail = f"batch {batch.number}, STAN {stan}: {code.value}"
+                self._journal.note("record-refused", self._clock(), detail)
+            case Collected(ack_mac=ack_mac):
+                self._collected(batch, ack_mac)
+            case Refused(code=code, text=text):
+                self._refused(batch, code.value, text)
+            case ResponseDiscarded(reason=reason):
+                self._count_discarded(reason)
+            case LoggedOn(clock_offset=offset):
+                detail = f"bank's clock ahead by {offset.total_seconds():.0f} s"
+                self._journal.note("logged-on", self._clock(), detail)
+
+    def _collected(self, batch: JournalBatch, ack_mac: bytes) -> None:
+        self._journal.batches.collected(batch, ack_mac, self._clock())
+        self._outcomes.append(self._outcome(batch, collected=True, code="00", text=""))
+        self._tell(DayProgress(phase=DayPhase.ACKNOWLEDGING, batch=batch.number))
+        self._desk.acknowledge()
+
+    def _refused(self, batch: JournalBatch, code: str, text: str) -> None:
+        if batch.state is BatchState.CLOSED:
+            self._journal.batches.refused(batch, code, text, self._clock())
+        self._outcomes.append(
+            self._outcome(batch, collected=False, code=code, text=text)
+        )
+
+    def _outcome(
+        self, batch: JournalBatch, *, collected: bool, code: str, text: str
+    ) -> BatchOutcome:
+        total = Money(
+            amount_minor=batch.close.sum_minor, currency=self._config.currency
+        )
+        return BatchOutcome(
+            number=batch.number,
+            count=batch.close.count,
+            total=total,
+            open_count=batch.close.open_count,
+            collected=collected,
+            code=code,
+            text=text,
+        )
+
+    def _count_discarded(self, reason: str) -> None:
+        self._discarded += 1
+        self._journal.note("response-discarded", self._clock(), reason)
+        if self._discarded >= DISCARDED_MAX:
+            raise NoAnswerError("the bank's answers fit nothing that was asked")
+
+    def _on_progress(self, batch: JournalBatch, progress: Progress) -> None:
+        self._tell(
+            DayProgress(
+                phase=DayPhase.SENDING,
+                batch=batch.number,
+                done=progress.answered,
+                total=progress.total,
+            )
+        )
+
+    def _on_call_event(self, event: CallEvent) -> None:
+        match event:
+            case Dialling(number=number):
+                self._on_line(LineState.DIALLING)
+                self._tell(DayProgress(phase=DayPhase.DIALLING, detail=number))
+            case DialFailed(number=number, code=code):
+                detail = f"{number}: {code.value}"
+                self._tell(DayProgress(phase=DayPhase.DIALLING, detail=detail))
+            case Connected(rate_bps=rate_bps):
+                self._on_line(LineState.CONNECTED)
+                detail = f"{rate_bps} bit/s"
+                self._tell(DayProgress(phase=DayPhase.SECURING, detail=detail))
+            case Securing() | Secured() | Closed():
+                # Closed is told from the call's own thread; the end is told by `run`.
+                pass
+            case _:
+                pass

@@ -1,0 +1,258 @@
+"""Finding out how interrupted payments ended, from the cards themselves.
+
+Two rounds. *Alone*: when a customs card is taken up, what its own records can settle is
+settled. *With the purse*: when the purse of an open record is there too, it is asked.
+Both can be stopped anywhere and repeated: each starts from what LIST OPEN says.
+
+    journal's state   customs card says     what follows
+    INTENDED          -                     REFUSED: no value command was ever sent
+    BEGUN             open record           OPENED, then as below
+    BEGUN             none                  NOT_DEBITED: DEBIT was never sent
+    OPENED            open record           the purse is asked: PROVE, CREDIT, or VOID
+    OPENED            credited              CREDITED
+    OPENED            neither               NOT_DEBITED: it was voided
+    DEBITED           -                     CREDIT again, which counts once
+    not known here    open record           taken in as OPENED, without details
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from card.exchange import PurseDebited
+from card.profile import Role
+from card.recovery import RecoveryExchange
+from settlement.money import Money
+from settlement.payment import DebitClosure, VoidClosure
+from terminal.customs_flow import CreditExchange, VoidExchange
+from terminal.entries import NotDebited, Opened, PaymentState, RefusedEntry
+from terminal.orders import RecoveryOutcome, RecoveryVerdict
+from terminal.payment_flow import JournalledExchange, run
+from terminal.readers import OpenCards
+from terminal.wording import recovery_advice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from card.channel import Channel
+    from card.records import OpenRecord
+    from settlement.money import Currency
+    from settlement.payment import Closure
+    from terminal.customs_desk import CustomsAtHand, CustomsDesk
+    from terminal.entries import Entry, JournalPayment
+    from terminal.journal import Journal
+    from terminal.payment_flow import CardMachine
+    from terminal.readers import CardSlots
+
+__all__ = ["Settler"]
+
+_ASK_THE_PURSE = frozenset({PaymentState.OPENED, PaymentState.LEFT_TO_BANK})
+_VERDICTS = {
+    PaymentState.INTENDED: RecoveryVerdict.STILL_UNKNOWN,
+    PaymentState.BEGUN: RecoveryVerdict.STILL_UNKNOWN,
+    PaymentState.OPENED: RecoveryVerdict.STILL_UNKNOWN,
+    PaymentState.DEBITED: RecoveryVerdict.PAID,
+    PaymentState.CREDITED: RecoveryVerdict.PAID,
+    PaymentState.REFUSED: RecoveryVerdict.NOT_PAID,
+    PaymentState.NOT_DEBITED: RecoveryVerdict.NOT_PAID,
+    PaymentState.LEFT_TO_BANK: RecoveryVerdict.LEFT_TO_BANK,
+}
+
+
+class Settler:
+    """Settles interrupted payments; all calls come under the card lock."""
+
+    def __init__(
+        self,
+        slots: CardSlots,
+        journal: Journal,
+        desk: CustomsDesk,
+        *,
+        currency: Currency,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Work between the cards in ``slots`` and the ``journal``."""
+        self._slots = slots
+        self._journal = journal
+        self._desk = desk
+        self._currency = currency
+        self._clock = clock
+
+    def settle_intended(self) -> list[RecoveryOutcome]:
+        """End what was asked for and never begun; no card is needed for that."""
+        intended = [
+            payment
+            for payment in self._journal.payments.unfinished()
+            if payment.state is PaymentState.INTENDED
+        ]
+        for payment in intended:
+            self._write(payment, RefusedEntry(reason="stopped"))
+        return [self.outcome(payment.number) for payment in intended]
+
+    def settle_alone(self, card: CustomsAtHand) -> list[RecoveryOutcome]:
+        """Settle what the customs card's own records can settle.
+
+        Raises:
+            CardError: the card did not answer; the rest is done the next time.
+        """
+        unfinished = self._journal.payments.unfinished_at(card.mid)
+        if not unfinished and card.status.open_count == 0:
+            return []
+        opens = card.session.list_open()
+        for payment in unfinished:
+            self._settle_one(card, payment, opens)
+        for record in opens:
+            self.take_in(record, card.status.batch)
+        self._desk.refresh()
+        return [
+            self.outcome(before.number)
+            for before in unfinished
+            if self._news(before, self._journal.payments.get(before.number))
+        ]
+
+    def settle_with_purse(
+        self, card: CustomsAtHand, channel: Channel, card_id: bytes
+    ) -> list[RecoveryOutcome]:
+        """Settle the open records of the purse that is in the reader.
+
+        Args:
+            card: the customs card.
+            channel: of the purse, which has been selected.
+            card_id: the purse's CID, 8 bytes.
+
+        Raises:
+            CardError: the customs card did not answer LIST OPEN.
+        """
+        if card.status.open_count == 0:
+            return []
+        cards = OpenCards(
+            self._slots, {Role.PURSE: channel, Role.CUSTOMS: card.channel}
+        )
+        # The list renumbers after each removal: all of it is read first.
+        mine = [rec for rec in card.session.list_open() if rec.tx.cid == card_id]
+        outcomes = [self._settle_open(cards, card, record) for record in mine]
+        self._desk.refresh()
+        return outcomes
+
+    def apply(self, card: CustomsAtHand, closure: Closure) -> RecoveryOutcome | None:
+        """Pass on what the bank has resolved; None when it was closed already."""
+        payment = self._journal.payments.of_record(closure.tx)
+        if payment is None or payment.state not in _ASK_THE_PURSE:
+            return None
+        cards = OpenCards(self._slots, {Role.CUSTOMS: card.channel})
+        self._run(cards, card, payment, _closing_machine(payment, closure))
+        self._desk.refresh()
+        return self.outcome(payment.number)
+
+    def take_in(self, record: OpenRecord, batch: int) -> JournalPayment:
+        """The payment of an open record, made known to the journal if it was not."""
+        book = self._journal.payments
+        known = book.of_record(record.tx)
+        if known is not None:
+            return known
+        for payment in book.unfinished_of(record.tx.cid):
+            if payment.matches(record):
+                entry = Opened(tx=record.tx, kv=record.kv, rc=record.rc)
+                self._write(payment, entry)
+                return book.get(payment.number)
+        number = book.adopt(
+            record.tx, kv=record.kv, rc=record.rc, batch=batch, at=self._clock()
+        )
+        return book.get(number)
+
+    def outcome(self, number: int) -> RecoveryOutcome:
+        """What the journal knows of payment ``number`` now, in words."""
+        payment = self._journal.payments.get(number)
+        verdict = _VERDICTS[payment.state]
+        amount = Money(amount_minor=payment.amount_minor, currency=self._currency)
+        return RecoveryOutcome(
+            verdict=verdict,
+            number=number,
+            receipt_number=payment.receipt,
+            declaration=payment.declaration,
+            amount=amount,
+            card_number_masked=payment.card_masked,
+            advice=recovery_advice(verdict, amount),
+        )
+
+    @staticmethod
+    def _news(before: JournalPayment, after: JournalPayment) -> bool:
+        """Whether the clerk learns something: that it is now known how it ended."""
+        return _VERDICTS[before.state] is not _VERDICTS[after.state] or (
+            before.state is PaymentState.DEBITED
+            and after.state is PaymentState.CREDITED
+        )
+
+    def _settle_one(
+        self, card: CustomsAtHand, payment: JournalPayment, opens: Sequence[OpenRecord]
+    ) -> None:
+        record = next((rec for rec in opens if payment.matches(rec)), None)
+        match payment.state:
+            case PaymentState.INTENDED:
+                self._write(payment, RefusedEntry(reason="stopped"))
+            case PaymentState.BEGUN if record is None:
+                self._write(payment, NotDebited(how="no-open-record"))
+            case PaymentState.BEGUN:
+                self.take_in(record, card.status.batch)
+            case PaymentState.DEBITED:
+                self._credit_again(card, payment)
+            case PaymentState.OPENED | PaymentState.LEFT_TO_BANK if record is None:
+                self._settle_closed(card, payment)
+            case _:
+                pass
+
+    def _credit_again(self, card: CustomsAtHand, payment: JournalPayment) -> None:
+        assert payment.tx is not None, "a debit has a record"
+        assert payment.proof is not None, "a debit has a proof"
+        cards = OpenCards(self._slots, {Role.CUSTOMS: card.channel})
+        machine = CreditExchange(payment.tx, payment.proof, new=None)
+        self._run(cards, card, payment, machine)
+
+    def _settle_closed(self, card: CustomsAtHand, payment: JournalPayment) -> None:
+        """A record that is not open any more was credited, or it was voided."""
+        self._journal.payments.place(card.session.read_credited(), self._clock())
+        after = self._journal.payments.get(payment.number)
+        if after.state is PaymentState.CREDITED:
+            return
+        # A batch that was closed elsewhere may hold the credit: then it is not known.
+        batches = range(payment.batch, card.status.batch)
+        if all(self._journal.batches.find(card.mid, batch) for batch in batches):
+            self._write(payment, NotDebited(how="void"))
+
+    def _settle_open(
+        self, cards: OpenCards, card: CustomsAtHand, record: OpenRecord
+    ) -> RecoveryOutcome:
+        payment = self.take_in(record, card.status.batch)
+        if payment.state is PaymentState.DEBITED:
+            assert payment.proof is not None, "a debit has a proof"
+            machine = CreditExchange(record.tx, payment.proof, new=None)
+            self._run(cards, card, payment, machine)
+            payment = self._journal.payments.get(payment.number)
+        if payment.state in _ASK_THE_PURSE:
+            self._run(cards, card, payment, RecoveryExchange(record))
+        return self.outcome(payment.number)
+
+    def _run(
+        self,
+        cards: OpenCards,
+        card: CustomsAtHand,
+        payment: JournalPayment,
+        machine: CardMachine,
+    ) -> None:
+        exchange = JournalledExchange(machine, batch=card.status.batch)
+        run(exchange, cards.transmit, lambda entry: self._write(payment, entry))
+
+    def _write(self, payment: JournalPayment, entry: Entry) -> None:
+        self._journal.payments.write(payment.number, entry, self._clock())
+
+
+def _closing_machine(payment: JournalPayment, closure: Closure) -> CardMachine:
+    match closure:
+        case VoidClosure(tx=tx, vmac=vmac):
+            return VoidExchange(tx, vmac)
+        case DebitClosure(tx=tx, proof=proof):
+            assert payment.kv is not None, "an open record has a key version"
+            assert payment.rc is not None, "an open record has a challenge"
+            step = PurseDebited(tx=tx, proof=proof, kv=payment.kv, rc=payment.rc)
+            return CreditExchange(tx, proof, new=step)

@@ -1,0 +1,409 @@
+"""What the counter tells people: what happened, whether money moved, what to do next.
+
+All sentences stand here, one function or table for each sort of news, so that whoever
+translates or rewords them finds them in one place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from modem.errors import (
+    BusyError,
+    CallLostError,
+    CertificateRefusedError,
+    ModemSilentError,
+    NoAnswerError,
+    NoCarrierError,
+    NoDialToneError,
+    PortError,
+)
+from settlement.errors import AmountProblem, DeclarationProblem
+from terminal.catalogue import msgid, tr, trn
+from terminal.errors import Advice, CardProblemCode, CardProblemError
+from terminal.orders import InterruptedState, RecoveryVerdict, RefusalReason
+
+if TYPE_CHECKING:
+    from modem.errors import ModemError
+    from settlement.errors import AmountError, DeclarationError, SettlementError
+    from settlement.money import Money
+
+__all__ = [
+    "amount_message",
+    "card_problem",
+    "day_collected",
+    "day_nothing",
+    "day_refused",
+    "declaration_message",
+    "interrupted_advice",
+    "line_failed",
+    "no_customs_card_for_day",
+    "paid_advice",
+    "recovery_advice",
+    "refusal_advice",
+    "settlement_failed",
+    "unknown_advice",
+]
+
+_Sentences = tuple[str, str]
+
+_NOTHING_MOVED: Final = msgid("Nothing was taken from the card.")
+_NO_MONEY_YET: Final = msgid("No money moved.")
+
+_CARD_PROBLEMS: Final[dict[CardProblemCode, _Sentences]] = {
+    CardProblemCode.NO_READER: (
+        msgid("The card reader cannot be used."),
+        msgid("Check its cable and its name in the configuration."),
+    ),
+    CardProblemCode.NO_CARD: (
+        msgid("There is no card in the customer's reader."),
+        msgid("Insert the customer's card."),
+    ),
+    CardProblemCode.NO_CUSTOMS_CARD: (
+        msgid("There is no customs card in its reader."),
+        msgid("Insert the customs card; no payment is possible without it."),
+    ),
+    CardProblemCode.FOREIGN_CARD: (
+        msgid("This is not a payment card of this system."),
+        msgid("Take it out and insert the customer's payment card."),
+    ),
+    CardProblemCode.SWAPPED_READERS: (
+        msgid("The customs card and the customer's card are in each other's readers."),
+        msgid("Exchange the two cards, or the readers in the configuration."),
+    ),
+    CardProblemCode.FOREIGN_CUSTOMS_CARD: (
+        msgid("The card in the customs reader is not a customs card."),
+        msgid("Insert the customs card of this counter."),
+    ),
+    CardProblemCode.NOT_PERSONALISED: (
+        msgid("The card has not been issued yet."),
+        msgid("Send the customer to the bank's card desk."),
+    ),
+    CardProblemCode.BLOCKED: (
+        msgid("The card is blocked."),
+        msgid("Send the customer to the bank's card desk."),
+    ),
+    CardProblemCode.EXPIRED: (
+        msgid("The card has expired."),
+        msgid("Send the customer to the bank's card desk for a new one."),
+    ),
+    CardProblemCode.NOT_YET_VALID: (
+        msgid("The card is not valid yet."),
+        msgid("Check this machine's date; else use the card from its first day on."),
+    ),
+    CardProblemCode.OTHER_CURRENCY: (
+        msgid("The card holds another currency than this counter takes."),
+        msgid("Use a card of this counter's currency."),
+    ),
+    CardProblemCode.PIN_BLOCKED: (
+        msgid("The card's PIN is blocked: no tries are left."),
+        msgid("Send the customer to the bank's card desk."),
+    ),
+    CardProblemCode.UNRESOLVED_PAYMENT: (
+        msgid("An earlier payment with this card is not settled yet."),
+        msgid(
+            "Leave both cards in; if it stays so, run the end of day to ask the bank."
+        ),
+    ),
+    CardProblemCode.CUSTOMS_CARD_FULL: (
+        msgid("The customs card has no room for another payment."),
+        msgid("Run the end of day, then take the payment."),
+    ),
+    CardProblemCode.CUSTOMS_CARD_UNUSABLE: (
+        msgid("The customs card cannot take payments as it is."),
+        msgid("Call the supervisor; the bank replaces the customs card."),
+    ),
+    CardProblemCode.CARD_REMOVED: (
+        msgid("The card was taken out of the reader."),
+        msgid("Insert the card again."),
+    ),
+    CardProblemCode.OTHER_CARD: (
+        msgid("Another card is in the reader now."),
+        msgid("Insert the card that was shown before, or begin again."),
+    ),
+    CardProblemCode.CARD_FAULT: (
+        msgid("The card does not answer as it should."),
+        msgid("Take it out, clean the contacts, insert it again."),
+    ),
+}
+
+_REFUSALS: Final[dict[RefusalReason, _Sentences]] = {
+    RefusalReason.PIN_WRONG: (
+        msgid("The PIN is wrong."),
+        msgid("Enter the PIN again."),
+    ),
+    RefusalReason.PIN_BLOCKED: _CARD_PROBLEMS[CardProblemCode.PIN_BLOCKED],
+    RefusalReason.PIN_MALFORMED: (
+        msgid("A PIN has 4 to 12 digits."),
+        msgid("Enter the PIN again; no try was spent."),
+    ),
+    RefusalReason.BALANCE_TOO_LOW: (
+        msgid("The balance of the card is too low."),
+        msgid("Load the card at the bank, or pay with another card."),
+    ),
+    RefusalReason.OVER_CARD_LIMIT: (
+        msgid("The amount is over the card's limit for one payment."),
+        msgid("Pay with another card; a payment cannot be split."),
+    ),
+    RefusalReason.CARD_BLOCKED: _CARD_PROBLEMS[CardProblemCode.BLOCKED],
+    RefusalReason.CARD_REMOVED: (
+        msgid("The card was taken out too early."),
+        msgid("Insert the card again and leave it in until the result is shown."),
+    ),
+    RefusalReason.OTHER_CARD: _CARD_PROBLEMS[CardProblemCode.OTHER_CARD],
+    RefusalReason.CARD_CANNOT_PAY: (
+        msgid("The card refused the payment."),
+        msgid("Try once more; else send the customer to the bank's card desk."),
+    ),
+    RefusalReason.NO_CUSTOMS_CARD: (
+        _CARD_PROBLEMS[CardProblemCode.NO_CUSTOMS_CARD][0],
+        msgid("Insert the customs card, then take the payment again."),
+    ),
+    RefusalReason.CUSTOMS_CARD_FULL: _CARD_PROBLEMS[CardProblemCode.CUSTOMS_CARD_FULL],
+    RefusalReason.CUSTOMS_CARD_REFUSED: (
+        msgid("The customs card refused the payment."),
+        msgid("Try once more; else call the supervisor."),
+    ),
+    RefusalReason.UNRESOLVED_PAYMENT: _CARD_PROBLEMS[
+        CardProblemCode.UNRESOLVED_PAYMENT
+    ],
+    RefusalReason.JOURNAL_FAILED: (
+        msgid("The journal could not be written, so no payment was started."),
+        msgid("Call the supervisor: the disk is full or damaged."),
+    ),
+}
+
+
+def card_problem(code: CardProblemCode) -> CardProblemError:
+    """The error to raise for ``code``, in words."""
+    happened, next_step = _CARD_PROBLEMS[code]
+    advice = Advice(
+        happened=tr(happened), money=tr(_NO_MONEY_YET), next_step=tr(next_step)
+    )
+    return CardProblemError(code, advice)
+
+
+def refusal_advice(reason: RefusalReason, tries_left: int | None = None) -> Advice:
+    """Why nothing was taken, with the PIN tries that are left."""
+    happened, next_step = (tr(sentence) for sentence in _REFUSALS[reason])
+    if reason is RefusalReason.PIN_WRONG and tries_left is not None:
+        tries = trn("{count} try is left.", "{count} tries are left.", count=tries_left)
+        happened = f"{happened} {tries}"
+    return Advice(happened=happened, money=tr(_NOTHING_MOVED), next_step=next_step)
+
+
+def paid_advice(amount: Money, *, credited: bool) -> Advice:
+    """A payment was taken."""
+    if credited:
+        next_step = tr("Give the card and the receipt to the customer.")
+    else:
+        next_step = tr(
+            "Give the card and the receipt to the customer. The customs card has not "
+            "taken the amount over yet: put it into its reader, and it does so by "
+            "itself."
+        )
+    return Advice(
+        happened=tr("The payment is made."),
+        money=tr("{amount} was taken from the card.", amount=str(amount)),
+        next_step=next_step,
+    )
+
+
+def unknown_advice() -> Advice:
+    """The end of a payment is not known yet."""
+    return Advice(
+        happened=tr("The payment was interrupted."),
+        money=tr("It is not known yet whether the amount was taken from the card."),
+        next_step=tr(
+            "Put the same card back and leave it in; do not take the amount another "
+            "way before the result is shown."
+        ),
+    )
+
+
+def interrupted_advice(state: InterruptedState) -> Advice:
+    """What will become of a payment that was cut short."""
+    match state:
+        case InterruptedState.UNKNOWN:
+            return unknown_advice()
+        case InterruptedState.PAID_NOT_CREDITED:
+            return Advice(
+                happened=tr("The customs card has not taken the amount over yet."),
+                money=tr("The amount was taken from the card: the customer has paid."),
+                next_step=tr("Put the customs card into its reader."),
+            )
+        case InterruptedState.LEFT_TO_BANK:
+            return _left_to_bank()
+
+
+def recovery_advice(verdict: RecoveryVerdict, amount: Money) -> Advice:
+    """What was found out about a payment that was cut short."""
+    match verdict:
+        case RecoveryVerdict.PAID:
+            return Advice(
+                happened=tr("The interrupted payment is settled: it was made."),
+                money=tr("{amount} was taken from the card.", amount=str(amount)),
+                next_step=tr("Give the receipt to the customer; do not take it again."),
+            )
+        case RecoveryVerdict.NOT_PAID:
+            return Advice(
+                happened=tr("The interrupted payment is settled: it was not made."),
+                money=tr(_NOTHING_MOVED),
+                next_step=tr("Take the payment again if it is still to be paid."),
+            )
+        case RecoveryVerdict.LEFT_TO_BANK:
+            return _left_to_bank()
+        case RecoveryVerdict.STILL_UNKNOWN:
+            return unknown_advice()
+
+
+def _left_to_bank() -> Advice:
+    return Advice(
+        happened=tr("The card cannot tell any more how the payment ended."),
+        money=tr("It is not known yet whether the amount was taken from the card."),
+        next_step=tr("Run the end of day: the bank decides, and this counter is told."),
+    )
+
+
+def amount_message(error: AmountError, limit: Money) -> str:
+    """What is wrong with a typed amount."""
+    currency = limit.currency
+    match error.problem:
+        case AmountProblem.EMPTY:
+            message = tr("Enter the amount.")
+        case AmountProblem.NOT_A_NUMBER:
+            message = tr("This is not an amount. Write digits, such as 12.500.")
+        case AmountProblem.GROUPING:
+            message = tr("A comma may only stand before a group of three digits.")
+        case AmountProblem.ZERO:
+            message = tr("The amount must be more than zero.")
+        case AmountProblem.NEGATIVE:
+            message = tr("An amount cannot be negative.")
+        case AmountProblem.TOO_MANY_DECIMALS:
+            message = tr(
+                "Too many decimals: {currency} has {decimals}.",
+                currency=currency.code,
+                decimals=currency.exponent,
+            )
+        case AmountProblem.TOO_LARGE:
+            message = tr(
+                "The amount is over the limit of {limit} for one payment.",
+                limit=str(limit),
+            )
+    return message
+
+
+def declaration_message(error: DeclarationError) -> str:
+    """What is wrong with a typed declaration number."""
+    match error.problem:
+        case DeclarationProblem.EMPTY:
+            return tr("Enter the declaration number.")
+        case DeclarationProblem.TOO_SHORT:
+            return tr("The declaration number is too short.")
+        case DeclarationProblem.TOO_LONG:
+            return tr("The declaration number is too long.")
+        case DeclarationProblem.WRONG_CHARACTER:
+            return tr(
+                "The declaration number has a character that none has: use letters, "
+                "digits, / and -."
+            )
+        case DeclarationProblem.WRONG_FORM:
+            return tr("The declaration number does not have the form of this office.")
+
+
+def day_nothing() -> Advice:
+    """There was no batch to send."""
+    return Advice(
+        happened=tr("There is nothing to send: no payment since the last end of day."),
+        money=tr(_NO_MONEY_YET),
+        next_step=tr("Nothing is left to do."),
+    )
+
+
+def day_collected(count: int, total: Money) -> Advice:
+    """The bank has taken every waiting batch."""
+    return Advice(
+        happened=trn(
+            "The bank has taken {count} payment.",
+            "The bank has taken {count} payments.",
+            count=count,
+        ),
+        money=tr("{total} goes to the customs account.", total=str(total)),
+        next_step=tr("Nothing is left to do."),
+    )
+
+
+def day_refused(text: str) -> Advice:
+    """The bank did not take a batch."""
+    return Advice(
+        happened=tr("The bank did not take the batch: {text}.", text=text.rstrip(".")),
+        money=tr("Nothing is lost: the batch stays here and in the customs card."),
+        next_step=tr(
+            "Call the bank and name the batch; then run the end of day again."
+        ),
+    )
+
+
+def no_customs_card_for_day() -> Advice:
+    """The batch could not be closed for want of a customs card."""
+    return Advice(
+        happened=tr("The batch could not be closed: the customs card is not ready."),
+        money=tr("Nothing is lost: the payments stay in the customs card."),
+        next_step=tr("Insert the customs card, then run the end of day again."),
+    )
+
+
+def line_failed(error: ModemError) -> Advice:
+    """The call to the bank did not come about, or broke off."""
+    return Advice(
+        happened=_line_failure(error),
+        money=tr("Nothing is lost: the batch stays here and can be sent again."),
+        next_step=_line_next_step(error),
+    )
+
+
+def settlement_failed(error: SettlementError) -> Advice:
+    """The bank stopped answering in the middle of a call."""
+    return Advice(
+        happened=tr("The call ended early: {reason}.", reason=str(error).rstrip(".")),
+        money=tr("Nothing is lost: the batch stays here and can be sent again."),
+        next_step=tr("Run the end of day again."),
+    )
+
+
+def _line_failure(error: ModemError) -> str:
+    match error:
+        case NoDialToneError():
+            message = tr("There is no dial tone on the telephone line.")
+        case BusyError():
+            message = tr("The bank's number is busy.")
+        case NoAnswerError():
+            message = tr("The bank's number does not answer.")
+        case NoCarrierError():
+            message = tr("The bank's number answered, but not with a modem.")
+        case CertificateRefusedError():
+            message = tr(
+                "The two machines could not prove to each other who they are: "
+                "a certificate was refused."
+            )
+        case ModemSilentError():
+            message = tr("The modem does not answer.")
+        case PortError(reason=reason):
+            message = tr("The modem's port cannot be used: {reason}.", reason=reason)
+        case CallLostError():
+            message = tr("The call to the bank was lost.")
+        case _:
+            message = error.what
+    return message
+
+
+def _line_next_step(error: ModemError) -> str:
+    match error:
+        case NoDialToneError():
+            return tr("Check the telephone cable, then run the end of day again.")
+        case CertificateRefusedError():
+            return tr("Do not go on by other means: tell the bank.")
+        case ModemSilentError() | PortError():
+            return tr("Check the modem and its cable, then run the end of day again.")
+        case _:
+            return tr("Run the end of day again in a few minutes.")
