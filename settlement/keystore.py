@@ -115,12 +115,17 @@ class IssuerMasters:
         assert len(self.transport) == KEY_BYTES, "a key has 16 bytes"
 
     @classmethod
-    def random(cls, kv: int) -> Self:
-        """New masters of one version, from the machine's own random source."""
+    def random(cls, kv: int, transport: bytes | None = None) -> Self:
+        """New masters of one version, from the machine's own random source.
+
+        Args:
+            kv: their version.
+            transport: the chip maker's TMK, 16 bytes; a random one when not given.
+        """
         keys = {name: secrets.token_bytes(KEY_BYTES) for name in _MASTERS.values()}
         return cls(
             versions=(MasterKeys(kv=kv, **keys),),
-            transport=secrets.token_bytes(KEY_BYTES),
+            transport=transport or secrets.token_bytes(KEY_BYTES),
         )
 
 

@@ -32,7 +32,6 @@ from settlement.errors import LedgerError
 from settlement.payment import PaymentKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
 __all__ = [
@@ -71,6 +70,11 @@ class AccountKind(StrEnum):
     def is_asset(self) -> bool:
         """Whether debits make it grow."""
         return self is AccountKind.CLEARING
+
+    def growth_minor(self, debit_minor: int, credit_minor: int) -> int:
+        """By how much a debit and a credit let the account grow, on its own side."""
+        difference = credit_minor - debit_minor
+        return -difference if self.is_asset else difference
 
 
 @unique
@@ -274,15 +278,6 @@ def payee_account(kind: PaymentKind, office: str, currency: int) -> Account:
         case _:
             assert_never(kind)
     return Account(kind=account_kind, owner=office, currency=currency)
-
-
-def balance_minor(kind: AccountKind, legs: Iterable[tuple[int, int]]) -> int:
-    """Balance on an account's own side, from its (debit, credit) pairs.
-
-    Below zero when the account is overdrawn.
-    """
-    difference = sum(credit - debit for debit, credit in legs)
-    return -difference if kind.is_asset else difference
 
 
 def _move(

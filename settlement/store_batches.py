@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
@@ -12,9 +12,12 @@ from sqlalchemy.dialects.sqlite import insert
 from card.records import BatchClose, TransactionRecord
 from settlement.messages import BatchHeader, Total
 from settlement.schema import batch, batch_collected, incident, open_report
+from settlement.store_records import details_to_text
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from settlement.payment import PaymentDetails
 
 __all__ = ["BatchTables", "CollectedRow", "IncidentRow", "OpenRow"]
 
@@ -160,7 +163,11 @@ class BatchTables:
         )
 
     def add_open(
-        self, header: BatchHeader, row: OpenRow, details: str | None, at: datetime
+        self,
+        header: BatchHeader,
+        row: OpenRow,
+        details: PaymentDetails | None,
+        at: datetime,
     ) -> None:
         """Note an open record of a batch; one that is there already stays."""
         self._connection.execute(
@@ -177,7 +184,7 @@ class BatchTables:
                 amount_minor=row.tx.amount_minor,
                 kv=row.kv,
                 rc=row.rc,
-                details=details,
+                details=None if details is None else details_to_text(details),
                 received_at=at,
             )
             .on_conflict_do_nothing()
@@ -252,7 +259,7 @@ def _batch_is(
     )
 
 
-def _header(row: sa.Row[tuple[object, ...]]) -> BatchHeader:
+def _header(row: sa.Row[Any]) -> BatchHeader:
     return BatchHeader(
         terminal_id=row.terminal_id,
         office=row.office,
@@ -271,7 +278,7 @@ def _header(row: sa.Row[tuple[object, ...]]) -> BatchHeader:
     )
 
 
-def _open_row(row: sa.Row[tuple[object, ...]]) -> OpenRow:
+def _open_row(row: sa.Row[Any]) -> OpenRow:
     return OpenRow(
         stan=row.stan,
         tx=TransactionRecord.parse(row.tx),

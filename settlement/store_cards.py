@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -155,12 +155,15 @@ class CardTables:
         newest = {row.terminal_id: row for row in self._connection.execute(query)}
         return [_terminal_row(row) for row in newest.values()]
 
-    def terminal_of_customs_card(self, mid: bytes) -> TerminalRow | None:
-        """The newest binding of a customs card, or None when it is unknown."""
+    def binding(self, terminal_id: str, mid: bytes) -> TerminalRow | None:
+        """What a terminal was last bound to with this customs card, or None.
+
+        A batch may arrive after the terminal was given another customs card.
+        """
         query = (
             sa.select(terminal)
-            .where(terminal.c.mid == mid)
-            .order_by(terminal.c.bound_at.desc(), terminal.c.serial.desc())
+            .where(terminal.c.terminal_id == terminal_id, terminal.c.mid == mid)
+            .order_by(terminal.c.serial.desc())
             .limit(1)
         )
         row = self._connection.execute(query).first()
@@ -324,7 +327,7 @@ class CardTables:
         ]
 
 
-def _terminal_row(row: sa.Row[tuple[object, ...]]) -> TerminalRow:
+def _terminal_row(row: sa.Row[Any]) -> TerminalRow:
     return TerminalRow(
         terminal_id=row.terminal_id,
         mid=row.mid,

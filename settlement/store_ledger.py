@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
@@ -42,8 +42,7 @@ class AccountRow:
     @property
     def balance_minor(self) -> int:
         """Balance on the account's own side; below zero when overdrawn."""
-        difference = self.credit_minor - self.debit_minor
-        return -difference if self.account.kind.is_asset else difference
+        return self.account.kind.growth_minor(self.debit_minor, self.credit_minor)
 
 
 class LedgerTables:
@@ -209,7 +208,7 @@ def _is(wanted: Account) -> tuple[sa.ColumnElement[bool], ...]:
     )
 
 
-def _account_row(row: sa.Row[tuple[object, ...]]) -> AccountRow:
+def _account_row(row: sa.Row[Any]) -> AccountRow:
     return AccountRow(
         account=Account(
             kind=AccountKind(row.kind), owner=row.owner, currency=row.currency

@@ -302,7 +302,7 @@ def _batch_is(header: BatchHeader) -> tuple[sa.ColumnElement[bool], ...]:
     )
 
 
-def _record_row(row: sa.Row[tuple[object, ...]]) -> RecordRow:
+def _record_row(row: sa.Row[Any]) -> RecordRow:
     details = None if row.details is None else details_from_text(row.details)
     return RecordRow(
         terminal_id=row.terminal_id,
@@ -328,7 +328,7 @@ def _record_row(row: sa.Row[tuple[object, ...]]) -> RecordRow:
     )
 
 
-def _payment_row(row: sa.Row[tuple[object, ...]]) -> PaymentRow:
+def _payment_row(row: sa.Row[Any]) -> PaymentRow:
     return PaymentRow(
         cid=row.cid,
         otc=row.otc,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -14,6 +14,7 @@ from settlement.schema import entry, leg, payment, record, statement
 from settlement.store_records import Decision, details_from_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from settlement.payment import PaymentDetails
@@ -30,7 +31,7 @@ class PaymentFacts:
         details: why it was paid, or None when the terminal did not know.
         terminal_id: where it was paid.
         batch: number of the batch that brought it.
-        stan: the terminal's number of it.
+        sequence: its place in that batch.
         tac: the purse's certificate, 8 bytes.
         decision: whether it was posted or is held.
     """
@@ -39,7 +40,7 @@ class PaymentFacts:
     details: PaymentDetails | None
     terminal_id: str
     batch: int
-    stan: int
+    sequence: int
     tac: bytes = field(repr=False)
     decision: Decision
 
@@ -139,7 +140,7 @@ class StatementTables:
                 record.c.details,
                 record.c.terminal_id,
                 record.c.batch,
-                record.c.stan,
+                record.c.sequence,
                 record.c.tac,
                 record.c.decision,
             )
@@ -155,7 +156,8 @@ class StatementTables:
             )
             .order_by(entry.c.id, leg.c.number)
         )
-        return [_movement(row) for row in self._connection.execute(query)]
+        rows: Sequence[Any] = self._connection.execute(query).all()
+        return [_movement(row) for row in rows]
 
     def issued(
         self, account_id: int, first_day: date, last_day: date, last_entry_id: int
@@ -215,7 +217,7 @@ class StatementTables:
         ]
 
 
-def _movement(row: sa.Row[tuple[object, ...]]) -> MovementRow:
+def _movement(row: sa.Row[Any]) -> MovementRow:
     return MovementRow(
         entry_id=row.id,
         kind=EntryKind(row.kind),
@@ -227,13 +229,13 @@ def _movement(row: sa.Row[tuple[object, ...]]) -> MovementRow:
     )
 
 
-def _facts(row: sa.Row[tuple[object, ...]]) -> PaymentFacts:
+def _facts(row: sa.Row[Any]) -> PaymentFacts:
     return PaymentFacts(
         tx=TransactionRecord.parse(row.tx),
         details=None if row.details is None else details_from_text(row.details),
         terminal_id=row.terminal_id,
         batch=row.batch,
-        stan=row.stan,
+        sequence=row.sequence,
         tac=row.tac,
         decision=Decision(row.decision),
     )

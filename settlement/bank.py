@@ -1,0 +1,410 @@
+"""The bank as the intake of a call sees it: `settlement.intake.IntakeBank`.
+
+Each method is one transaction: it reads, lets the pure rules of `settlement.clearing`
+and `settlement.reconcile` decide, writes, and returns after the commit. So an answer
+that left the bank is durable, and a call that broke off before it can be repeated.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from card import certificates
+from card.profile import KeyUse
+from settlement import clearing
+from settlement.clearing import Facts, IncidentCode, TACCheck, Verdict
+from settlement.errors import KeyStoreError
+from settlement.ledger import Account, payee_account, payment_entry
+from settlement.messages import (
+    BatchAnswer,
+    LogonAnswer,
+    OpenAnswer,
+    ReconcileAnswer,
+    RecordAnswer,
+    ResponseCode,
+    TerminalVersions,
+    Total,
+)
+from settlement.payment import VoidClosure
+from settlement.reconcile import Difference, batch_records, compare_batch
+from settlement.shadow import loaded_totals
+from settlement.store_batches import CollectedRow, IncidentRow, OpenRow
+from settlement.store_records import Decision, PaymentRow, RecordRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from settlement.keystore import KeyStore
+    from settlement.messages import BatchHeader, BatchTotals
+    from settlement.payment import OpenItem, PaymentRecord
+    from settlement.store import BankStore, Books
+
+__all__ = ["Bank"]
+
+PARAMETERS_VERSION = 1
+"""There is one set of terminal parameters so far."""
+
+
+class Bank:
+    """Clears what terminals send. Threads may share it."""
+
+    def __init__(self, store: BankStore, keys: KeyStore) -> None:
+        """Work on ``store`` with ``keys``."""
+        self._store = store
+        self._keys = keys
+
+    def logon(
+        self, terminal_id: str, versions: TerminalVersions, now: datetime
+    ) -> LogonAnswer:
+        """Whether this terminal, known by its certificate, may send batches."""
+        del (
+            versions,
+            now,
+        )  # Updates are not sent yet; the terminal sees that they exist.
+        with self._store.read() as books:
+            known = books.cards.terminal(terminal_id) is not None
+            held = TerminalVersions(
+                parameters=PARAMETERS_VERSION, hotlist=books.cards.hotlist_version()
+            )
+        if not known:
+            text = f"the bank has no terminal {terminal_id}; nothing was sent"
+            return LogonAnswer(
+                code=ResponseCode.NOT_PERMITTED, versions=held, text=text
+            )
+        return LogonAnswer(code=ResponseCode.ACCEPTED, versions=held)
+
+    def begin_batch(self, header: BatchHeader, now: datetime) -> BatchAnswer:
+        """Open a batch, or find it again: same number, same CLOSE data."""
+        with self._store.write() as books:
+            answer = self._check_header(books, header, now)
+            if answer is None:
+                if books.batches.batch(header) is None:
+                    books.batches.add_batch(header, now)
+                answer = BatchAnswer(code=ResponseCode.ACCEPTED)
+        return answer
+
+    def take_payments(
+        self, header: BatchHeader, payments: Sequence[PaymentRecord], now: datetime
+    ) -> Sequence[RecordAnswer]:
+        """Post a group of payments in one transaction; one answer each, in order."""
+        with self._store.write() as books:
+            if books.batches.batch(header) != header:
+                return [_batch_unknown(header)] * len(payments)
+            return [
+                self._take_payment(books, header, payment, now) for payment in payments
+            ]
+
+    def take_open(
+        self, header: BatchHeader, item: OpenItem, now: datetime
+    ) -> OpenAnswer:
+        """Take note of an open record, or give the closure for it."""
+        with self._store.write() as books:
+            if books.batches.batch(header) != header:
+                unknown = _batch_unknown(header)
+                return OpenAnswer(code=unknown.code, text=unknown.text)
+            return self._take_open(books, header, item, now)
+
+    def reconcile(
+        self, header: BatchHeader, totals: BatchTotals, now: datetime
+    ) -> ReconcileAnswer:
+        """Compare what was posted with what the customs card closed."""
+        with self._store.write() as books:
+            if books.batches.batch(header) != header:
+                unknown = _batch_unknown(header)
+                return ReconcileAnswer(code=unknown.code, text=unknown.text)
+            collected = books.batches.collected(header)
+            if collected is None:
+                records = books.records.records(header)
+                opens = books.batches.opens(header)
+                difference = compare_batch(header, records, opens, totals)
+                if difference is not None:
+                    return _report_difference(books, header, difference, now)
+                collected = self._collect(books, header, records)
+                books.batches.add_collected(header, collected, now)
+        return ReconcileAnswer(
+            code=ResponseCode.ACCEPTED,
+            ack_mac=collected.ack_mac,
+            posted=collected.posted,
+            suspended=collected.suspended,
+        )
+
+    def _check_header(
+        self, books: Books, header: BatchHeader, now: datetime
+    ) -> BatchAnswer | None:
+        """Why a batch cannot be opened, or None."""
+        bound = books.cards.binding(header.terminal_id, header.mid)
+        if bound is None or bound.office != header.office:
+            text = "this customs card and office are not this terminal's"
+            return _refuse_batch(books, header, ResponseCode.WRONG_MERCHANT, text, now)
+        if bound.currency != header.currency:
+            text = "the batch is not in this terminal's currency"
+            return _refuse_batch(books, header, ResponseCode.INVALID, text, now)
+        key = self._keys.card_key(KeyUse.BATCH, bound.kv, header.mid)
+        if not certificates.verify_close_mac(key, mid=header.mid, close=header.close):
+            text = "the CLOSE MAC is wrong: the customs card did not close this batch"
+            return _refuse_batch(books, header, ResponseCode.SUMS_DIFFER, text, now)
+        number = header.close.batch
+        for other in books.batches.batches_of_card(header.mid, number):
+            if other.close != header.close:
+                text = f"batch {number} of this customs card came with other content"
+                return _refuse_batch(books, header, ResponseCode.CONFLICT, text, now)
+        return None
+
+    def _take_payment(
+        self, books: Books, header: BatchHeader, payment: PaymentRecord, now: datetime
+    ) -> RecordAnswer:
+        facts = self._facts(books, header, payment, now)
+        verdict = clearing.judge(payment, facts)
+        for note in verdict.incidents:
+            books.batches.add_incident(
+                IncidentRow(
+                    code=note.code,
+                    terminal_id=header.terminal_id,
+                    batch=header.close.batch,
+                    stan=payment.stan,
+                    masked_card=payment.tx.card_number_masked,
+                    amount_minor=payment.tx.amount_minor,
+                    text=note.text,
+                    at=now,
+                )
+            )
+        if verdict.decision is not None:
+            row = _record_row(header, payment, facts, verdict, now)
+            books.records.add_record(row)
+            if verdict.decision.is_booked:
+                _book(books, header, row)
+        return verdict.answer
+
+    def _facts(
+        self, books: Books, header: BatchHeader, payment: PaymentRecord, now: datetime
+    ) -> Facts:
+        tx = payment.tx
+        same_otc = books.records.payment(tx.cid, tx.otc)
+        first = books.records.record_of(same_otc) if same_otc else None
+        return Facts(
+            header=header,
+            tac=self._check_tac(payment),
+            purse=books.cards.purse(tx.cid),
+            same_stan=books.records.record(header, payment.stan),
+            same_otc=same_otc,
+            same_tsn=books.records.payment_of_customs_card(tx.mid, tx.tsn),
+            first_decision=first.decision if first else None,
+            before=books.records.payment_before(tx.cid, tx.otc),
+            after=books.records.payment_after(tx.cid, tx.otc),
+            loaded=loaded_totals(books.cards.loads(tx.cid)),
+            hotlisted=books.cards.hotlisted(tx.cid),
+            now=now,
+        )
+
+    def _check_tac(self, payment: PaymentRecord) -> TACCheck:
+        try:
+            key = self._keys.card_key(
+                KeyUse.TRANSACTION_CERTIFICATE, payment.kv, payment.tx.cid
+            )
+        except KeyStoreError:
+            return TACCheck.NO_KEY
+        good = certificates.verify_tac(
+            key,
+            payment.tx,
+            balance_after_minor=payment.balance_after_minor,
+            cumulative_debit_minor=payment.cumulative_debit_minor,
+            claimed=payment.tac,
+        )
+        return TACCheck.GOOD if good else TACCheck.WRONG
+
+    def _take_open(
+        self, books: Books, header: BatchHeader, item: OpenItem, now: datetime
+    ) -> OpenAnswer:
+        record = item.open_record
+        key = self._purchase_key(item)
+        if record.tx.mid != header.mid or key is None:
+            text = "the open record is not of this batch's customs card"
+            _note_open(books, header, item, text, now)
+            return OpenAnswer(code=ResponseCode.WRONG_MERCHANT, text=text)
+        if not hmac.compare_digest(certificates.vreq(key, record.tx), record.vreq):
+            text = "the open record is not what a customs card signed"
+            _note_open(books, header, item, text, now)
+            return OpenAnswer(code=ResponseCode.INVALID, text=text)
+        row = OpenRow(stan=item.stan, tx=record.tx, kv=record.kv, rc=record.rc)
+        known = {other.tx.tsn: other for other in books.batches.opens(header)}
+        if known.setdefault(record.tx.tsn, row).tx != record.tx:
+            text = f"number {record.tx.tsn} of the customs card has another payment"
+            _note_open(books, header, item, text, now)
+            return OpenAnswer(code=ResponseCode.CONFLICT, text=text)
+        books.batches.add_open(header, row, item.details, now)
+        return OpenAnswer(code=ResponseCode.ACCEPTED, closure=_closure(books, row, key))
+
+    def _purchase_key(self, item: OpenItem) -> bytes | None:
+        record = item.open_record
+        try:
+            return self._keys.card_key(KeyUse.PURCHASE, record.kv, record.tx.cid)
+        except KeyStoreError:
+            return None
+
+    def _collect(
+        self, books: Books, header: BatchHeader, records: Sequence[RecordRow]
+    ) -> CollectedRow:
+        bound = books.cards.binding(header.terminal_id, header.mid)
+        assert bound is not None, "the batch could not have been opened"
+        key = self._keys.card_key(KeyUse.BATCH, bound.kv, header.mid)
+        posted, suspended = _outcome(books, batch_records(records))
+        return CollectedRow(
+            ack_mac=certificates.bank_ack_mac(key, mid=header.mid, close=header.close),
+            posted=posted,
+            suspended=suspended,
+        )
+
+
+def _record_row(
+    header: BatchHeader,
+    payment: PaymentRecord,
+    facts: Facts,
+    verdict: Verdict,
+    now: datetime,
+) -> RecordRow:
+    assert verdict.decision is not None, "this verdict stores nothing"
+    return RecordRow(
+        terminal_id=header.terminal_id,
+        mid=header.mid,
+        batch=header.close.batch,
+        payment=payment,
+        content=clearing.content_digest(payment),
+        evidence=clearing.evidence_digest(payment),
+        tac_verified=facts.tac is TACCheck.GOOD,
+        decision=verdict.decision,
+        reason=verdict.answer.text,
+        received_at=now,
+    )
+
+
+def _book(books: Books, header: BatchHeader, row: RecordRow) -> None:
+    """Make a record a payment: one row and one entry, on the record just stored."""
+    sent, tx = row.payment, row.payment.tx
+    books.records.add_payment(
+        PaymentRow(
+            cid=tx.cid,
+            otc=tx.otc,
+            mid=tx.mid,
+            tsn=tx.tsn,
+            terminal_id=row.terminal_id,
+            batch=row.batch,
+            stan=sent.stan,
+            amount_minor=tx.amount_minor,
+            currency=tx.currency,
+            balance_after_minor=sent.balance_after_minor,
+            cumulative_debit_minor=sent.cumulative_debit_minor,
+            tac=sent.tac,
+            evidence=row.evidence,
+            paid_at=tx.at,
+        )
+    )
+    payee = Account.suspense(tx.currency)
+    if row.decision is Decision.POSTED:
+        assert sent.details is not None, "the rules hold a payment without details"
+        payee = payee_account(sent.details.kind, header.office, tx.currency)
+    books.ledger.open_account(payee, str(payee.kind), row.received_at)
+    books.ledger.post(
+        payment_entry(
+            cid=tx.cid,
+            otc=tx.otc,
+            payee=payee,
+            amount_minor=tx.amount_minor,
+            booked_at=row.received_at,
+        )
+    )
+
+
+def _outcome(books: Books, payments: Sequence[RecordRow]) -> tuple[Total, Total]:
+    """What of a batch is posted, and what waits in suspense."""
+    posted, suspended = Total(), Total()
+    for row in payments:
+        decision = row.decision
+        if decision is Decision.DUPLICATE:
+            paid = books.records.payment(row.payment.tx.cid, row.payment.tx.otc)
+            assert paid is not None, "it was a duplicate of a payment"
+            decision = books.records.record_of(paid).decision
+        amount_minor = row.payment.tx.amount_minor
+        if decision is Decision.POSTED:
+            posted = _add(posted, amount_minor)
+        else:
+            suspended = _add(suspended, amount_minor)
+    return posted, suspended
+
+
+def _add(total: Total, amount_minor: int) -> Total:
+    return replace(
+        total, count=total.count + 1, sum_minor=total.sum_minor + amount_minor
+    )
+
+
+def _closure(books: Books, row: OpenRow, purchase_key: bytes) -> VoidClosure | None:
+    tx = row.tx
+    if not clearing.never_debited(
+        row,
+        same_otc=books.records.payment(tx.cid, tx.otc),
+        before=books.records.payment_before(tx.cid, tx.otc),
+        after=books.records.payment_after(tx.cid, tx.otc),
+    ):
+        return None
+    return VoidClosure(tx=tx, vmac=certificates.vmac(purchase_key, tx))
+
+
+def _refuse_batch(
+    books: Books, header: BatchHeader, code: ResponseCode, text: str, now: datetime
+) -> BatchAnswer:
+    incident = {
+        ResponseCode.WRONG_MERCHANT: IncidentCode.WRONG_MERCHANT,
+        ResponseCode.INVALID: IncidentCode.WRONG_CURRENCY,
+        ResponseCode.CONFLICT: IncidentCode.BATCH_CONFLICT,
+    }.get(code, IncidentCode.BATCH_DIFFERS)
+    _note_batch(books, header, incident, text, now)
+    return BatchAnswer(code=code, text=text)
+
+
+def _report_difference(
+    books: Books, header: BatchHeader, difference: Difference, now: datetime
+) -> ReconcileAnswer:
+    # A batch of which something is still on its way is no incident.
+    if difference.code is not ResponseCode.INCOMPLETE:
+        _note_batch(books, header, IncidentCode.BATCH_DIFFERS, difference.text, now)
+    return ReconcileAnswer(code=difference.code, text=difference.text)
+
+
+def _note_batch(
+    books: Books, header: BatchHeader, code: IncidentCode, text: str, now: datetime
+) -> None:
+    books.batches.add_incident(
+        IncidentRow(
+            code=code,
+            terminal_id=header.terminal_id,
+            batch=header.close.batch,
+            amount_minor=header.close.sum_minor,
+            text=text,
+            at=now,
+        )
+    )
+
+
+def _note_open(
+    books: Books, header: BatchHeader, item: OpenItem, text: str, now: datetime
+) -> None:
+    books.batches.add_incident(
+        IncidentRow(
+            code=IncidentCode.OPEN_RECORD,
+            terminal_id=header.terminal_id,
+            batch=header.close.batch,
+            stan=item.stan,
+            masked_card=item.open_record.tx.card_number_masked,
+            amount_minor=item.open_record.tx.amount_minor,
+            text=text,
+            at=now,
+        )
+    )
+
+
+def _batch_unknown(header: BatchHeader) -> RecordAnswer:
+    text = f"batch {header.close.batch} was not opened; begin it again"
+    return RecordAnswer(code=ResponseCode.BATCH_UNKNOWN, text=text)
