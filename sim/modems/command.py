@@ -99,7 +99,8 @@ def line(
             )
             _wait_for_signal()
     except OSError as error:
-        message = f"cannot make the ports: {error.strerror}: {error.filename2 or error.filename}"
+        path = error.filename2 or error.filename
+        message = f"cannot make the ports: {error.strerror}: {path}"
         raise click.ClickException(message) from None
     click.echo("stopped")
 

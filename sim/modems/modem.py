@@ -100,6 +100,11 @@ class SimulatedModem:
         self._to_terminal.clear()
         return data
 
+    @property
+    def has_output(self) -> bool:
+        """Whether `to_terminal` would give something."""
+        return bool(self._to_terminal)
+
     def set_dtr(self, high: bool, now_ms: int) -> None:
         """The computer's DTR line; low hangs up after ``&D2``."""
         if not high and self._dtr_hangs_up and self.state is not ModemState.COMMAND:
