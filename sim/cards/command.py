@@ -75,7 +75,8 @@ _HELP_LINE: Final = (
 )
 def cards(*, state: Path, port: int, protocol: str, blank: bool) -> None:
     """Serve a simulated purse and customs card until interrupted."""
-    with contextlib.ExitStack() as stack:
+    # Before the first card is served, so that a signal always finds us ready for it.
+    with _signals() as interrupted, contextlib.ExitStack() as stack:
         try:
             slots = {
                 role: stack.enter_context(
@@ -92,7 +93,7 @@ def cards(*, state: Path, port: int, protocol: str, blank: bool) -> None:
         for offset, role in enumerate(Role):
             click.echo(f"{role.value} card ({protocol}) on port {port + offset}")
         click.echo(_HELP_LINE)
-        _serve(slots)
+        _serve(slots, interrupted)
     click.echo("Cards removed; their state is kept.")
 
 
@@ -120,9 +121,9 @@ def _make(role: Role, memory: Memory, *, blank: bool) -> Application:
     return deliver[role](memory, _SERIALS[role]) if blank else issue[role](memory)
 
 
-def _serve(slots: dict[Role, VPCDCard]) -> None:
+def _serve(slots: dict[Role, VPCDCard], interrupted: socket.socket) -> None:
     """Obey lines of standard input until a signal or ``quit``."""
-    with _signals() as interrupted, selectors.SelectSelector() as selector:
+    with selectors.SelectSelector() as selector:
         selector.register(interrupted, selectors.EVENT_READ)
         with contextlib.suppress(OSError):
             os.fstat(0)  # A service may start us without any standard input.

@@ -50,7 +50,7 @@ class CardProtocol(Enum):
         """The answer to reset (ISO/IEC 7816-3, clause 8.2).
 
         >>> CardProtocol.T0.atr.hex(), CardProtocol.T1.atr.hex()
-        ('3b06524153454544', '3b8601524153454544c9')
+        ('3b06524153454544', '3b860152415345454483')
         """
         count = len(_HISTORICAL)
         if self is CardProtocol.T0:
