@@ -327,7 +327,7 @@ class Counter:
         if payment.credited_plainly:
             self._customs.credited(order.amount.amount_minor)
             self._last_paid_at = self._clock()
-        else:
+        elif payment.number is not None:
             self._purses.forget_pin()
         if result is None:
             self._ask_the_cards()

@@ -138,6 +138,7 @@ class Payment:
             case PaymentState.DEBITED | PaymentState.CREDITED:
                 assert payment.proof is not None, "a debit has a proof"
                 assert payment.receipt is not None, "a debit has a receipt"
+                assert payment.tx is not None, "a debit has a record"
                 credited = payment.state is PaymentState.CREDITED
                 balance_minor = payment.proof.balance_after_minor
                 currency = self._order.amount.currency
@@ -147,7 +148,7 @@ class Payment:
                     order=self._order,
                     card_number_masked=payment.card_masked,
                     balance_after=Money(amount_minor=balance_minor, currency=currency),
-                    at=payment.at,
+                    at=payment.tx.at.astimezone(payment.at.tzinfo),
                     approval=approval_code(payment.proof.tac),
                     credited=credited,
                     advice=paid_advice(self._order.amount, credited=credited),

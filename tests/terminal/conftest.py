@@ -1,0 +1,367 @@
+"""A whole counter in one process: simulated cards, readers that can fail, a clock."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol, Self
+
+import pytest
+
+from card.apdu import CommandAPDU, ResponseAPDU
+from card.errors import CardRemovedError, NoCardError, ReaderError
+from card.profile import Role
+from modem.errors import NoDialToneError
+from settlement.payment import PaymentKind
+from sim.cards.issue import (
+    CustomsData,
+    PurseData,
+    issue_customs_card,
+    issue_purse,
+)
+from terminal.config import (
+    ModemSection,
+    PaymentSection,
+    ReadersSection,
+    SecuritySection,
+    StateSection,
+    TerminalConfig,
+    TerminalSection,
+)
+from terminal.counter import Counter
+from terminal.journal import Journal
+from terminal.readers import ReaderEvent, ReaderEventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from modem.events import CallEvent
+    from terminal.day_flow import Dial, MessageCall
+    from terminal.orders import PaymentOrder, PaymentResult, PurseSeen, RecoveryOutcome
+
+PIN = b"1234"
+NAMES = {Role.PURSE: "Desk Reader 00 00", Role.CUSTOMS: "Desk Reader 00 01"}
+
+
+class Stopped(BaseException):
+    """The program stops here, as at a power cut; nothing in it may catch this."""
+
+
+class SimulatedCard(Protocol):
+    """Bytes in, bytes out; the part of a simulated card that a reader sees."""
+
+    def process(self, apdu: bytes) -> bytes: ...
+
+    def reset(self) -> None: ...
+
+
+@dataclass
+class Faults:
+    """What goes wrong at the n-th command (from 0) after `arm`.
+
+    Attributes:
+        kind: ``"lost"`` carries the command out and loses the answer, ``"unsent"``
+            loses the command, ``"stop-before"`` and ``"stop-after"`` stop the program.
+        removes: the card is out of its reader afterwards.
+    """
+
+    kind: str = ""
+    at: int = -1
+    removes: bool = False
+    count: int = 0
+    log: list[tuple[Role, str]] = field(default_factory=list)
+
+    def arm(self, kind: str, at: int, *, removes: bool = False) -> None:
+        self.kind, self.at, self.removes, self.count = kind, at, removes, 0
+        self.log.clear()
+
+    def disarm(self) -> None:
+        self.kind = ""
+
+    def strikes(self) -> bool:
+        self.count += 1
+        return bool(self.kind) and self.count - 1 == self.at
+
+
+@dataclass
+class WriteFaults:
+    """Stops the program at the n-th write (from 0) to the journal's payments."""
+
+    at: int = -1
+    after: bool = False
+    error: type[Exception] | None = None
+    count: int = 0
+
+    def wrap(self, write: Callable[..., object]) -> Callable[..., object]:
+        def counted(*args: object) -> object:
+            self.count += 1
+            if self.count - 1 != self.at:
+                return write(*args)
+            if self.error is not None:
+                raise self.error("the disk is full")
+            if self.after:
+                write(*args)
+            raise Stopped
+
+        return counted
+
+    def watch(self, journal: Journal) -> None:
+        """From now on count, and strike at, every write to ``journal``."""
+        for name in ("intend", "write"):
+            method = getattr(journal.payments, name)
+            setattr(journal.payments, name, self.wrap(method))
+
+
+class FakeConnection:
+    """A connection that dies with its card's removal."""
+
+    def __init__(self, readers: FakeReaders, role: Role, card: SimulatedCard) -> None:
+        self._readers = readers
+        self._role = role
+        self._card: SimulatedCard | None = card
+        card.reset()
+
+    @property
+    def channel(self) -> Self:
+        return self
+
+    def close(self) -> None:
+        if self._card is not None:
+            self._card.reset()
+            self._card = None
+
+    def transmit(self, command: CommandAPDU) -> ResponseAPDU:
+        if self._card is None or self._readers.cards.get(self._role) is not self._card:
+            self._card = None
+            raise NoCardError("the connection has ended")
+        faults = self._readers.faults
+        faults.log.append((self._role, command.name))
+        if not faults.strikes():
+            return ResponseAPDU.parse(self._card.process(command.to_bytes()))
+        return self._strike(command, faults)
+
+    def _strike(self, command: CommandAPDU, faults: Faults) -> ResponseAPDU:
+        assert self._card is not None
+        if faults.kind == "stop-before":
+            raise Stopped
+        if faults.kind != "unsent":
+            self._card.process(command.to_bytes())
+        if faults.kind == "stop-after":
+            raise Stopped
+        self._card = None
+        if faults.removes:
+            self._readers.remove(self._role)
+        raise CardRemovedError("the card left")
+
+
+class FakeReaders:
+    """Two readers inside the process, with a watch that tells at once."""
+
+    def __init__(self) -> None:
+        self.cards: dict[Role, SimulatedCard] = {}
+        self.faults = Faults()
+        self.present = set(NAMES.values())
+        self._listeners: list[Callable[[ReaderEvent], None]] = []
+
+    def insert(self, role: Role, card: SimulatedCard) -> None:
+        self.cards[role] = card
+        self._tell(role, ReaderEventKind.INSERTED)
+
+    def remove(self, role: Role) -> SimulatedCard | None:
+        card = self.cards.pop(role, None)
+        self._tell(role, ReaderEventKind.REMOVED)
+        return card
+
+    def readers(self) -> list[str]:
+        return sorted(self.present)
+
+    def open_card(self, reader: str) -> FakeConnection:
+        if reader not in self.present:
+            raise ReaderError("gone")
+        role = next(role for role, name in NAMES.items() if name == reader)
+        if role not in self.cards:
+            raise NoCardError("empty")
+        return FakeConnection(self, role, self.cards[role])
+
+    def watch(self, listener: Callable[[ReaderEvent], None]) -> FakeWatch:
+        return FakeWatch(self, listener)
+
+    def _tell(self, role: Role, kind: ReaderEventKind) -> None:
+        for listener in list(self._listeners):
+            listener(ReaderEvent(reader=NAMES[role], kind=kind))
+
+
+class FakeWatch:
+    """Tells from the thread that moves a card; what lies there first."""
+
+    def __init__(
+        self, readers: FakeReaders, listener: Callable[[ReaderEvent], None]
+    ) -> None:
+        self._readers = readers
+        self._listener = listener
+
+    def start(self) -> None:
+        self._readers._listeners.append(self._listener)
+        for role, name in NAMES.items():
+            event = ReaderEvent(reader=name, kind=ReaderEventKind.READER_ADDED)
+            self._listener(event)
+            if role in self._readers.cards:
+                event = ReaderEvent(reader=name, kind=ReaderEventKind.INSERTED)
+                self._listener(event)
+
+    def stop(self) -> None:
+        if self._listener in self._readers._listeners:
+            self._readers._listeners.remove(self._listener)
+
+
+class Clock:
+    """A clock that goes on one second with every look."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2025, 11, 22, 14, 15, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+def no_line(on_event: Callable[[CallEvent], None]) -> MessageCall:
+    raise NoDialToneError("5551234")
+
+
+def config_in(folder: Path) -> TerminalConfig:
+    return TerminalConfig(
+        terminal=TerminalSection(
+            id="T0000007", office="SOHAR", currency="OMR", clerk="7"
+        ),
+        readers=ReadersSection(purse="00 00", customs="00 01"),
+        modem=ModemSection(
+            port="/dev/null", numbers=["5551234"], server_name="host.bank.raseed"
+        ),
+        security=SecuritySection(
+            ca="ca.pem", certificate="terminal.pem", key="terminal.key"
+        ),
+        state=StateSection(directory="state"),
+        payment=PaymentSection(limit="2000.000"),
+        folder=folder,
+    )
+
+
+class Bench:
+    """One counter on a bench: its readers, its journal's folder, its two cards."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = config_in(folder)
+        self.readers = FakeReaders()
+        self.clock = Clock()
+        self.dial: Dial = no_line
+        self.purse = issue_purse(None, PurseData())
+        self.customs = issue_customs_card(None, CustomsData())
+        self.readers.insert(Role.PURSE, self.purse)
+        self.readers.insert(Role.CUSTOMS, self.customs)
+        self.journal: Journal
+        self.counter: Counter
+        self.news: list[RecoveryOutcome] = []
+        self._running = False
+
+    @property
+    def faults(self) -> Faults:
+        return self.readers.faults
+
+    def start(self) -> Counter:
+        """Start the program, as after switching the machine on."""
+        self.journal = Journal.open(self.config.state_directory, os.urandom)
+        self.counter = Counter(
+            self.config, self.journal, self.readers, self._call, self.clock
+        )
+        self._running = True
+        self.news = self.counter.start()
+        return self.counter
+
+    def stop(self) -> None:
+        """Stop the program: in order, or after `Stopped` as if the power had gone."""
+        if self._running:
+            self._running = False
+            self.counter.stop()
+
+    def restart(self) -> Counter:
+        """Power off and on: cards lose their sessions, memories and disk stay."""
+        self.faults.disarm()
+        self.stop()
+        return self.start()
+
+    def order(
+        self, amount: str = "1.234", declaration: str = "INV-2025-000001"
+    ) -> PaymentOrder:
+        return self.counter.check_order(declaration, amount, PaymentKind.FEES)
+
+    def pay(
+        self,
+        amount: str = "1.234",
+        declaration: str = "INV-2025-000001",
+        *,
+        pin: bytes = PIN,
+        seen: PurseSeen | None = None,
+    ) -> PaymentResult:
+        """One payment the way the screens make it."""
+        seen = seen or self.counter.read_purse()
+        typed = bytearray(pin)
+        try:
+            return self.counter.pay(self.order(amount, declaration), seen, typed)
+        finally:
+            assert not any(typed), "the PIN is wiped whatever happens"
+
+    def balance(self) -> int:
+        return self.purse.memory.integer("balance")
+
+    def held(self) -> int:
+        """What the customs card holds and the bank has not acknowledged."""
+        self.customs.reset()
+        self.customs.process(bytes.fromhex("00A4040008F052415345454402"))
+        answer = self.customs.process(bytes.fromhex("8074000000"))
+        return int.from_bytes(answer[28:36], "big")
+
+    def open_count(self) -> int:
+        self.customs.reset()
+        self.customs.process(bytes.fromhex("00A4040008F052415345454402"))
+        answer = self.customs.process(bytes.fromhex("8074000000"))
+        return int.from_bytes(answer[36:38], "big")
+
+    def settle(self) -> list[RecoveryOutcome]:
+        """Take both cards out, put them back, and let the counter settle."""
+        self.faults.disarm()
+        news = []
+        for role, card in ((Role.CUSTOMS, self.customs), (Role.PURSE, self.purse)):
+            self.readers.remove(role)
+            self.readers.insert(role, card)
+            news += self.counter.on_card_inserted()
+        return news
+
+    def assert_all_value_is_accounted(self) -> int:
+        """What left the purse is on the customs card, nothing is open; how much."""
+        debited = 500_000 - self.balance()
+        assert self.held() == debited
+        assert self.open_count() == 0
+        assert self.counter.interrupted() == []
+        return debited
+
+    def _call(self, on_event: Callable[[CallEvent], None]) -> MessageCall:
+        return self.dial(on_event)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A bench that is not switched on yet."""
+    bench = Bench(tmp_path)
+    yield bench
+    bench.stop()
+
+
+@pytest.fixture
+def running(bench: Bench) -> Bench:
+    """A bench whose counter has been started."""
+    bench.start()
+    return bench
