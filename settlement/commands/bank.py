@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from settlement.commands.bank_account import account
+from settlement.commands.bank_check import check, purse, status
 from settlement.commands.bank_init import init
+from settlement.commands.bank_serve import serve
+from settlement.commands.bank_statement import statement
 from settlement.commands.bank_terminal import terminal
 from settlement.commands.environment import real_environment
 from settlement.commands.output import PlainErrorsGroup
@@ -44,9 +47,8 @@ def bank() -> None:
     """
 
 
-bank.add_command(init)
-bank.add_command(account)
-bank.add_command(terminal)
+for _command in (init, account, terminal, serve, statement, check, status, purse):
+    bank.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -191,8 +191,10 @@ def _refuse_taken(
 ) -> None:
     with opened.store.read() as books:
         known = books.cards.terminal(terminal_id)
-        holder = books.cards.terminal_of_customs_card(mid)
-    if holder is not None and holder.terminal_id != terminal_id:
+        holders = [row for row in books.cards.terminals() if row.mid == mid]
+    for holder in holders:
+        if holder.terminal_id == terminal_id:
+            continue
         raise IssuingError(
             f"customs card {mask_card_number(mid)} belongs to terminal "
             f"{holder.terminal_id}. Nothing was changed; every terminal has a customs "

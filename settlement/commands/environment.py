@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from settlement.keystore import SCRYPT_COST_DEFAULT
+from settlement.statements import BANK_ZONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from card.channel import Channel
 
-__all__ = ["Environment", "OpenCard", "environment_of", "real_environment"]
+__all__ = ["Environment", "OpenCard", "environment_of", "real_environment", "today"]
 
 
 class OpenCard(Protocol):
@@ -53,6 +54,11 @@ class Environment:
     open_card: Callable[[str], AbstractContextManager[OpenCard]]
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
     scrypt_cost: int = SCRYPT_COST_DEFAULT
+
+
+def today(environment: Environment) -> dt.date:
+    """The date at the bank now."""
+    return environment.clock().astimezone(BANK_ZONE).date()
 
 
 def environment_of(ctx: click.Context) -> Environment:

@@ -1,0 +1,175 @@
+"""The host's log: one line for each thing that happens on a line.
+
+For people ``time port: what``; with ``--json`` one JSON object a line, with the keys
+``at, port, event`` and what belongs to the event. Nothing of a payment but counts and
+sums is in it: the books are where payments are looked up.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, assert_never
+
+from modem.events import (
+    Closed,
+    Connected,
+    DialFailed,
+    Dialling,
+    Ringing,
+    Secured,
+    Securing,
+    WaitingForCall,
+)
+from settlement.host import (
+    BatchEnded,
+    BatchOpened,
+    CallEnded,
+    LoggedOn,
+    ModemTrouble,
+    PaymentsTaken,
+)
+from settlement.messages import ResponseCode
+from settlement.money import format_amount
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from modem.events import CallEvent
+    from settlement.host import HostEvent
+    from settlement.messages import Total
+    from settlement.money import Currency
+
+__all__ = ["json_line", "text_line"]
+
+
+def text_line(
+    event: HostEvent | CallEvent, *, port: str, at: dt.datetime, currency: Currency
+) -> str:
+    """The line for people."""
+    return f"{_stamp(at)} {port}: {_words(event, currency)}"
+
+
+def json_line(event: HostEvent | CallEvent, *, port: str, at: dt.datetime) -> str:
+    """The line for machines."""
+    head = {"at": _stamp(at), "port": port, "event": type(event).__name__}
+    return json.dumps(head | _facts(event), ensure_ascii=False)
+
+
+def _stamp(at: dt.datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _words(event: HostEvent | CallEvent, currency: Currency) -> str:
+    match event:
+        case LoggedOn(terminal_id=terminal, answer=answer):
+            told = f"terminal {terminal} logs on: {_code(answer.code, answer.text)}"
+        case BatchOpened(header=header, answer=answer):
+            close = header.close
+            amount = format_amount(close.sum_minor, currency)
+            told = (
+                f"terminal {header.terminal_id} batch {close.batch}: "
+                f"{close.count} payments, {amount} {currency}: "
+                f"{_code(answer.code, answer.text)}"
+            )
+        case PaymentsTaken(header=header, answers=answers):
+            counts = _counts(event)
+            each = ", ".join(f"{count} x {name}" for name, count in counts.items())
+            told = (
+                f"terminal {header.terminal_id} batch {header.close.batch}: "
+                f"{len(answers)} payments taken: {each}"
+            )
+        case BatchEnded(header=header, answer=answer):
+            told = (
+                f"terminal {header.terminal_id} batch {header.close.batch}: "
+                f"{_code(answer.code, answer.text)}; "
+                f"posted {_total(answer.posted, currency)}, "
+                f"in suspense {_total(answer.suspended, currency)}"
+            )
+        case CallEnded(terminal_id=terminal, messages=messages, trouble=None):
+            told = f"terminal {terminal} has ended the call after {messages} messages"
+        case CallEnded(terminal_id=terminal, messages=messages, trouble=trouble):
+            told = f"call of {terminal} ended after {messages} messages: {trouble}"
+        case ModemTrouble(reason=reason):
+            told = f"no call: {reason}"
+        case _:
+            told = _call_words(event)
+    return told
+
+
+def _call_words(event: CallEvent) -> str:
+    match event:
+        case WaitingForCall():
+            told = "waiting for a call"
+        case Ringing():
+            told = "ringing"
+        case Connected(rate_bps=rate):
+            told = f"connected at {rate} bit/s"
+        case Securing():
+            told = "checking certificates"
+        case Secured(peer_name=name):
+            told = f"secured with {name}"
+        case Closed(clean=clean, reason=reason):
+            told = f"hung up ({'in order' if clean else 'not in order'}: {reason})"
+        case Dialling(number=number) | DialFailed(number=number):
+            told = f"dialling {number}"  # a host never dials; the type allows it
+        case _:
+            assert_never(event)
+    return told
+
+
+def _facts(event: HostEvent | CallEvent) -> dict[str, Any]:
+    facts: dict[str, Any]
+    match event:
+        case LoggedOn(terminal_id=terminal, answer=answer):
+            facts = {"terminal": terminal, "code": answer.code, "text": answer.text}
+        case BatchOpened(header=header, answer=answer):
+            facts = {
+                "terminal": header.terminal_id,
+                "batch": header.close.batch,
+                "count": header.close.count,
+                "sum_minor": header.close.sum_minor,
+                "code": answer.code,
+                "text": answer.text,
+            }
+        case PaymentsTaken(header=header):
+            facts = {
+                "terminal": header.terminal_id,
+                "batch": header.close.batch,
+                "answers": _counts(event),
+            }
+        case BatchEnded(header=header, answer=answer):
+            facts = {
+                "terminal": header.terminal_id,
+                "batch": header.close.batch,
+                "code": answer.code,
+                "text": answer.text,
+                "posted_count": answer.posted.count,
+                "posted_minor": answer.posted.sum_minor,
+                "suspended_count": answer.suspended.count,
+                "suspended_minor": answer.suspended.sum_minor,
+            }
+        case CallEnded(terminal_id=terminal, messages=messages, trouble=trouble):
+            facts = {"terminal": terminal, "messages": messages, "trouble": trouble}
+        case ModemTrouble(reason=reason):
+            facts = {"reason": reason}
+        case _:
+            facts = {"text": _call_words(event)}
+    return facts
+
+
+def _code(code: ResponseCode, text: str) -> str:
+    words = code.name.lower().replace("_", " ")
+    told = f"{words}, code {code}" if code is not ResponseCode.ACCEPTED else words
+    return f"{told} ({text})" if text else told
+
+
+def _total(total: Total, currency: Currency) -> str:
+    return f"{total.count} ({format_amount(total.sum_minor, currency)} {currency})"
+
+
+def _counts(event: PaymentsTaken) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for answer in event.answers:
+        name = answer.code.name.lower()
+        counts[name] = counts.get(name, 0) + 1
+    return counts

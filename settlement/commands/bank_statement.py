@@ -1,0 +1,229 @@
+"""``raseed-bank statement``: what an office was paid, or what moved on an account."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from settlement.commands.bank_access import bank_option, open_bank
+from settlement.commands.environment import environment_of, today
+from settlement.commands.output import (
+    ExampleCommand,
+    facts_table,
+    json_option,
+    output_of,
+    table,
+)
+from settlement.ledger import Account, payee_account
+from settlement.money import format_amount
+from settlement.payment import PaymentKind
+from settlement.statement_csv import statement_csv
+from settlement.statements import Statements
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from rich.console import Console
+
+    from settlement.statement import Statement, StatementEntry
+
+__all__ = ["statement"]
+
+
+@click.command(
+    cls=ExampleCommand,
+    epilog="""
+Examples:
+  raseed-bank statement --office SOHAR
+  raseed-bank statement --office SOHAR --kind deposits --from 2026-03-01 \\
+      --to 2026-03-31 --pdf march.pdf --csv march.csv
+  raseed-bank statement --account 100200300 --json
+  raseed-bank statement --number 12 --pdf copy.pdf
+""",
+)
+@bank_option
+@click.option("--office", metavar="CODE", help="The customs office paid into.")
+@click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in PaymentKind]),
+    default=PaymentKind.FEES.value,
+    show_default=True,
+    help="With --office: which of its accounts.",
+)
+@click.option("--account", metavar="NUMBER", help="A customer's account instead.")
+@click.option(
+    "--number", type=click.IntRange(min=1), help="A statement that was issued before."
+)
+@click.option(
+    "--from",
+    "first_day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="First day. [default: today]",
+)
+@click.option(
+    "--to",
+    "last_day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Last day, included. [default: today]",
+)
+@click.option("--pdf", type=click.Path(path_type=Path), help="Write it as PDF.")
+@click.option("--csv", type=click.Path(path_type=Path), help="Write it as CSV.")
+@json_option
+@click.pass_context
+def statement(  # noqa: PLR0913 - one argument for each option, as click hands them over
+    ctx: click.Context,
+    *,
+    bank: Path,
+    office: str | None,
+    kind: str,
+    account: str | None,
+    number: int | None,
+    first_day: dt.datetime | None,
+    last_day: dt.datetime | None,
+    pdf: Path | None,
+    csv: Path | None,
+) -> None:
+    """Issue a statement: every payment with its declaration, opening and closing.
+
+    A statement is numbered, stored, and never made differently again: the same account
+    and period give the same statement until more is booked in that period.
+    """
+    if sum(choice is not None for choice in (office, account, number)) != 1:
+        raise click.UsageError("Give one of --office, --account and --number.")
+    environment = environment_of(ctx)
+    with open_bank(bank) as opened:
+        statements = Statements(opened.store, environment.clock)
+        if number is not None:
+            made = statements.get(number)
+        else:
+            now = today(environment)
+            made = statements.issue(
+                _account(office, kind, account, opened.directory.currency.number),
+                first_day.date() if first_day else now,
+                last_day.date() if last_day else now,
+            )
+    files = _write_files(made, pdf=pdf, csv=csv)
+    document = _document(made) | {"files": files}
+    output_of(ctx).show(document, lambda console: _read(console, made, files))
+
+
+def _account(
+    office: str | None, kind: str, account: str | None, currency: int
+) -> Account:
+    if office is not None:
+        return payee_account(PaymentKind(kind), office, currency)
+    assert account is not None, "the command line was checked"
+    return Account.customer(account, currency)
+
+
+def _write_files(
+    made: Statement, *, pdf: Path | None, csv: Path | None
+) -> dict[str, str]:
+    files = {}
+    if pdf is not None:
+        # Drawing loads a font engine: half a second that nobody else should pay.
+        from settlement.statement_pdf import statement_pdf  # noqa: PLC0415 - see above
+
+        _replace(pdf, statement_pdf(made))
+        files["pdf"] = str(pdf)
+    if csv is not None:
+        _replace(csv, statement_csv(made))
+        files["csv"] = str(csv)
+    return files
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a whole file or none; a reader never sees half a statement."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.draft")
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _document(made: Statement) -> dict[str, Any]:
+    return {
+        "number": made.number,
+        "account_kind": made.account_kind.value,
+        "owner": made.owner,
+        "name": made.account_name,
+        "currency": made.currency.code,
+        "from": made.first_day.isoformat(),
+        "to": made.last_day.isoformat(),
+        "opening_minor": made.opening_minor,
+        "debits_minor": made.debits_minor,
+        "credits_minor": made.credits_minor,
+        "closing_minor": made.closing_minor,
+        "digest": made.digest.hex(),
+        "entries": [_entry(entry) for entry in made.entries],
+    }
+
+
+def _entry(entry: StatementEntry) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "entry": entry.entry_id,
+        "kind": entry.kind.value,
+        "booked_at": f"{entry.booked_at:%Y-%m-%dT%H:%M:%SZ}",
+        "memo": entry.memo,
+        "debit_minor": entry.debit_minor,
+        "credit_minor": entry.credit_minor,
+        "balance_minor": entry.balance_minor,
+    }
+    if (payment := entry.payment) is not None:
+        document["payment"] = {
+            "declaration": payment.declaration,
+            "kind": None if payment.kind is None else payment.kind.value,
+            "card": payment.masked_card,
+            "terminal": payment.terminal_id,
+            "clerk": payment.clerk,
+            "reference": payment.reference,
+            "authorisation": payment.authorisation,
+            "paid_at": f"{payment.paid_at:%Y-%m-%dT%H:%M:%SZ}",
+            "held": payment.held,
+        }
+    return document
+
+
+def _read(console: Console, made: Statement, files: dict[str, str]) -> None:
+    def amount(amount_minor: int) -> str:
+        return f"{format_amount(amount_minor, made.currency)} {made.currency}"
+
+    facts = [
+        ("Statement", f"{made.number}, {made.first_day} to {made.last_day}"),
+        ("Account", f"{made.account_kind} {made.owner}, {made.account_name}"),
+        ("Opening", amount(made.opening_minor)),
+    ]
+    console.print(facts_table(facts))
+    if made.entries:
+        console.print(
+            table(
+                ["No.", "Declaration", "What", "Card", ">Debit", ">Credit", ">Balance"],
+                [_cells(entry, made) for entry in made.entries],
+            )
+        )
+    else:
+        console.print("Nothing was booked in this period.")
+    closing = [("Closing", amount(made.closing_minor))]
+    closing += [(f"Written ({kind})", path) for kind, path in files.items()]
+    console.print(facts_table(closing))
+
+
+def _cells(entry: StatementEntry, made: Statement) -> tuple[str, ...]:
+    def column(amount_minor: int) -> str:
+        return format_amount(amount_minor, made.currency) if amount_minor else ""
+
+    payment = entry.payment
+    return (
+        str(entry.position),
+        payment.declaration if payment else "",
+        entry.memo or entry.kind.value,
+        payment.masked_card if payment else "",
+        column(entry.debit_minor),
+        column(entry.credit_minor),
+        format_amount(entry.balance_minor, made.currency),
+    )

@@ -1,0 +1,319 @@
+"""``raseed-card show`` and ``log``: what a card is, holds and has done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from card.pin import pin_block
+from card.profile import CardState, LogKind, Role
+from card.records import mask_card_number
+from settlement.commands.bank_access import NoKeys, open_bank
+from settlement.commands.card_desk_access import (
+    NumberStyle,
+    full_number_option,
+    hold_card,
+    printable,
+    reader_option,
+    require_active,
+    require_personalised,
+)
+from settlement.commands.environment import environment_of, today
+from settlement.commands.output import (
+    ExampleCommand,
+    facts_table,
+    json_option,
+    output_of,
+    table,
+)
+from settlement.commands.secret_input import pin_options, pin_source, wipe
+from settlement.issuing import Issuing
+from settlement.money import currency_by_number, format_amount
+
+if TYPE_CHECKING:
+    from card.fci import CardInfo
+    from card.records import TransactionRecord
+    from settlement.commands.card_desk_access import HeldCard
+    from settlement.commands.environment import Environment
+    from settlement.issuing import PurseStatus
+    from settlement.money import Currency
+
+__all__ = ["log", "show"]
+
+_STATES = {
+    CardState.INITIALISED: "blank, not personalised",
+    CardState.ACTIVE: "active",
+    CardState.BLOCKED: "blocked",
+}
+
+
+@click.command(
+    cls=ExampleCommand,
+    epilog="""
+Examples:
+  raseed-card show
+  raseed-card show --reader customs --json
+  raseed-card show --bank bank
+""",
+)
+@click.option(
+    "--bank",
+    type=click.Path(path_type=Path),
+    envvar="RASEED_BANK",
+    show_envvar=True,
+    metavar="DIR",
+    help="Also show what the bank's books say of a purse.",
+)
+@reader_option
+@full_number_option
+@json_option
+@click.pass_context
+def show(
+    ctx: click.Context, *, bank: Path | None, reader: str | None, full_number: bool
+) -> None:
+    """Show what the card in the reader is and holds; no PIN needed.
+
+    Takes a purse or a customs card.
+    """
+    environment = environment_of(ctx)
+    numbers = NumberStyle(full=full_number)
+    with hold_card(environment, reader, Role.PURSE, Role.CUSTOMS) as held:
+        document = _identity(held, numbers)
+        if held.info.state is not CardState.INITIALISED:
+            document |= _terms(held.info, environment)
+            document |= _purse(held) if held.role is Role.PURSE else _customs(held)
+    if bank is not None and "balance_minor" in document:
+        document["bank"] = _bank_view(environment, bank, held.info)
+    facts = _facts(document, held.info)
+    output_of(ctx).show(document, lambda console: console.print(facts_table(facts)))
+
+
+@click.command(
+    cls=ExampleCommand,
+    epilog="""
+Examples:
+  raseed-card log
+  raseed-card log --reader customs --json
+""",
+)
+@reader_option
+@pin_options
+@full_number_option
+@json_option
+@click.pass_context
+def log(
+    ctx: click.Context,
+    *,
+    reader: str | None,
+    pin_fd: int | None,
+    pin_stdin: bool,
+    full_number: bool,
+) -> None:
+    """Show what the card in the reader has done.
+
+    Of a purse its latest payments, newest first; its PIN is needed. Of a customs card
+    the payments that the bank has not collected, and those whose outcome is open.
+    """
+    environment = environment_of(ctx)
+    pins = pin_source(pin_fd=pin_fd, pin_stdin=pin_stdin)
+    with hold_card(environment, reader, Role.PURSE, Role.CUSTOMS) as held:
+        require_personalised(held)
+        if held.role is Role.PURSE:
+            require_active(held)
+            pin = pins.read("PIN of the card")
+            try:
+                held.purse().verify(pin_block(pin))
+            finally:
+                wipe(pin)
+            rows = _purse_log(held, full=full_number)
+        else:
+            rows = _customs_log(held, full=full_number)
+        currency = _currency(held.info)
+    if not rows:
+        output_of(ctx).note("There is nothing in the log.")
+    output_of(ctx).show(
+        {"kind": held.role.value, "currency": currency.code, "entries": rows},
+        lambda console: console.print(
+            table(
+                ["What", "Time (UTC)", ">Amount", "Card", "Number", "State"],
+                [
+                    (
+                        row["what"],
+                        row["at"],
+                        format_amount(row["amount_minor"], currency),
+                        row["card"],
+                        str(row["number"]),
+                        row["state"],
+                    )
+                    for row in rows
+                ],
+            )
+        ),
+    )
+
+
+def _currency(info: CardInfo) -> Currency:
+    assert info.currency is not None, "a personalised card has one"
+    return currency_by_number(info.currency)
+
+
+def _identity(held: HeldCard, numbers: NumberStyle) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "reader": held.reader,
+        "kind": held.role.value,
+        "state": _STATES[held.info.state],
+    }
+    if held.info.state is CardState.INITIALISED:
+        return document | {"serial": held.info.card_id.hex().upper()}
+    return document | {"card": numbers.show(held.info)}
+
+
+def _terms(info: CardInfo, environment: Environment) -> dict[str, Any]:
+    return {
+        "holder": printable(info.holder_name or ""),
+        "language": info.language,
+        "currency": _currency(info).code,
+        "valid_from": str(info.valid_from),
+        "expiry": str(info.expiry),
+        "valid_today": info.is_valid_on(today(environment)),
+        "key_version": info.key_version,
+    }
+
+
+def _purse(held: HeldCard) -> dict[str, Any]:
+    return {
+        "balance_minor": held.purse().balance(),
+        "balance_limit_minor": held.info.balance_limit_minor,
+        "payment_limit_minor": held.info.payment_limit_minor,
+        "pin_tries_left": held.info.tries_left,
+    }
+
+
+def _customs(held: HeldCard) -> dict[str, Any]:
+    status = held.customs().status()
+    return {
+        "batch": status.batch,
+        "batch_payments": status.count,
+        "batch_sum_minor": status.sum_minor,
+        "uncollected_minor": status.total_minor,
+        "open_records": status.open_count,
+        "waiting_batches": status.closed_count,
+        "activation_tries_left": held.info.tries_left,
+    }
+
+
+def _bank_view(
+    environment: Environment, bank: Path, info: CardInfo
+) -> dict[str, Any] | None:
+    """What the books say of a purse; None when this bank did not issue it."""
+    with open_bank(bank) as opened:
+        with opened.store.read() as books:
+            if books.cards.purse(info.card_id) is None:
+                return None
+        issuing = Issuing(opened.store, NoKeys(), environment.clock)
+        return _bank_document(issuing.status(info.card_id))
+
+
+def _bank_document(status: PurseStatus) -> dict[str, Any]:
+    return {
+        "account": status.purse.account.owner,
+        "float_minor": status.float_minor,
+        "pending_loads_minor": sum(
+            load.amount_minor for load in status.loads if load.outcome is None
+        ),
+        "hotlisted": status.hotlisted,
+    }
+
+
+def _facts(document: dict[str, Any], info: CardInfo) -> list[tuple[str, str]]:
+    facts = [
+        ("Card", f"{document['kind']} card in '{document['reader']}'"),
+        ("State", document["state"]),
+    ]
+    if info.state is CardState.INITIALISED:
+        return [*facts, ("Chip serial", document["serial"])]
+    valid = "" if document["valid_today"] else " (NOT VALID TODAY)"
+    facts += [
+        ("Number", document["card"]),
+        ("Holder", document["holder"]),
+        ("Valid", f"{document['valid_from']} to {document['expiry']}{valid}"),
+    ]
+    currency = _currency(info)
+
+    def amount(name: str, source: dict[str, Any] = document) -> str:
+        return f"{format_amount(source[name], currency)} {currency}"
+
+    if info.role is Role.CUSTOMS:
+        payments = f"{document['batch_payments']} payments"
+        return [
+            *facts,
+            ("Not collected", amount("uncollected_minor")),
+            (
+                f"Batch {document['batch']}",
+                f"{payments}, {amount('batch_sum_minor')}",
+            ),
+            ("Batches waiting", str(document["waiting_batches"])),
+            ("Outcome open", str(document["open_records"])),
+        ]
+    facts += [
+        ("Holds", amount("balance_minor")),
+        ("May hold", amount("balance_limit_minor")),
+        ("Per payment", amount("payment_limit_minor")),
+        ("PIN tries left", str(document["pin_tries_left"])),
+    ]
+    if "bank" in document:
+        facts += _bank_facts(document["bank"], amount)
+    return facts
+
+
+def _bank_facts(view: dict[str, Any] | None, amount: Any) -> list[tuple[str, str]]:
+    if view is None:
+        return [("At the bank", "not issued by this bank")]
+    facts = [
+        ("Account", view["account"]),
+        ("Float at the bank", amount("float_minor", view)),
+    ]
+    if view["pending_loads_minor"]:
+        pending = amount("pending_loads_minor", view)
+        facts.append(("To be settled", f"{pending}: raseed-card recover"))
+    if view["hotlisted"] is not None:
+        facts.append(("Hotlist", view["hotlisted"]))
+    return facts
+
+
+def _purse_log(held: HeldCard, *, full: bool) -> list[dict[str, Any]]:
+    rows = []
+    for entry in held.purse().read_log():
+        if entry.kind is LogKind.VOID:
+            what, state = "void", "never debited"
+        else:
+            what, state = "payment", "confirmed" if entry.acked else "debited"
+        row = _row(entry.tx, entry.tx.mid, full=full)
+        row |= {"what": what, "state": state, "number": entry.tx.otc}
+        rows.append(row | {"balance_after_minor": entry.balance_after_minor})
+    return rows
+
+
+def _customs_log(held: HeldCard, *, full: bool) -> list[dict[str, Any]]:
+    customs = held.customs()
+    rows = []
+    for credited in customs.read_credited():
+        row = _row(credited.tx, credited.tx.cid, full=full)
+        state = f"in batch {credited.batch}"
+        rows.append(row | {"what": "payment", "state": state})
+    for opened in customs.list_open():
+        row = _row(opened.tx, opened.tx.cid, full=full)
+        rows.append(row | {"what": "open", "state": "outcome not known yet"})
+    return rows
+
+
+def _row(tx: TransactionRecord, other: bytes, *, full: bool) -> dict[str, Any]:
+    """What is told of a payment, with the number of the *other* card in it."""
+    return {
+        "at": f"{tx.at:%Y-%m-%d %H:%M:%S}",
+        "amount_minor": tx.amount_minor,
+        "card": other.hex().upper() if full else mask_card_number(other),
+        "number": tx.tsn,
+    }
