@@ -13,7 +13,13 @@ from settlement.errors import (
     MalformedMessageError,
     MessageAuthenticationError,
 )
-from settlement.intake import GROUP_MAX, IntakeBank, IntakeMachine
+from settlement.intake import (
+    GROUP_MAX,
+    IntakeBank,
+    IntakeMachine,
+    RecordAnswer,
+    ResponseCode,
+)
 from settlement.message_codec import (
     as_repeat,
     batch_totals,
@@ -28,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from settlement.intake import RecordAnswer
     from settlement.payment import BatchToUpload, PaymentRecord
 
     MakeBatch = Callable[..., BatchToUpload]
@@ -351,3 +356,36 @@ def test_a_mac_under_another_key_is_wrong(
     intake.receive(terminal.logon(), now)
     (response,) = intake.receive(other.header(), now)
     assert iso8583.decode(response).text(39) == "63"
+
+
+@pytest.mark.parametrize("code", [ResponseCode.TRY_LATER, ResponseCode.FAILURE])
+def test_an_answer_that_may_change_is_not_kept_for_repeats(
+    terminal: Terminal,
+    intake: IntakeMachine,
+    bank: IntakeBank,
+    ask: Callable[..., list[str]],
+    code: ResponseCode,
+) -> None:
+    ask(terminal.logon(), terminal.header())
+    with pytest.MonkeyPatch.context() as failing:
+        failing.setattr(bank, "take_payments", lambda *_: [RecordAnswer(code=code)])
+        assert ask(terminal.detail(0)) == [code]
+    assert ask(terminal.detail(0, repeat=True)) == ["00"]
+
+
+def test_only_the_latest_answers_are_kept_and_the_bank_repeats_the_others(
+    terminal: Terminal,
+    ask: Callable[..., list[str]],
+    groups: list[list[PaymentRecord]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("settlement.intake.ANSWERS_KEPT_MAX", 2)
+    ask(terminal.logon(), terminal.header())
+    details = [terminal.detail(index) for index in range(3)]
+    assert ask(*details, details[2], details[0]) == ["00"] * 5
+    assert [payment.stan for group in groups for payment in group] == [
+        101,
+        102,
+        103,
+        101,
+    ]
