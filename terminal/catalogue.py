@@ -75,7 +75,9 @@ class Catalogue:
         Returns:
             The sentence in the language in use.
         """
-        return _filled(self._translations.gettext(message), values)
+        # The empty sentence is where gettext keeps a catalogue's own description.
+        text = self._translations.gettext(message) if message else ""
+        return _filled(text, values)
 
     def trn(self, one: str, many: str, /, *, count: int, **values: object) -> str:
         """Translate a sentence whose form depends on a number.

@@ -1,0 +1,142 @@
+"""Small windows over a screen: a question, news, trouble."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button
+
+from terminal.catalogue import tr
+from terminal.orders import RecoveryVerdict
+from terminal.widgets.notice import Notice
+from terminal.widgets.status import Level
+from terminal.widgets.words import Words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.app import ComposeResult
+
+    from terminal.errors import Advice
+    from terminal.orders import RecoveryOutcome
+
+LEVELS = {
+    RecoveryVerdict.PAID: Level.GOOD,
+    RecoveryVerdict.NOT_PAID: Level.QUIET,
+    RecoveryVerdict.LEFT_TO_BANK: Level.WARNING,
+    RecoveryVerdict.STILL_UNKNOWN: Level.WARNING,
+}
+
+
+class Dialog(ModalScreen[bool]):
+    """A window with a title; Enter agrees, Esc does not."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "agree", show=False),
+        Binding("escape", "decline", show=False),
+    ]
+
+    def __init__(self, *, title: str, agree: str, decline: str = "") -> None:
+        super().__init__()
+        self._title = title
+        self._agree = agree
+        self._decline = decline
+
+    def compose(self) -> ComposeResult:
+        """Title, content, buttons."""
+        with Vertical(id="dialog"):
+            yield Words(self._title, id="dialog-title")
+            with VerticalScroll(id="dialog-content", can_focus=False):
+                yield from self.compose_content()
+            with Horizontal(id="dialog-buttons", classes="buttons"):
+                yield Button(self._agree, id="agree", variant="primary")
+                if self._decline:
+                    yield Button(self._decline, id="decline")
+
+    def compose_content(self) -> ComposeResult:
+        """What the window says."""
+        yield from ()
+
+    @on(Button.Pressed, "#agree")
+    def action_agree(self) -> None:
+        """Close the window with yes."""
+        self.dismiss(True)
+
+    @on(Button.Pressed, "#decline")
+    def action_decline(self) -> None:
+        """Close the window with no."""
+        self.dismiss(False)
+
+
+class LeaveQuestion(Dialog):
+    """Asks before the counter program ends."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            title=tr("Leave the counter program?"),
+            agree=tr("Leave (Enter)"),
+            decline=tr("Stay (Esc)"),
+        )
+
+    def compose_content(self) -> ComposeResult:
+        """What leaving means for the money."""
+        yield Words(
+            tr(
+                "Nothing is lost: payments and waiting batches stay on this counter "
+                "and are there again when the program is started."
+            )
+        )
+
+
+class News(Dialog):
+    """Tells how interrupted payments have ended."""
+
+    def __init__(self, outcomes: Sequence[RecoveryOutcome]) -> None:
+        super().__init__(
+            title=tr("News of interrupted payments"), agree=tr("Understood (Enter)")
+        )
+        self.outcomes = tuple(outcomes)
+
+    def compose_content(self) -> ComposeResult:
+        """One box for each payment."""
+        for index, outcome in enumerate(self.outcomes):
+            yield Words(_what(outcome), classes="news-what")
+            yield Notice(id=f"news-{index}")
+
+    def on_mount(self) -> None:
+        """Fill the boxes."""
+        for index, outcome in enumerate(self.outcomes):
+            notice = self.query_one(f"#news-{index}", Notice)
+            notice.show_advice(LEVELS[outcome.verdict], outcome.advice)
+
+
+class Trouble(Dialog):
+    """Tells that the counter cannot go on as it is."""
+
+    def __init__(self, advice: Advice) -> None:
+        super().__init__(
+            title=tr("The counter cannot go on"), agree=tr("Understood (Enter)")
+        )
+        self._advice = advice
+
+    def compose_content(self) -> ComposeResult:
+        """What happened, whether money moved, what to do."""
+        yield Notice(id="trouble")
+
+    def on_mount(self) -> None:
+        """Fill the box."""
+        self.query_one("#trouble", Notice).show_advice(Level.BAD, self._advice)
+
+
+def _what(outcome: RecoveryOutcome) -> str:
+    declaration = outcome.declaration or tr("declaration not known")
+    return tr(
+        "{declaration} · {amount} · card {card}",
+        declaration=declaration,
+        amount=outcome.amount,
+        card=outcome.card_number_masked,
+    )

@@ -1,0 +1,194 @@
+"""How the payment ended: the third step.
+
+Paid and refused are final. *Not known yet* is neither: the screen stays until the
+same card is put back and the counter has found out, or until the clerk leaves it to
+the list of interrupted payments.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, assert_never
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.widgets import Button
+
+from terminal.catalogue import msgid, tr
+from terminal.orders import Paid, RecoveryVerdict, Refused, Unknown
+from terminal.screens.base import CounterScreen
+from terminal.widgets.facts import Facts
+from terminal.widgets.trail import Step, Trail
+from terminal.widgets.verdict import Sign, Verdict
+from terminal.widgets.words import date_text, kind_name, time_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from textual.app import ComposeResult
+
+    from terminal.errors import Advice
+    from terminal.orders import PaymentResult, RecoveryOutcome
+
+
+class ResultScreen(CounterScreen):
+    """Paid, refused, or not known yet."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "go_on", msgid("Go on"), key_display=msgid("Enter")),
+        Binding("f2", "new_payment", msgid("New payment"), key_display="F2"),
+        Binding("escape", "back", msgid("Back"), key_display=msgid("Esc")),
+    ]
+
+    def __init__(self, result: PaymentResult) -> None:
+        super().__init__()
+        self.result = result
+        self.outcome: RecoveryOutcome | None = None
+
+    @property
+    def sign(self) -> Sign:
+        """How the payment stands now."""
+        if self.outcome is not None:
+            return _sign_of_outcome(self.outcome.verdict)
+        match self.result:
+            case Paid():
+                return Sign.PAID
+            case Refused():
+                return Sign.REFUSED
+            case Unknown():
+                return Sign.UNKNOWN
+            case _:
+                assert_never(self.result)
+
+    def compose_body(self) -> ComposeResult:
+        """Verdict and facts."""
+        yield Trail(Step.RESULT)
+        yield Verdict(id="verdict")
+        yield Facts(self._rows(), id="result-facts", pairs=True)
+
+    def compose_actions(self) -> ComposeResult:
+        """What can be done now depends on the verdict."""
+        yield Button("", id="go-on", variant="primary")
+        yield Button("", id="back")
+
+    def on_mount(self) -> None:
+        """Show how it ended."""
+        self._show()
+
+    def settle(self, outcome: RecoveryOutcome) -> bool:
+        """The card was put back and the counter has found out more."""
+        if outcome.number is None or outcome.number != self.result.number:
+            return False
+        self.outcome = outcome
+        self.call_later(self._show_outcome)
+        return True
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what makes sense for this ending."""
+        del parameters
+        match action:
+            case "go_on":
+                return self.sign is not Sign.UNKNOWN
+            case "new_payment":
+                return self.sign is Sign.PAID
+            case "back":
+                return self.sign is not Sign.PAID
+            case _:
+                return True
+
+    @on(Button.Pressed, "#go-on")
+    def action_go_on(self) -> None:
+        """Home after a payment; the card again after a refusal."""
+        if self.sign is Sign.PAID:
+            self.counter_app.go_home()
+        else:
+            self.app.pop_screen()
+
+    def action_new_payment(self) -> None:
+        """Straight on to the next customer."""
+        self.counter_app.go_home()
+        self.counter_app.action_new_payment()
+
+    @on(Button.Pressed, "#back")
+    def action_back(self) -> None:
+        """Home with the draft kept, or to the list of interrupted payments."""
+        self.counter_app.go_home()
+        if self.sign is Sign.UNKNOWN:
+            self.counter_app.action_interrupted()
+        else:
+            self.counter_app.action_new_payment()
+
+    async def _show_outcome(self) -> None:
+        await self.query_one("#result-facts", Facts).show(self._rows())
+        self._show()
+
+    def _show(self) -> None:
+        self.query_one("#verdict", Verdict).show(self.sign, self._word(), self._advice)
+        go_on = self.query_one("#go-on", Button)
+        back = self.query_one("#back", Button)
+        go_on.display = self.sign is not Sign.UNKNOWN
+        back.display = self.sign is not Sign.PAID
+        match self.sign:
+            case Sign.PAID:
+                go_on.label = tr("Done (Enter)")
+            case Sign.REFUSED:
+                go_on.label = tr("Try again (Enter)")
+                back.label = tr("Change the details (Esc)")
+            case Sign.UNKNOWN:
+                back.label = tr("Leave it on the list (Esc)")
+            case _:
+                assert_never(self.sign)
+        self.set_focus(go_on if go_on.display else None)
+        self.refresh_bindings()
+
+    @property
+    def _advice(self) -> Advice:
+        return self.result.advice if self.outcome is None else self.outcome.advice
+
+    def _word(self) -> str:
+        amount = self.result.order.amount
+        match self.sign:
+            case Sign.PAID:
+                return tr("PAID · {amount}", amount=amount)
+            case Sign.REFUSED:
+                return tr("NOT PAID · {amount}", amount=amount)
+            case Sign.UNKNOWN:
+                return tr("NOT KNOWN YET · {amount}", amount=amount)
+            case _:
+                assert_never(self.sign)
+
+    def _rows(self) -> Iterable[tuple[str, str]]:
+        order = self.result.order
+        yield tr("Kind"), kind_name(order.kind)
+        yield tr("Declaration"), order.declaration
+        if self.outcome is not None:
+            yield from _outcome_rows(self.outcome)
+        elif isinstance(self.result, Paid):
+            yield from self._paid_rows(self.result)
+        elif isinstance(self.result, Unknown):
+            yield tr("Card"), self.result.card_number_masked
+
+    def _paid_rows(self, paid: Paid) -> Iterable[tuple[str, str]]:
+        at = self.counter_app.local(paid.at)
+        yield tr("Card"), paid.card_number_masked
+        yield tr("Balance now"), str(paid.balance_after)
+        yield tr("Receipt"), str(paid.receipt_number)
+        yield tr("Approval"), paid.approval
+        yield tr("Time"), tr("{date}  {time}", date=date_text(at), time=time_text(at))
+
+
+def _sign_of_outcome(verdict: RecoveryVerdict) -> Sign:
+    match verdict:
+        case RecoveryVerdict.PAID:
+            return Sign.PAID
+        case RecoveryVerdict.NOT_PAID:
+            return Sign.REFUSED
+        case RecoveryVerdict.LEFT_TO_BANK | RecoveryVerdict.STILL_UNKNOWN:
+            return Sign.UNKNOWN
+        case _:
+            assert_never(verdict)
+
+
+def _outcome_rows(outcome: RecoveryOutcome) -> Iterable[tuple[str, str]]:
+    yield tr("Card"), outcome.card_number_masked
+    if outcome.receipt_number is not None:
+        yield tr("Receipt"), str(outcome.receipt_number)

@@ -1,0 +1,1 @@
+"""The pieces the counter's screens are made of."""
