@@ -119,7 +119,7 @@ class Call:
     def close(self) -> None:
         """Send what is queued, end the call in order, hang up, free the port.
 
-        Takes about three seconds on a port without control lines, where the modem
+        Takes about two seconds on a port without control lines, where the modem
         must be called back with the escape sequence. Twice is once.
         """
         with self._changed:

@@ -20,7 +20,7 @@ from collections import deque
 from enum import Enum, auto, unique
 from typing import TYPE_CHECKING, Final
 
-from modem.errors import CallLostError, CallStoppedError, ModemError, PortError
+from modem.errors import CallStoppedError, ModemError, PortError
 from modem.events import CallEvent, Closed, Secured
 from modem.hang_up import HangUp
 from modem.session import SecureSession, SessionEnded
@@ -148,18 +148,16 @@ class CallMachine:
             self.carrier_lost(error.reason, now_ms)
 
     def carrier_lost(self, reason: str, now_ms: int) -> None:
-        """The connection is gone; there is nothing left to hang up."""
-        self._carrier = False
-        match self.phase:
-            case CallPhase.CONNECTING:
-                self._fail(CallLostError(reason))
-            case CallPhase.TALKING:
-                self._talking.line_lost(reason, now_ms)
-                self._check_session()
-            case CallPhase.HANGING_UP:
-                self._done()
-            case CallPhase.DONE:
-                pass
+        """The connection is gone; there is nothing left to hang up.
+
+        While connecting it was an earlier one, which the set-up has just ended.
+        """
+        if self.phase is CallPhase.TALKING:
+            self._carrier = False
+            self._talking.line_lost(reason, now_ms)
+            self._check_session()
+        elif self.phase is CallPhase.HANGING_UP:
+            self._done()
 
     # What comes out.
 

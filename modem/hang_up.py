@@ -5,7 +5,7 @@ state       does                       then
 ==========  =========================  ===============================================
 LINGER      waits a moment             so that the last bytes leave the modem
 DTR_LOW     holds DTR low              DONE: with ``&D2`` that hangs up
-GUARD       silence, ``+++``           OK: ATH; silence: again, then DONE
+GUARD       silence, ``+++``           OK: ATH; silence: with a longer guard, then DONE
 ATH         ``ATH``                    any result: DONE; silence: DONE
 ==========  =========================  ===============================================
 
@@ -20,7 +20,7 @@ from typing import Final
 
 from modem.command_port import CommandPort
 from modem.result_codes import ResultCode
-from modem.set_up import ESCAPE_GUARD_MS, ESCAPE_PATIENCE_MS
+from modem.set_up import ESCAPE_GUARD_MS, ESCAPE_PATIENCE_MS, SHORT_GUARD_MS
 
 __all__ = ["HangUp"]
 
@@ -28,7 +28,8 @@ _LINGER_MS: Final = 400
 _DTR_LOW_MS: Final = 600
 """Modems ignore DTR drops shorter than register S25, usually 50 ms, 500 at most."""
 _ATH_PATIENCE_MS: Final = 3_000
-_ESCAPES: Final = 2
+_GUARDS_MS: Final = (SHORT_GUARD_MS, ESCAPE_GUARD_MS)
+"""One escape each: a simple modem may not have taken the short guard time."""
 
 
 @unique
@@ -76,7 +77,7 @@ class HangUp:
         if self._state is _State.LINGER:
             self._state = _State.DTR_LOW
             self._port.say("", now_ms=now_ms, patience_ms=_DTR_LOW_MS)
-        elif self._state is _State.GUARD and self._escapes < _ESCAPES:
+        elif self._state is _State.GUARD and self._escapes < len(_GUARDS_MS):
             self._escape(now_ms)
         else:
             self._done()
@@ -98,12 +99,13 @@ class HangUp:
 
     def _escape(self, now_ms: int) -> None:
         self._state = _State.GUARD
+        guard_ms = _GUARDS_MS[self._escapes]
         self._escapes += 1
         self._port.say(
             "+++",
             now_ms=now_ms,
             patience_ms=ESCAPE_PATIENCE_MS,
-            wait_ms=ESCAPE_GUARD_MS,
+            wait_ms=guard_ms,
         )
 
     def _done(self) -> None:

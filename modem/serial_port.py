@@ -85,7 +85,7 @@ class SerialPort:
                 self._serial.dtr = high
 
     def carrier_dropped(self) -> bool:
-        """Whether DCD was on since the last `forget_carrier` and is now off.
+        """Whether DCD was on at the last call of this method and is now off.
 
         A cable without that line never has it on, and nothing is concluded.
         """

@@ -15,7 +15,7 @@ __all__ = ["ATCommand", "CommandLineError", "read_command_line"]
 _COMMAND: Final = re.compile(
     r"(?P<dial>D(?P<number>.*))"
     r"|S(?P<register>\d{1,3})(?:=(?P<value>\d{1,3})|(?P<query>\?))"
-    r"|(?P<name>[&%\\]?[A-Z])(?P<argument>\d{0,3})"
+    r"|(?P<name>[&%\\][A-Z]|[A-RT-Z])(?P<argument>\d{0,3})"
 )
 
 

@@ -202,7 +202,7 @@ class SimulatedModem:
         if self._echo:
             self._to_terminal += byte
         if byte == b"\r":
-            line = self._line.decode("latin-1")
+            line = self._line.decode("ascii", errors="replace")
             self._line.clear()
             self._run_line(line, now_ms)
         elif len(self._line) < _LINE_BYTES_MAX:

@@ -51,7 +51,7 @@ class ScriptedModem:
 
 
 OK = b"\r\nOK\r\n"
-CONFIGURE = b"ATE0V1X4&C1&D2S0=0\r"
+CONFIGURE = b"ATE0V1X4&C1&D2S0=0S12=25\r"
 USUAL = {b"AT\r": OK, b"ATZ\r": OK, CONFIGURE: OK}
 
 

@@ -1,0 +1,130 @@
+"""Modems behind PTYs in real time, judged by a program that is not ours: chat."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import subprocess
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from sim.modems.command import line
+from sim.modems.exchange import ExchangeSettings, Outcome
+from sim.modems.line import LineSettings
+from sim.modems.pair import ModemPair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+FAST = ExchangeSettings(
+    line=LineSettings(rate_bps=115_200, delay_ms=5),
+    dial_ms=10,
+    ring_every_ms=200,
+    training_ms=20,
+)
+CHAT = shutil.which("chat") or "/usr/sbin/chat"
+needs_chat = pytest.mark.skipif(
+    not Path(CHAT).exists(), reason="chat (Debian package ppp) is not installed"
+)
+ABORT = ["ABORT", "BUSY", "ABORT", "NO CARRIER", "ABORT", "ERROR"]
+DIAL = ["", "ATZ", "OK", "AT&F E0 V1 X4 &C1 &D2", "OK", "ATDT5551234", "CONNECT", ""]
+ANSWER = ["", "ATZ", "OK", r"\c", "RING", "ATA", "CONNECT", ""]
+CHAT_ABORTED = 4
+
+
+@contextmanager
+def chat(port: Path, script: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    terminal = os.open(port, os.O_RDWR | os.O_NOCTTY)
+    try:
+        # A fixed program with this test's own arguments.
+        with subprocess.Popen(  # noqa: S603
+            [CHAT, "-s", "-t", "20", *ABORT, *script], stdin=terminal, stdout=terminal
+        ) as process:
+            yield process
+    finally:
+        os.close(terminal)
+
+
+@needs_chat
+def test_chat_dials_and_answers() -> None:
+    with (
+        ModemPair(FAST) as pair,
+        chat(pair.far_path, ANSWER) as answering,
+        chat(pair.near_path, DIAL) as dialling,
+    ):
+        assert dialling.wait(30) == 0
+        assert answering.wait(30) == 0
+        assert pair.calls_connected == 1
+
+
+@needs_chat
+def test_chat_hears_a_busy_line() -> None:
+    with (
+        ModemPair(FAST, script=[Outcome.BUSY]) as pair,
+        chat(pair.near_path, DIAL) as dialling,
+    ):
+        assert dialling.wait(30) == CHAT_ABORTED
+
+
+def test_links_stand_where_they_are_asked_for_and_go_away(tmp_path: Path) -> None:
+    near, far = tmp_path / "near", tmp_path / "far"
+    near.symlink_to("/dev/null")
+    with ModemPair(near_path=near, far_path=far) as pair:
+        assert (pair.near_path, pair.far_path) == (near, far)
+        assert near.resolve().parent == Path("/dev/pts")
+        assert near.resolve() != far.resolve()
+    assert not near.is_symlink()
+    assert not far.is_symlink()
+
+
+def test_file_that_is_no_link_is_left_alone(tmp_path: Path) -> None:
+    taken = tmp_path / "far"
+    taken.write_text("mine")
+    pair = ModemPair(near_path=tmp_path / "near", far_path=taken)
+    with pytest.raises(FileExistsError):
+        pair.open()
+    assert taken.read_text() == "mine"
+    assert not (tmp_path / "near").is_symlink()
+
+
+def test_nothing_is_left_open() -> None:
+    def count() -> tuple[int, int]:
+        gc.collect()
+        return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+
+    before = count()
+    for _ in range(3):
+        with ModemPair(FAST) as pair:
+            pair.drop_call()
+    assert count() == before
+
+
+def test_computer_that_does_not_read_loses_bytes_and_blocks_nobody() -> None:
+    with ModemPair(FAST) as pair:
+        port = os.open(pair.near_path, os.O_RDWR | os.O_NOCTTY)
+        try:
+            for _ in range(2_000):
+                os.write(port, b"ATI\r")
+        finally:
+            os.close(port)
+
+
+def test_command_refuses_an_unknown_outcome() -> None:
+    result = CliRunner().invoke(
+        line, ["--near", "a", "--far", "b", "--script", "busy,engaged"]
+    )
+    assert result.exit_code == 2
+    assert "'engaged' is none of busy, connect" in result.output
+
+
+def test_command_tells_why_a_path_cannot_be_used(tmp_path: Path) -> None:
+    arguments = ["--near", str(tmp_path / "no" / "near"), "--far", str(tmp_path / "f")]
+    result = CliRunner().invoke(line, arguments)
+    assert result.exit_code == 1
+    assert "cannot make the ports: No such file or directory" in result.output
