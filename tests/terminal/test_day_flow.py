@@ -1,0 +1,411 @@
+"""The end of day against the real bank: resumable anywhere, nothing twice or lost."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from card.profile import Role
+from modem.errors import BusyError, CallLostError, CallTimeoutError
+from modem.events import Connected, Dialling, Secured, Securing
+from settlement.bank import Bank
+from settlement.check import check_bank
+from settlement.intake import IntakeMachine
+from settlement.issuing import Issuing
+from settlement.keystore import TEST_MASTERS, MasterKeyStore
+from settlement.ledger import Account, payee_account
+from settlement.payment import PaymentKind
+from settlement.store import BankStore
+from settlement.store_cards import PurseRow
+from terminal.day import DayPhase, DayVerdict
+from terminal.entries import BatchState
+from terminal.errors import CounterStateError
+from terminal.orders import InterruptedState, Paid, RecoveryVerdict, Unknown
+from terminal.snapshot import LineState
+from tests.terminal.conftest import Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from modem.events import CallEvent
+    from terminal.day import DayProgress, DayResult
+    from tests.terminal.conftest import Bench
+
+OMR = 512
+CID = bytes.fromhex("64000000 00000001")
+MID = bytes.fromhex("43555300 00000007")
+NOW = datetime(2025, 11, 22, 15, 0, tzinfo=UTC)
+
+
+class Line:
+    """Calls to the bank inside the process, which can break off at any message.
+
+    Attributes:
+        cut_at: the message, counted from 0 over both ways, at which the call is lost.
+        deaf: answers that get lost on their way while the call stays up.
+        during: called at every message, as the world goes on during a call.
+    """
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+        self.terminal_id = "T0000007"
+        self.cut_at = -1
+        self.deaf = 0
+        self.busy = False
+        self.calls = 0
+        self.count = 0
+        self.during: Callable[[], None] = lambda: None
+
+    def dial(self, on_event: Callable[[CallEvent], None]) -> LoopCall:
+        on_event(Dialling(number="5551234", attempt=1))
+        if self.busy:
+            raise BusyError("5551234")
+        on_event(Connected(rate_bps=9600))
+        on_event(Securing())
+        on_event(Secured(peer_name="host"))
+        self.calls += 1
+        self.count = 0
+        return LoopCall(self, IntakeMachine(self.terminal_id, self._bank, bytes(16)))
+
+    def step(self) -> None:
+        self.during()
+        self.count += 1
+        if self.count - 1 == self.cut_at:
+            raise CallLostError("the line is dead")
+
+
+class LoopCall:
+    def __init__(self, line: Line, machine: IntakeMachine) -> None:
+        self._line = line
+        self._machine = machine
+        self._answers: deque[bytes] = deque()
+
+    def send(self, message: bytes) -> None:
+        self._line.step()
+        self._answers.extend(self._machine.receive(message, NOW))
+
+    def receive(self, timeout_ms: int) -> bytes:
+        self._line.step()
+        while self._answers:
+            answer = self._answers.popleft()
+            if self._line.deaf == 0:
+                return answer
+            self._line.deaf -= 1
+        raise CallTimeoutError(timeout_ms)
+
+    def close(self) -> None:
+        pass
+
+
+class World:
+    """A bench, a bank, and the line between them."""
+
+    def __init__(self, bench: Bench, store: BankStore) -> None:
+        keys = MasterKeyStore(TEST_MASTERS)
+        self.bench = bench
+        self.store = store
+        self.line = Line(Bank(store, keys))
+        issuing = Issuing(store, keys, lambda: NOW)
+        customer = issuing.open_account(
+            number="0100000001", holder="ALI", currency=OMR, deposit_minor=5_000_000
+        )
+        assert customer
+        issuing.register_customs_card(
+            mid=MID, terminal_id="T0000007", office="SOHAR", currency=OMR, kv=1
+        )
+        purse = PurseRow(
+            cid=CID,
+            account=Account.customer("0100000001", OMR),
+            holder="TEST PURSE",
+            currency=OMR,
+            kv=1,
+            balance_limit_minor=2_000_000,
+            payment_limit_minor=2_000_000,
+            valid_from=date(2025, 1, 1),
+            expiry=date(2030, 12, 31),
+        )
+        issuing.register_card(purse, brought_minor=500_000)
+        bench.dial = self.line.dial
+
+    def close_day(self) -> DayResult:
+        return self.bench.counter.close_day(lambda _: None)
+
+    def posted(self) -> int:
+        with self.store.read() as books:
+            account = payee_account(PaymentKind.FEES, "SOHAR", OMR)
+            return books.ledger.balance_minor(account)
+
+    def assert_settled(self, amount_minor: int) -> None:
+        """All of it is with the bank, once; nothing is left here."""
+        assert self.posted() == amount_minor
+        assert self.bench.held() == 0
+        assert 500_000 - self.bench.balance() == amount_minor
+        assert self.bench.counter.snapshot().unsettled == ()
+        with self.store.read() as books:
+            assert books.batches.incidents() == []
+        assert check_bank(self.store, MasterKeyStore(TEST_MASTERS)).ok
+
+
+@pytest.fixture
+def world(running: Bench, tmp_path: Path) -> Iterator[World]:
+    with BankStore.create(tmp_path / "bank.sqlite") as store:
+        yield World(running, store)
+
+
+def test_every_payment_of_the_day_reaches_the_customs_account(world: World) -> None:
+    for amount in ("1.000", "2.500", "0.001"):
+        world.bench.pay(amount)
+    progress: list[DayProgress] = []
+    result = world.bench.counter.close_day(progress.append)
+    assert result.verdict is DayVerdict.COLLECTED
+    (batch,) = result.batches
+    assert (batch.number, batch.count, batch.total.amount_minor) == (1, 3, 3_501)
+    assert batch.collected
+    assert "3.501 OMR" in result.advice.money
+    phases = list(dict.fromkeys(step.phase for step in progress))
+    assert phases == list(DayPhase)
+    sending = [step for step in progress if step.phase is DayPhase.SENDING]
+    assert [step.done for step in sending] == [0, 1, 2, 3]
+    assert {step.total for step in sending} == {3}
+    world.assert_settled(3_501)
+
+
+def test_a_day_without_payments_has_nothing_to_send_and_does_not_dial(
+    world: World,
+) -> None:
+    assert world.close_day().verdict is DayVerdict.NOTHING_TO_SEND
+    world.bench.pay()
+    world.close_day()
+    assert world.close_day().verdict is DayVerdict.NOTHING_TO_SEND
+    assert world.line.calls == 1
+
+
+def test_a_busy_line_leaves_the_batch_and_payments_go_on_in_the_next(
+    world: World,
+) -> None:
+    world.bench.pay("1.000")
+    world.line.busy = True
+    result = world.close_day()
+    assert result.verdict is DayVerdict.PENDING
+    assert "busy" in result.advice.happened
+    assert "Nothing is lost" in result.advice.money
+    assert isinstance(world.bench.pay("2.000"), Paid)
+    snapshot = world.bench.counter.snapshot()
+    assert [batch.number for batch in snapshot.unsettled] == [1]
+    assert snapshot.batch is not None
+    assert (snapshot.batch.number, snapshot.batch.count) == (2, 1)
+    assert snapshot.line is LineState.IDLE
+    world.line.busy = False
+    world.bench.restart()
+    result = world.close_day()
+    assert [batch.number for batch in result.batches] == [1, 2]
+    world.assert_settled(3_000)
+
+
+@pytest.mark.parametrize("cut_at", range(18))
+def test_a_call_cut_at_any_message_is_made_again_and_nothing_counts_twice(
+    world: World, cut_at: int
+) -> None:
+    for _ in range(3):
+        world.bench.pay("1.000")
+    world.line.cut_at = cut_at
+    first = world.close_day()
+    assert first.verdict in {DayVerdict.PENDING, DayVerdict.COLLECTED}
+    world.line.cut_at = -1
+    world.bench.restart()
+    world.close_day()
+    world.assert_settled(3_000)
+
+
+@pytest.mark.parametrize("deaf", [1, 2, 3])
+def test_lost_answers_are_asked_for_again_in_the_same_call(
+    world: World, deaf: int
+) -> None:
+    for _ in range(3):
+        world.bench.pay("1.000")
+    world.line.deaf = deaf
+    assert world.close_day().verdict is DayVerdict.COLLECTED
+    world.assert_settled(3_000)
+
+
+def test_a_bank_that_falls_silent_leaves_the_batch_pending(world: World) -> None:
+    world.bench.pay("1.000")
+    world.line.deaf = 1_000_000
+    result = world.close_day()
+    assert result.verdict is DayVerdict.PENDING
+    assert "Nothing is lost" in result.advice.money
+    world.line.deaf = 0
+    world.close_day()
+    world.assert_settled(1_000)
+
+
+@pytest.mark.parametrize("kind", ["stop-before", "stop-after", "lost"])
+@pytest.mark.parametrize("at", range(7))
+def test_an_end_of_day_stopped_at_any_card_command_goes_on_at_the_next(
+    world: World, at: int, kind: str
+) -> None:
+    for _ in range(2):
+        world.bench.pay("1.000")
+    world.bench.faults.arm(kind, at)
+    with suppress(Stopped):
+        world.close_day()
+    world.bench.restart()
+    world.close_day()
+    world.assert_settled(2_000)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("name", ["add", "collected", "acknowledged"])
+def test_an_end_of_day_stopped_at_any_journal_write_goes_on_at_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, *, after: bool
+) -> None:
+    world.bench.pay("1.000")
+    book = world.bench.journal.batches
+    write = getattr(book, name)
+
+    def stop(*args: object) -> object:
+        if after:
+            write(*args)
+        raise Stopped
+
+    monkeypatch.setattr(book, name, stop)
+    with pytest.raises(Stopped):
+        world.close_day()
+    world.bench.restart()
+    world.close_day()
+    world.assert_settled(1_000)
+
+
+def test_a_payment_taken_during_the_call_goes_into_the_next_batch(
+    world: World,
+) -> None:
+    world.bench.pay("1.000")
+    paid: list[object] = []
+
+    def pay_once() -> None:
+        if not paid:
+            paid.append(None)
+            paid[0] = world.bench.pay("0.500")
+
+    world.line.during = pay_once
+    assert world.close_day().verdict is DayVerdict.COLLECTED
+    assert isinstance(paid[0], Paid)
+    assert world.posted() == 1_000
+    assert world.bench.held() == 500
+    world.close_day()
+    world.assert_settled(1_500)
+
+
+def test_two_ends_of_day_at_a_time_are_refused(world: World) -> None:
+    world.bench.pay("1.000")
+    refused: list[bool] = []
+
+    def again() -> None:
+        with pytest.raises(CounterStateError):
+            world.close_day()
+        refused.append(True)
+
+    world.line.during = again
+    world.close_day()
+    assert refused
+
+
+def test_without_a_customs_card_a_waiting_batch_is_sent_and_acknowledged_later(
+    world: World,
+) -> None:
+    world.bench.pay("1.000")
+    world.line.busy = True
+    world.close_day()
+    world.line.busy = False
+    world.bench.readers.remove(Role.CUSTOMS)
+    result = world.close_day()
+    assert result.verdict is DayVerdict.PENDING
+    assert result.batches[0].collected
+    assert "customs card" in result.advice.happened
+    assert world.bench.held() == 1_000
+    assert world.bench.journal.batches.in_state(BatchState.COLLECTED)
+    world.bench.readers.insert(Role.CUSTOMS, world.bench.customs)
+    world.bench.counter.on_card_inserted()
+    world.assert_settled(1_000)
+
+
+def test_without_a_customs_card_and_a_batch_the_day_stays_open(world: World) -> None:
+    world.bench.pay("1.000")
+    world.bench.readers.remove(Role.CUSTOMS)
+    result = world.close_day()
+    assert (result.verdict, result.batches) == (DayVerdict.PENDING, ())
+    assert world.line.calls == 0
+
+
+def test_a_terminal_that_the_bank_does_not_know_is_told_so(world: World) -> None:
+    world.bench.pay("1.000")
+    world.line.terminal_id = "T9999999"
+    result = world.close_day()
+    assert result.verdict is DayVerdict.REFUSED
+    assert "T" in result.batches[0].text
+    (batch,) = world.bench.counter.snapshot().unsettled
+    assert batch.code
+    world.line.terminal_id = "T0000007"
+    world.close_day()
+    world.assert_settled(1_000)
+
+
+def test_a_batch_whose_sums_differ_is_refused_by_name_and_stays(world: World) -> None:
+    world.bench.pay("1.000")
+    world.bench.pay("2.000")
+    book = world.bench.journal.payments
+    complete = book.credited_in
+    world.bench.readers.remove(Role.CUSTOMS)
+    world.bench.readers.insert(Role.CUSTOMS, world.bench.customs)
+    book.credited_in = lambda mid, batch: complete(mid, batch)[:1]  # type: ignore[method-assign]  # a journal that lost a payment
+    result = world.close_day()
+    assert result.verdict is DayVerdict.REFUSED
+    assert "did not take the batch" in result.advice.happened
+    assert "Nothing is lost" in result.advice.money
+    (batch,) = world.bench.counter.snapshot().unsettled
+    assert (batch.number, batch.code) == (1, result.batches[0].code)
+    assert world.bench.held() == 3_000
+
+
+def test_a_lost_journal_still_sends_what_the_customs_card_credited(
+    world: World,
+) -> None:
+    world.bench.pay("1.000")
+    world.bench.stop()
+    for path in world.bench.config.state_directory.iterdir():
+        path.unlink()
+    world.bench.restart()
+    result = world.close_day()
+    assert result.verdict is DayVerdict.COLLECTED
+    assert world.bench.held() == 0
+    # Without its declaration a payment cannot be posted to customs: it is in suspense.
+    assert world.posted() == 0
+    assert check_bank(world.store).ok
+
+
+def test_an_unknown_payment_goes_up_with_the_batch_and_the_bank_closes_it(
+    world: World,
+) -> None:
+    bench = world.bench
+    seen = bench.counter.read_purse()
+    bench.faults.arm("unsent", 3, removes=True)
+    assert isinstance(bench.pay("1.000", seen=seen), Unknown)
+    # The purse comes back only after its number was used elsewhere.
+    bench.purse.memory.commit({"otc": bench.purse.memory.integer("otc") + 1})
+    bench.readers.insert(Role.PURSE, bench.purse)
+    assert [one.verdict for one in bench.counter.on_card_inserted()] == [
+        RecoveryVerdict.LEFT_TO_BANK
+    ]
+    result = world.close_day()
+    assert result.batches[0].open_count == 1
+    (interrupted,) = bench.counter.interrupted()
+    assert interrupted.state is InterruptedState.LEFT_TO_BANK
+    # As long as it is open, each end of day asks the bank again.
+    calls = world.line.calls
+    assert world.close_day().verdict is DayVerdict.COLLECTED
+    assert world.line.calls == calls + 1
