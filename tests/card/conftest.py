@@ -185,8 +185,15 @@ def bench() -> Bench:
     return Bench()
 
 
-@pytest.fixture
-def loss() -> Callable[[int, bool], Loss]:
+@pytest.fixture(scope="session")
+def new_bench() -> type[Bench]:
+    """Makes one bench for each example of a property."""
+    return Bench
+
+
+@pytest.fixture(scope="session")
+def lose() -> type[Loss]:
+    """Makes losses: ``lose(index, carried_out)``."""
     return Loss
 
 
