@@ -120,7 +120,8 @@ class Call:
         """Send what is queued, end the call in order, hang up, free the port.
 
         Takes about two seconds on a port without control lines, where the modem
-        must be called back with the escape sequence. Twice is once.
+        must be called back with the escape sequence, and as long as the line needs
+        for what is queued. Twice is once. Not from inside ``on_event``.
         """
         with self._changed:
             self._machine.close()

@@ -62,6 +62,7 @@ class SerialPort:
         self._serial = _open(port, baud)
         self._had_carrier = False
         self.has_control_lines = self._probe_control_lines()
+        self._use_handshake(local="://" not in port)
         self._reader = threading.Thread(
             target=self._read_all, name=f"read {port}", daemon=True
         )
@@ -116,6 +117,16 @@ class SerialPort:
         except _FAILURES:
             return False
         return True
+
+    def _use_handshake(self, *, local: bool) -> None:
+        """Let CTS hold us back, but only where the modem shows that it drives it.
+
+        With a cable that lacks the line, or a modem that is off, nothing could be
+        sent at all and the reason would not be seen.
+        """
+        if local and self.has_control_lines:
+            with contextlib.suppress(*_FAILURES):
+                self._serial.rtscts = bool(self._serial.cts)
 
     def _read_all(self) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from sim.modems.line import LineSettings
 from sim.modems.pair import ModemPair
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
 __all__ = ["line"]
@@ -93,11 +95,11 @@ def line(
         script=script,
     )
     try:
-        with pair:
+        with _interruption() as interrupted, pair:
             click.echo(
                 f"modems on {near_path} and {far_path}, {rate_bps} bit/s, {delay_ms} ms"
             )
-            _wait_for_signal()
+            interrupted.wait()
     except OSError as error:
         path = error.filename2 or error.filename
         message = f"cannot make the ports: {error.strerror}: {path}"
@@ -105,8 +107,9 @@ def line(
     click.echo("stopped")
 
 
-def _wait_for_signal() -> None:
-    """Wait for SIGINT or SIGTERM, both of which are the orderly way to stop."""
+@contextmanager
+def _interruption() -> Iterator[threading.Event]:
+    """Set by SIGINT or SIGTERM, both of which are the orderly way to stop."""
     interrupted = threading.Event()
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -117,7 +120,7 @@ def _wait_for_signal() -> None:
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        interrupted.wait()
+        yield interrupted
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
