@@ -3,14 +3,15 @@
 Theory of operation: a `Row` describes one command of the profile. `process` finds the
 row and checks in the profile's order: CLA 6E00, INS 6D00, P1 P2 6A86, Lc 6700, not
 selected 6985, state 01 6985. What follows is the command's own and stands in its
-handler, which returns the response data or raises `Refused`. Le is never looked at:
+handler, which returns the response data or raises `Refused`. A command that fails the
+common checks was none, and changes nothing. Le is never looked at:
 it is optional, and under T=1 the answer always comes whole.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from card.profile import INS, PROFILE_VERSION, CardState, Tag
 from card.sw import SW
@@ -66,10 +67,6 @@ class Command:
         return self.header[3]
 
 
-def _nothing() -> None:
-    return None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One command of the profile's tables.
@@ -79,7 +76,6 @@ class Row:
         p2: likewise.
         lc: the numbers of data bytes that are allowed.
         before_personalisation: whether state 01 carries it out.
-        when_refused: what a refusal before the handler still costs.
     """
 
     cla: int
@@ -89,7 +85,6 @@ class Row:
     lc: Container[int] = NO_DATA
     handler: Callable[[Command], bytes]
     before_personalisation: bool = False
-    when_refused: Callable[[], None] = _nothing
 
     def takes(self, p1: int, p2: int) -> bool:
         """Whether P1 P2 are this row's."""
@@ -183,28 +178,27 @@ class Application:
         rows = self._rows_for(cla, ins)
         row = next((row for row in rows if row.takes(p1, p2)), None)
         if row is None:
-            _refuse_early(rows[0], SW.WRONG_P1_P2)
+            raise Refused(SW.WRONG_P1_P2)
         data = _command_data(apdu[4:])
         if data is None or len(data) not in row.lc:
-            _refuse_early(row, SW.WRONG_LENGTH)
+            raise Refused(SW.WRONG_LENGTH)
         if not self._runtime.selected and row.ins is not INS.SELECT:
-            _refuse_early(row, SW.CONDITIONS_NOT_SATISFIED)
+            raise Refused(SW.CONDITIONS_NOT_SATISFIED)
         personalised = self._runtime.life_cycle is not CardState.INITIALISED
         if not (personalised or row.before_personalisation):
-            _refuse_early(row, SW.CONDITIONS_NOT_SATISFIED)
+            raise Refused(SW.CONDITIONS_NOT_SATISFIED)
         return row.handler(Command(header=apdu[:4], data=data))
 
     def _rows_for(self, cla: int, ins: int) -> list[Row]:
-        """The rows of one command; an instruction in a class not its own is 6E00."""
-        rows = [row for row in self._rows if row.ins == ins]
-        matching = [row for row in rows if row.cla == cla]
-        if matching:
-            return matching
-        if rows or cla not in self._classes():
-            raise Refused(SW.WRONG_CLA)
-        raise Refused(SW.WRONG_INS)
+        """The rows of one command; the class is looked at before the instruction."""
+        rows = [row for row in self._rows if (row.cla, row.ins) == (cla, ins)]
+        if not rows:
+            known = cla in self._classes()
+            raise Refused(SW.WRONG_INS if known else SW.WRONG_CLA)
+        return rows
 
     def _classes(self) -> frozenset[int]:
+        """Classes whose unknown instructions are 6D00."""
         return _CLASSES
 
     def _get_challenge(self, _command: Command) -> bytes:
@@ -226,11 +220,6 @@ def tlv(tag: int, value: bytes) -> bytes:
     """One data object with a one-byte tag and a one-byte length (0 to 127)."""
     assert len(value) <= 0x7F
     return bytes((tag, len(value))) + value
-
-
-def _refuse_early(row: Row, sw: SW) -> NoReturn:
-    row.when_refused()
-    raise Refused(sw)
 
 
 def _command_data(body: bytes) -> bytes | None:

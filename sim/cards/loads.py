@@ -50,12 +50,11 @@ class Loads:
 
     def rows(self) -> list[Row]:
         """The profile's table, loads."""
-        end = self._purse.end_session
         return [
             Row(cla=0x80, ins=INS.INIT, p2=0x02, lc=exactly(0x0F),
-                handler=self._init, when_refused=end),
+                handler=self._init),
             Row(cla=0x80, ins=INS.CREDIT_LOAD, lc=exactly(0x13),
-                handler=self._credit, when_refused=end),
+                handler=self._credit),
             Row(cla=0x80, ins=INS.PROVE_OR_VOID, p1=0x00, p2=0x02, lc=exactly(0x10),
                 handler=self._prove),
             Row(cla=0x80, ins=INS.PROVE_OR_VOID, p1=0x01, p2=0x02, lc=exactly(0x18),

@@ -86,12 +86,7 @@ class Maintenance:
     ) -> Row:
         return Row(
             cla=CLASS, ins=ins, p2=p2, lc=exactly(lc), handler=handler,
-            when_refused=self._spend,
         )  # fmt: skip
-
-    def _spend(self) -> None:
-        """A refused maintenance command spends the challenge too."""
-        self._purse.spend_challenge()
 
     def _unwrap(self, command: Command) -> Unwrapped:
         key = self._purse.memory.octets(names.KEY_MAINTENANCE)

@@ -94,15 +94,12 @@ class _Personalisation:
 
         return Row(
             cla=CLASS, ins=INS.PUT_DATA, p1=p1, lc=range(MAC_BYTES, 256), handler=put,
-            before_personalisation=True, when_refused=self._spend,
+            before_personalisation=True,
         )  # fmt: skip
-
-    def _spend(self) -> None:
-        self._runtime.spend_challenge()
 
     def _unwrap(self, command: Command) -> Unwrapped:
         if self._runtime.life_cycle is not CardState.INITIALISED:
-            self._spend()
+            self._runtime.spend_challenge()
             raise Refused(SW.CONDITIONS_NOT_SATISFIED)
         return unwrap(
             self._runtime,

@@ -77,6 +77,10 @@ class Bank:
     def transport_key(self, serial: bytes) -> bytes:
         return kdf(bytes(range(0x50, 0x60)), b"TRN", b"\x00" + serial)
 
+    def vreq(self, kp: bytes, context: bytes, tx: bytes) -> bytes:
+        """VREQ as someone who has KP would make it for any context."""
+        return mac8(kdf(kp, b"VREQ", context), tx)
+
     def close_mac(self, close: bytes) -> bytes:
         return cmac(self.card_key(b"BAT", MID), b"\x21" + MID + close[:44])
 

@@ -95,13 +95,27 @@ def test_customs_card_checks_class_instruction_parameters_length_selection_in_or
     check_order(customs, header, count)
 
 
-def test_maintenance_class_belongs_to_maintenance_alone(
+def test_an_instruction_is_unknown_in_a_class_that_is_not_its_own(
     purse: PurseDriver, customs: CustomsDriver
 ) -> None:
-    assert purse.send("80 1E 00 00 08", bytes(8)) == "6E00"
-    assert purse.send("84 50 01 02 17", bytes(0x17)) == "6E00"
+    assert purse.send("80 1E 00 00 08", bytes(8)) == "6D00"
+    assert purse.send("84 50 01 02 17", bytes(0x17)) == "6D00"
     assert purse.send("84 FF 00 00") == "6D00"
-    assert customs.send("84 1E 00 00 08", bytes(8)) == "6E00"
+    assert customs.send("84 1E 00 00 08", bytes(8)) == "6E00", "it has no such class"
+
+
+def test_a_command_that_fails_the_common_checks_changes_nothing(
+    purse: PurseDriver,
+) -> None:
+    challenge = purse.challenge()
+    begun = purse.begin()
+    assert purse.send("80 50 02 02") == "6A86"
+    assert purse.send("80 50 01 02 01 01") == "6700"
+    assert purse.send("80 54 01 00 01 01") == "6700"
+    assert purse.send("84 1E 00 01 08", bytes(8)) == "6A86"
+    assert purse.send("84 1E 00 00 07", bytes(7)) == "6700"
+    assert purse.debit(begun) == begun.proof
+    assert purse.maintain("84 1E 00 00", challenge=challenge) == "9000"
 
 
 @pytest.mark.parametrize(

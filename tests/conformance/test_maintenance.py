@@ -31,7 +31,7 @@ def test_block_and_unblock(purse: PurseDriver) -> None:
     assert purse.maintain(UNBLOCK) == "9000"
 
 
-@pytest.mark.parametrize("spending", ["good", "wrong MAC", "wrong length", "wrong P1"])
+@pytest.mark.parametrize("spending", ["good", "wrong MAC", "wrong PIN block"])
 def test_any_maintenance_command_spends_the_challenge(
     purse: PurseDriver, spending: str
 ) -> None:
@@ -41,10 +41,8 @@ def test_any_maintenance_command_spends_the_challenge(
             assert purse.maintain(UNBLOCK, challenge=challenge) == "9000"
         case "wrong MAC":
             assert purse.command(UNBLOCK, bytes(8)) == "9302"
-        case "wrong length":
-            assert purse.command(UNBLOCK, bytes(7)) == "6700"
         case _:
-            assert purse.command("84 18 01 00", bytes(8)) == "6A86"
+            assert purse.maintain(RESET_PIN, bytes(16), challenge=challenge) == "6A80"
     assert purse.maintain(BLOCK, challenge=challenge) == "6985"
 
 

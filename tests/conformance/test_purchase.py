@@ -112,7 +112,7 @@ def test_a_repeated_init_replaces_the_session_with_the_same_number(
     assert purse.debit(second, first.mac1) == "9302"
 
 
-@pytest.mark.parametrize("refusal", ["currency", "kind", "length", "load"], ids=str)
+@pytest.mark.parametrize("refusal", ["currency", "balance", "load"], ids=str)
 def test_another_init_ends_the_session(
     purse: PurseDriver, purchase: type[Purchase], refusal: str
 ) -> None:
@@ -120,10 +120,8 @@ def test_another_init_ends_the_session(
     match refusal:
         case "currency":
             assert purse.init(purchase(currency=b"\x09\x99")) == "6A80"
-        case "kind":
-            assert purse.send("80 50 02 02") == "6A86"
-        case "length":
-            assert purse.send("80 50 01 02 01 01") == "6700"
+        case "balance":
+            assert purse.init(purchase(amount=500_001)) == "9401"
         case _:
             assert purse.init_load().sw == "9000"
     assert purse.debit(begun) == "6985"
