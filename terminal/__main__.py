@@ -1,0 +1,245 @@
+"""``raseed-terminal``: the counter's screens, and what can be done without them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from terminal.config import load_config
+from terminal.day import DayPhase, DayVerdict
+from terminal.entries import BatchState
+from terminal.errors import TerminalError
+from terminal.journal import Journal
+from terminal.machine import local_now, open_counter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from terminal.config import TerminalConfig
+    from terminal.day import DayProgress, DayResult
+    from terminal.orders import RecoveryOutcome
+
+__all__ = ["main", "terminal"]
+
+_DONE: Final = frozenset({DayVerdict.COLLECTED, DayVerdict.NOTHING_TO_SEND})
+_PHASE_WORDS: Final = {
+    DayPhase.CLOSING: "closing the batch",
+    DayPhase.DIALLING: "dialling",
+    DayPhase.SECURING: "securing the line",
+    DayPhase.SENDING: "sending",
+    DayPhase.RECONCILING: "reconciling",
+    DayPhase.ACKNOWLEDGING: "acknowledging",
+}
+
+
+class _PlainErrors(click.Group):
+    """Shows an error of ours as its own words, without a trace."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TerminalError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=_PlainErrors)
+@click.version_option(package_name="raseed")
+def terminal() -> None:
+    """Run a customs counter that takes payments by smart card.
+
+    Exit codes: 0 done; 1 something is off, and the message says what; 2 the command
+    line is wrong.
+    """
+
+
+_config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    envvar="RASEED_TERMINAL_CONFIG",
+    help="This terminal's TOML file (or RASEED_TERMINAL_CONFIG).",
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="For machines.")
+
+
+@terminal.command()
+@_config_option
+def run(config_path: Path) -> None:
+    """Open the counter's screens."""
+    config = load_config(config_path)
+    # The screens load Textual, which the other commands do without.
+    from terminal.app import CounterApp  # noqa: PLC0415
+
+    counter = open_counter(config)
+    try:
+        CounterApp(counter, local_now).run()
+    finally:
+        counter.stop()
+
+
+@terminal.command("check-config")
+@_config_option
+def check_config(config_path: Path) -> None:
+    """Check the configuration file and say what is wrong with it."""
+    config = load_config(config_path)
+    missing = [
+        path
+        for path in (config.ca, config.certificate, config.key)
+        if not path.exists()
+    ]
+    if missing:
+        names = ", ".join(str(path) for path in missing)
+        raise click.ClickException(
+            f"The configuration is right, but these files of [security] are missing: "
+            f"{names}. Copy them from what raseed-bank terminal add wrote."
+        )
+    click.echo(
+        f"{config_path}: right. Terminal {config.terminal.id} at "
+        f"{config.terminal.office}, {config.currency.code}, up to {config.limit}."
+    )
+
+
+@terminal.command()
+@_config_option
+@_json_option
+def close(config_path: Path, *, as_json: bool) -> None:
+    """Run the end of day without screens: close, send, acknowledge."""
+    counter = open_counter(load_config(config_path))
+    try:
+        outcomes = counter.start()
+        for outcome in outcomes:
+            _say(_recovery_line(outcome))
+        result = counter.close_day(lambda progress: _say(_progress_line(progress)))
+    finally:
+        counter.stop()
+    if as_json:
+        click.echo(json.dumps(_day_json(result, outcomes)))
+    else:
+        click.echo(str(result.advice))
+    if result.verdict not in _DONE:
+        raise SystemExit(1)
+
+
+@terminal.command()
+@_config_option
+@_json_option
+def status(config_path: Path, *, as_json: bool) -> None:
+    """Show what waits: batches for the bank, payments for their end."""
+    config = load_config(config_path)
+    journal = Journal.read(config.state_directory)
+    try:
+        found = _status(config, journal)
+    finally:
+        journal.close()
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for name, value in found.items():
+        click.echo(f"{name.replace('_', ' ')}: {_shown(value)}")
+
+
+def _status(config: TerminalConfig, journal: Journal) -> dict[str, Any]:
+    unfinished = journal.payments.unfinished()
+    return {
+        "terminal": config.terminal.id,
+        "office": config.terminal.office,
+        "currency": config.currency.code,
+        "unsettled_batches": [
+            {
+                "number": batch.number,
+                "count": batch.close.count,
+                "sum_minor": batch.close.sum_minor,
+                "closed_at": batch.closed_at.isoformat(),
+                "code": batch.code,
+                "text": batch.text,
+            }
+            for batch in journal.batches.in_state(BatchState.CLOSED)
+        ],
+        "unacknowledged_batches": [
+            batch.number for batch in journal.batches.in_state(BatchState.COLLECTED)
+        ],
+        "interrupted_payments": [
+            {
+                "number": payment.number,
+                "declaration": payment.declaration,
+                "amount_minor": payment.amount_minor,
+                "card": payment.card_masked,
+                "state": payment.state.value,
+                "at": payment.at.isoformat(),
+            }
+            for payment in unfinished
+        ],
+    }
+
+
+def _shown(value: object) -> str:
+    if not isinstance(value, list):
+        return str(value)
+    return "; ".join(_item(item) for item in value) or "none"
+
+
+def _item(item: object) -> str:
+    if not isinstance(item, dict):
+        return str(item)
+    return ", ".join(f"{key} {value}" for key, value in item.items() if value != "")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _progress_line(progress: DayProgress) -> str:
+    words = _PHASE_WORDS[progress.phase]
+    batch = "" if progress.batch is None else f"batch {progress.batch}: "
+    count = f" {progress.done}/{progress.total}" if progress.total else ""
+    detail = f" ({progress.detail})" if progress.detail else ""
+    return f"{batch}{words}{count}{detail}"
+
+
+def _recovery_line(outcome: RecoveryOutcome) -> str:
+    name = outcome.declaration or f"payment {outcome.number}"
+    return f"{name}, {outcome.amount}: {outcome.advice}"
+
+
+def _day_json(result: DayResult, outcomes: list[RecoveryOutcome]) -> dict[str, Any]:
+    return {
+        "verdict": result.verdict.value,
+        "advice": str(result.advice),
+        "batches": [
+            {
+                "number": batch.number,
+                "count": batch.count,
+                "sum_minor": batch.total.amount_minor,
+                "open_count": batch.open_count,
+                "collected": batch.collected,
+                "code": batch.code,
+                "text": batch.text,
+            }
+            for batch in result.batches
+        ],
+        "recovered": [
+            {"number": outcome.number, "verdict": outcome.verdict.value}
+            for outcome in outcomes
+        ],
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run ``raseed-terminal`` and exit.
+
+    Assertions are part of what keeps money right: without them it does not run.
+    """
+    if not __debug__:
+        sys.exit(
+            "raseed-terminal does not run under python -O: its checks must stay on"
+        )
+    terminal.main(arguments, prog_name="raseed-terminal")
+
+
+if __name__ == "__main__":
+    main()
