@@ -10,15 +10,19 @@ Theory of operation. Four exchanges with the purse and two with the customs card
     ACK             purse    housekeeping
 
 Each arrow is a `Record` that has to be durable before the next command is sent.
+
 Nothing has moved, and that is certain, until DEBIT is sent: before it a refusal or a
 missing answer is `Declined`, except that a missing answer to INIT SAM may have left an
-open record, which has to be looked for before this purse pays again. DEBIT itself
-refuses only by the status words of its own checks, all made before its one commit; any
-other ending of DEBIT is `OutcomeUnknown`. After its proof has come the customer has
-paid, whatever follows: a failed CREDIT is `CreditPending`, a failed ACK is still
-`Approved`. Only when the customs card calls the proof wrong is the outcome unknown
-again: this machine cannot verify a proof itself, and the purse can be asked for it once
-more. What is left behind, `card.recovery` settles.
+open record, which has to be looked for before this purse pays again.
+
+DEBIT itself refuses only by the status words of its own checks, all made before its
+one commit; any other ending of DEBIT is `OutcomeUnknown`, a missing session (6985)
+included.
+
+After its proof has come the customer has paid, whatever follows: a failed CREDIT is
+`CreditPending`, a failed ACK is still `Approved`. Only when the customs card calls the
+proof wrong is the outcome unknown again: this machine cannot verify a proof itself, and
+the purse can be asked for it once more. What is left behind, `card.recovery` settles.
 
 The table below holds every transition; anything else raises `MachineMisuseError`.
 """
@@ -167,13 +171,16 @@ _INIT_SAM_REFUSES: Final = _NEVER_CARRIED_OUT | frozenset(_REASONS[Role.CUSTOMS]
 """Status words after which the customs card has opened nothing."""
 _DEBIT_REFUSES: Final = _NEVER_CARRIED_OUT | {
     SW.APPLICATION_BLOCKED,
-    SW.CONDITIONS_NOT_SATISFIED,
     SW.PIN_NEEDED,
     SW.MAC_WRONG,
     SW.WRONG_DATA,
     SW.BALANCE_TOO_LOW,
 }
-"""Status words of DEBIT's own checks: nothing was debited. No other word is as sure."""
+"""Status words of DEBIT's own checks: nothing was debited. No other word is as sure.
+
+6985 is left out: it is also what a second DEBIT answers, had something on the way to
+the card sent the first one twice.
+"""
 
 
 class PurchaseExchange:

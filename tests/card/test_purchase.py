@@ -178,7 +178,6 @@ REFUSALS = [
     (INIT_SAM, 0x6581, DeclineReason.CARD_FAULT, True),
     (INIT_SAM, 0x6F00, DeclineReason.CARD_FAULT, True),
     (DEBIT, 0x6A81, DeclineReason.CARD_BLOCKED, True),
-    (DEBIT, 0x6985, DeclineReason.NOT_READY, True),
     (DEBIT, 0x6982, DeclineReason.NOT_READY, True),
     (DEBIT, 0x9302, DeclineReason.NOT_AUTHENTIC, True),
     (DEBIT, 0x6A80, DeclineReason.AMOUNT_OR_CURRENCY, True),
@@ -205,8 +204,8 @@ def test_a_refusal_is_declined_with_its_reason(
     assert result == Declined(reason=reason, role=role, sw=sw, open_left=open_left)
 
 
-@pytest.mark.parametrize("sw", [0x6581, 0x6F00, 0x9402, 0x9406, 0x6A83, 0x6200])
-def test_debit_with_a_word_that_is_not_its_own_is_outcome_unknown(
+@pytest.mark.parametrize("sw", [0x6985, 0x6581, 0x6F00, 0x9402, 0x9406, 0x6A83, 0x6200])
+def test_debit_with_a_word_that_is_not_sure_is_outcome_unknown(
     transcript: list[Exchange], tx: TransactionRecord, sw: int
 ) -> None:
     result = stopped_at(transcript, DEBIT, ResponseAPDU(sw=sw))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card.exchange import CustomsCredited, PurchaseVoided, PurseDebited
-from card.profile import LogKind, Role
+from card.profile import INS, LogKind, Role
 from card.purchase import (
     Approved,
     CreditPending,
@@ -25,6 +25,7 @@ from card.recovery import (
 )
 
 if TYPE_CHECKING:
+    from card.apdu import CommandAPDU, ResponseAPDU
     from card.purchase import PurchaseResult
     from tests.card.conftest import Bench, Loss
 
@@ -267,3 +268,20 @@ def test_any_run_of_losses_keeps_all_value_and_settles_in_the_end(
     assert all(isinstance(r, RecoveredDebited | RecoveredNotDebited) for r in last)
     assert bench.open_minor == 0
     assert bench.debited_minor == bench.credited_minor >= settled_minor
+
+
+def test_a_debit_that_reaches_the_purse_twice_is_not_told_as_refused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = bench.transmit
+
+    def twice(role: Role, command: CommandAPDU) -> ResponseAPDU:
+        if command.ins == INS.DEBIT:
+            once(role, command)
+        return once(role, command)
+
+    monkeypatch.setattr(bench, "transmit", twice)
+    assert isinstance(bench.pay(AMOUNT_MINOR), OutcomeUnknown)
+    [result] = bench.recover()
+    assert isinstance(result, RecoveredDebited)
+    assert bench.debited_minor == bench.credited_minor == AMOUNT_MINOR
