@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from card.customs import CustomsSession
-from card.errors import CardError, ForeignCardError, NoCardError, ReaderError
+from card.errors import (
+    CardError,
+    CardRemovedError,
+    ForeignCardError,
+    NoCardError,
+    ReaderError,
+)
 from card.profile import CardState, Role
 from card.purse import PurseSession
 from settlement.money import Money
@@ -83,9 +89,9 @@ class PurseDesk:
         except ForeignCardError:
             self._wrong_insertion = connection.insertion
             raise card_problem(_foreign_code(connection.channel)) from None
-        except CardError:
+        except CardError as error:
             self.let_go()
-            raise card_problem(CardProblemCode.CARD_FAULT) from None
+            raise card_problem(_trouble_code(error)) from None
         self._at_hand = PurseAtHand(
             insertion=connection.insertion,
             info=info,
@@ -106,9 +112,9 @@ class PurseDesk:
             raise card_problem(code)
         try:
             balance_minor = purse.session.balance()
-        except CardError:
+        except CardError as error:
             self.let_go()
-            raise card_problem(CardProblemCode.CARD_FAULT) from None
+            raise card_problem(_trouble_code(error)) from None
         assert info.expiry is not None, "an active purse has its dates"
         return PurseSeen(
             card_number_masked=info.card_number_masked,
@@ -152,6 +158,12 @@ class PurseDesk:
 
     def _money(self, amount_minor: int) -> Money:
         return Money(amount_minor=amount_minor, currency=self._currency)
+
+
+def _trouble_code(error: CardError) -> CardProblemCode:
+    if isinstance(error, CardRemovedError | NoCardError):
+        return CardProblemCode.CARD_REMOVED
+    return CardProblemCode.CARD_FAULT
 
 
 def _foreign_code(channel: Channel) -> CardProblemCode:
