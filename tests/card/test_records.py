@@ -286,8 +286,18 @@ def test_no_record_shows_a_card_number_or_a_mac(tx: TransactionRecord) -> None:
         at=own.at,
         cid=cid,
     )
+    lx = LoadRecord(
+        cid=cid,
+        ltc=1,
+        lid=bytes(8),
+        lsn=1,
+        amount_minor=1,
+        currency=512,
+        at=own.at,
+    )
     records = [
         own,
+        lx,
         OpenRecord(tx=own, kv=1, rc=secret, vreq=secret),
         CreditedRecord(
             batch=1,
