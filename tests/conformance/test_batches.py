@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import Bank, CustomsDriver, Purchase
+    from tests.conformance.drivers import CustomsDriver
+    from tests.conformance.formulas import Bank, Purchase
 
 EMPTY_TOTALS = bytes(4 + 8 + 4 + 8)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import CustomsDriver, Driver, PurseDriver
+    from tests.conformance.drivers import CustomsDriver, Driver, PurseDriver
 
 # Header and number of data bytes.
 PURSE_COMMANDS = [

@@ -11,7 +11,8 @@ from sim.cards.customs import CustomsLimits
 from sim.cards.issue import issue_customs_card
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import CustomsDriver, Purchase, PurseDriver
+    from tests.conformance.drivers import CustomsDriver, PurseDriver
+    from tests.conformance.formulas import Purchase
 
 WRONG_MAC = bytes(8)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import Bank, PurseDriver
+    from tests.conformance.drivers import PurseDriver
+    from tests.conformance.formulas import Bank
 
 CID = bytes.fromhex("64 00 00 00 00 00 00 01")
 BLOCK = "84 1E 00 00"

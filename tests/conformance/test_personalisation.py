@@ -10,13 +10,8 @@ from sim.cards.issue import blank_customs_card, blank_purse
 from sim.cards.memory import Memory
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import (
-        Bank,
-        CustomsDriver,
-        Driver,
-        Purchase,
-        PurseDriver,
-    )
+    from tests.conformance.drivers import CustomsDriver, Driver, PurseDriver
+    from tests.conformance.formulas import Bank, Purchase
 
 SERIAL = bytes.fromhex("52 53 00 00 00 00 00 99")
 PUBLIC, KEYS, PIN, ACTIVATE = 1, 2, 3, 4

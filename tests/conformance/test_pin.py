@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conformance.conftest import CustomsDriver, PurseDriver
+    from tests.conformance.drivers import CustomsDriver, PurseDriver
 
 OLD = "24 12 34 FF FF FF FF FF"
 NEW = "26 98 76 54 FF FF FF FF"

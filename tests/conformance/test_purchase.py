@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import Purchase, PurseDriver
+    from tests.conformance.drivers import PurseDriver
+    from tests.conformance.formulas import Purchase
 
 WRONG_MAC = bytes(8)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import Bank, Purchase, PurseDriver
+    from tests.conformance.drivers import PurseDriver
+    from tests.conformance.formulas import Bank, Purchase
 
 RING = 10
 

@@ -8,7 +8,7 @@ from sim.cards.issue import blank_customs_card, blank_purse
 from sim.cards.memory import Memory
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import CustomsDriver, Driver, PurseDriver
+    from tests.conformance.drivers import CustomsDriver, Driver, PurseDriver
 
 SERIAL = bytes.fromhex("52 53 00 00 00 00 00 99")
 BLANK_FCI = "6F 1C 84 08 F0 52 41 53 45 45 44 {:02X} A5 10"

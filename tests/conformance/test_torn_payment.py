@@ -13,14 +13,14 @@ import pytest
 from sim.cards.errors import CardTakenError
 from sim.cards.issue import default_customs_card, default_purse
 from sim.cards.memory import Memory
+from tests.conformance.links import InProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from card.profile import Role
     from sim.cards.memory import Value
-    from sim.cards.t0 import Card
-    from tests.conformance.conftest import CustomsDriver, Load, Purchase, PurseDriver
+    from tests.conformance.drivers import CustomsDriver, PurseDriver
+    from tests.conformance.formulas import Load, Purchase
 
 VALUE = 500_000
 NEVER = 10**6
@@ -57,28 +57,10 @@ class TornMemory(Memory):
             raise CardTakenError
 
 
-class Bench:
-    """Two cards in this process, and no others."""
-
-    over_pcsc = False
-
-    def __init__(self) -> None:
-        self._cards: dict[Role, Card] = {}
-
-    def put(self, role: Role, card: Card) -> None:
-        self._cards[role] = card
-        card.reset()
-
-    def transmit(self, role: Role, apdu: bytes) -> bytes:
-        return self._cards[role].process(apdu)
-
-    def reset(self, role: Role) -> None:
-        self._cards[role].reset()
-
-
 @pytest.fixture
-def link() -> Bench:
-    return Bench()
+def link() -> InProcess:
+    """Cards whose memory tears are in this process only."""
+    return InProcess()
 
 
 def issue(purse: PurseDriver, customs: CustomsDriver) -> Power:

@@ -10,7 +10,7 @@ from sim.cards.issue import issue_purse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.conformance.conftest import CustomsDriver, Driver, PurseDriver
+    from tests.conformance.drivers import CustomsDriver, Driver, PurseDriver
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "card-profile-1.txt"
 RANDOMS = (

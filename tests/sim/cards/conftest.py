@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
+from sim.pcscd import free_port_pair
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
@@ -17,10 +19,10 @@ _TIMEOUT_S = 20
 class FakeSlot:
     """One slot of the vpcd driver: listens, and talks to the card that connects."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int) -> None:
+        self.port = port
         self._listener = socket.create_server(("127.0.0.1", port))
         self._listener.settimeout(_TIMEOUT_S)
-        self.port: int = self._listener.getsockname()[1]
         self._card: socket.socket | None = None
 
     def __enter__(self) -> Self:
@@ -81,16 +83,13 @@ class FakeSlot:
 
 @pytest.fixture
 def slot() -> Iterator[FakeSlot]:
-    with FakeSlot() as slot:
+    """A slot whose next port is free too."""
+    with FakeSlot(free_port_pair()) as slot:
         yield slot
 
 
 @pytest.fixture
 def next_slot(slot: FakeSlot) -> Iterator[FakeSlot]:
-    """The slot at the port after ``slot``'s, when that port is free."""
-    try:
-        second = FakeSlot(slot.port + 1)
-    except OSError:
-        pytest.skip("the neighbouring port is taken")
-    with second:
+    """The slot at the port after ``slot``'s."""
+    with FakeSlot(slot.port + 1) as second:
         yield second
