@@ -16,10 +16,11 @@ from click.testing import CliRunner
 
 from card.channel import T0Channel
 from card.errors import CardRemovedError, NoCardError, ReaderError
-from card.profile import CUSTOMS_AID, PURSE_AID
+from card.profile import CUSTOMS_AID, PURSE_AID, KeyUse
 from settlement.commands.bank import bank as bank_program
 from settlement.commands.card_desk import card_desk as desk_program
 from settlement.commands.environment import Environment
+from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from sim.cards.customs import SimulatedCustomsCard
 from sim.cards.issue import blank_customs_card, blank_purse
 from sim.cards.memory import Memory
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     SimulatedCard = SimulatedPurse | SimulatedCustomsCard
 
 PASSPHRASE = "correct horse battery"
+PIN = "731946"
 NOW = dt.datetime(2026, 3, 4, 8, 30, tzinfo=dt.UTC)
 
 
@@ -50,12 +52,14 @@ class Slot:
         memory: that of the card first put in.
         pull: name of the command at which the card is pulled out, and whether the
             card has carried it out by then; it counts only once.
+        pull_after: how many such commands go well before.
     """
 
     name: str
     card: SimulatedCard | None = None
     memory: Memory = field(default_factory=Memory)
     pull: tuple[str, Literal["before", "after"]] | None = None
+    pull_after: int = 0
     is_busy: bool = False
 
     @contextmanager
@@ -85,12 +89,19 @@ class _Held:
         card = self.slot.card
         if self.is_dead or card is None:
             raise NoCardError("The connection has ended; nothing was sent.")
-        if self.slot.pull is not None and self.slot.pull[0] == command.name:
+        if self._is_pulled(command):
+            assert self.slot.pull is not None
             if self.slot.pull[1] == "after":
                 card.process(command.to_bytes())
             self.slot.pull, self.is_dead = None, True
             raise CardRemovedError("The card left; not known yet. Put it back.")
         return T0Channel(card.process).transmit(command)
+
+    def _is_pulled(self, command: CommandAPDU) -> bool:
+        if self.slot.pull is None or self.slot.pull[0] != command.name:
+            return False
+        self.slot.pull_after -= 1
+        return self.slot.pull_after < 0
 
 
 @dataclass
@@ -121,6 +132,25 @@ class Readers:
         return self.slots[name].open()
 
 
+def _keys() -> list[bytes]:
+    keys = MasterKeyStore(TEST_MASTERS)
+    return [
+        keys.purchase_master(1),
+        keys.transport_key(bytes(range(8))),
+        *(
+            keys.card_key(use, 1, number)
+            for use in KeyUse
+            if use is not KeyUse.TRANSPORT
+            for number in (CID, MID)
+        ),
+    ]
+
+
+CID, MID = bytes.fromhex("6400000000000001"), bytes.fromhex("4355530000000007")
+KEYS = _keys()
+SECRETS = [PASSPHRASE, PIN, CID.hex(), MID.hex(), *(key.hex() for key in KEYS)]
+
+
 class World:
     """Both programs, and everything they have said so far."""
 
@@ -143,7 +173,7 @@ class World:
     def copy(self, folder: Path) -> World:
         """The same bank and the same cards, apart from these."""
         other = World(folder)
-        shutil.copytree(self.bank_folder, other.bank_folder)
+        shutil.copytree(self.folder, other.folder, dirs_exist_ok=True)
         other.purse.memory = deepcopy(self.purse.memory)
         other.customs.memory = deepcopy(self.customs.memory)
         other.purse.card = SimulatedPurse(other.purse.memory)
@@ -175,6 +205,12 @@ class World:
         """The document of a run with ``--json``."""
         return json.loads(result.stdout)
 
+    def assert_nothing_secret_was_said(self) -> None:
+        """No PIN, passphrase, key or whole card number in any output so far."""
+        said = "\n".join(self.said).upper()
+        for secret in SECRETS:
+            assert secret.upper() not in said
+
     def _run(
         self,
         program: click.Command,
@@ -184,18 +220,21 @@ class World:
         result = CliRunner().invoke(
             program, arguments, obj=self.environment, env=env, catch_exceptions=True
         )
-        self.said.append(result.output)
+        if not {"--full-number", "--help"} & set(arguments):
+            self.said.append(result.output)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Nothing yet but two readers; the passphrase is in the environment."""
     monkeypatch.setenv("RASEED_PASSPHRASE", PASSPHRASE)
     monkeypatch.delenv("RASEED_BANK", raising=False)
-    return World(tmp_path)
+    world = World(tmp_path)
+    yield world
+    world.assert_nothing_secret_was_said()
 
 
 @pytest.fixture(scope="session")
@@ -227,10 +266,10 @@ def branch_template(tmp_path_factory: pytest.TempPathFactory) -> World:
 def issued_template(
     branch_template: World, tmp_path_factory: pytest.TempPathFactory
 ) -> World:
-    """The branch after its purse was personalised with PIN 2580, made once."""
+    """The branch after its purse was personalised with PIN 731946, made once."""
     world = branch_template.copy(tmp_path_factory.mktemp("issued"))
     with _secrets(world):
-        made = world.desk("personalise", "--account", "100200300", pins="2580")
+        made = world.desk("personalise", "--account", "100200300", pins="731946")
     assert made.exit_code == 0, made.output
     return world
 
@@ -241,6 +280,7 @@ def _secrets(world: World) -> Iterator[None]:
         patch.setenv("RASEED_PASSPHRASE", PASSPHRASE)
         patch.setenv("RASEED_BANK", str(world.bank_folder))
         yield
+        world.assert_nothing_secret_was_said()
 
 
 @pytest.fixture
@@ -253,7 +293,7 @@ def branch(branch_template: World, tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def issued(issued_template: World, tmp_path: Path) -> Iterator[World]:
-    """The branch after its purse was personalised with PIN 2580."""
+    """The branch after its purse was personalised with PIN 731946."""
     world = issued_template.copy(tmp_path)
     with _secrets(world):
         yield world

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def test_a_load_moves_the_amount_from_account_to_float_and_card(
     issued: World, books: Books
 ) -> None:
-    loaded = issued.desk("load", "500.125", "--json", pins="2580")
+    loaded = issued.desk("load", "500.125", "--json", pins="731946")
     assert loaded.exit_code == 0
     assert issued.json(loaded) == {
         "card": "640000******0001",
@@ -58,13 +58,13 @@ def test_a_torn_load_and_its_repetition_load_once(
     issued: World, books: Books, command: str, when: str, on_card_minor: int
 ) -> None:
     issued.purse.pull = (command, when)
-    torn = issued.desk("load", "500", pins="2580")
+    torn = issued.desk("load", "500", pins="731946")
     assert torn.exit_code == 1
     assert issued.json(issued.bank("check", "--json"))["value_accounted"]
     assert books()["card"] == on_card_minor
     assert books()["float"] >= on_card_minor
 
-    again = issued.desk("load", "500", "--json", pins="2580")
+    again = issued.desk("load", "500", "--json", pins="731946")
     assert again.exit_code == 0, again.output
     assert books() == {"account": 400_000, "float": 500_000, "card": 500_000}
     report = issued.json(issued.bank("check", "--json"))
@@ -89,7 +89,7 @@ def test_recover_settles_a_torn_load_without_a_pin(
     told: str,
 ) -> None:
     issued.purse.pull = ("CREDIT LOAD", when)
-    torn = issued.desk("load", "500", pins="2580")
+    torn = issued.desk("load", "500", pins="731946")
     assert "Put the card back and run: raseed-card recover" in torn.output
     assert "To be settled" in issued.desk("show", "--reader", "A").output
     recovered = issued.desk("recover")
@@ -105,7 +105,7 @@ def test_recover_settles_a_torn_load_without_a_pin(
 
 def test_a_tear_during_recovery_is_recovered_too(issued: World, books: Books) -> None:
     issued.purse.pull = ("CREDIT LOAD", "before")
-    issued.desk("load", "500", pins="2580")
+    issued.desk("load", "500", pins="731946")
     issued.purse.pull = ("PROVE OR VOID", "after")
     assert issued.desk("recover").exit_code == 1
     assert issued.desk("recover").exit_code == 0
@@ -114,7 +114,7 @@ def test_a_tear_during_recovery_is_recovered_too(issued: World, books: Books) ->
 
 def test_a_blocked_card_is_recovered_all_the_same(issued: World, books: Books) -> None:
     issued.purse.pull = ("CREDIT LOAD", "after")
-    issued.desk("load", "500", pins="2580")
+    issued.desk("load", "500", pins="731946")
     assert issued.desk("block").exit_code == 0
     assert issued.desk("recover").exit_code == 0
     assert books() == {"account": 400_000, "float": 500_000, "card": 500_000}
@@ -124,8 +124,8 @@ def test_again_loads_a_second_time_after_a_proved_one(
     issued: World, books: Books
 ) -> None:
     issued.purse.pull = ("CREDIT LOAD", "after")
-    issued.desk("load", "100", pins="2580")
-    assert issued.desk("load", "100", "--again", pins="2580").exit_code == 0
+    issued.desk("load", "100", pins="731946")
+    assert issued.desk("load", "100", "--again", pins="731946").exit_code == 0
     assert books() == {"account": 700_000, "float": 200_000, "card": 200_000}
 
 
@@ -133,8 +133,8 @@ def test_another_amount_is_loaded_beside_a_proved_one(
     issued: World, books: Books
 ) -> None:
     issued.purse.pull = ("CREDIT LOAD", "after")
-    issued.desk("load", "100", pins="2580")
-    assert issued.desk("load", "50", pins="2580").exit_code == 0
+    issued.desk("load", "100", pins="731946")
+    assert issued.desk("load", "50", pins="731946").exit_code == 0
     assert books() == {"account": 750_000, "float": 150_000, "card": 150_000}
 
 
@@ -166,12 +166,12 @@ def test_what_is_no_amount_is_told(
 
 
 def test_more_than_the_account_holds_is_refused(issued: World, books: Books) -> None:
-    result = issued.desk("load", "900.001", pins="2580")
+    result = issued.desk("load", "900.001", pins="731946")
     _nothing_moved(issued, books, result, "does not cover")
 
 
 def test_more_than_the_card_may_hold_is_refused(issued: World, books: Books) -> None:
-    result = issued.desk("load", "2000.001", pins="2580")
+    result = issued.desk("load", "2000.001", pins="731946")
     _nothing_moved(issued, books, result, "Load less")
 
 
@@ -179,7 +179,7 @@ def test_wrong_pins_are_counted_down_to_the_block(issued: World, books: Books) -
     for told in ("2 tries are left", "1 try is left", "no tries are left"):
         result = issued.desk("load", "5", pins="1111")
         _nothing_moved(issued, books, result, told)
-    result = issued.desk("load", "5", pins="2580")
+    result = issued.desk("load", "5", pins="731946")
     _nothing_moved(issued, books, result, "raseed-card reset-pin")
 
 
@@ -195,7 +195,7 @@ def test_what_is_no_pin_costs_no_try(issued: World, books: Books, pin: str) -> N
 
 
 def test_a_blank_card_is_not_loaded(branch: World) -> None:
-    result = branch.desk("load", "5", pins="2580")
+    result = branch.desk("load", "5", pins="731946")
     assert result.exit_code == 1
     assert "blank" in result.output
     assert "raseed-card personalise" in result.output
@@ -245,7 +245,7 @@ def test_a_bank_that_cannot_book_loads_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(Issuing, "authorise_load", fail)
-        result = issued.desk("load", "5", pins="2580")
+        result = issued.desk("load", "5", pins="731946")
     assert result.exit_code == 1
     assert "cannot be used now. Nothing was loaded onto the card" in result.output
     assert books() == {"account": 900_000, "float": 0, "card": 0}
@@ -259,7 +259,7 @@ def test_a_bank_that_cannot_note_the_proof_notes_it_at_the_next_contact(
 
     with monkeypatch.context() as patch:
         patch.setattr(Issuing, "complete_load", fail)
-        result = issued.desk("load", "5", pins="2580")
+        result = issued.desk("load", "5", pins="731946")
     assert result.exit_code == 1
     assert "The card has taken the load of 5.000 OMR" in result.output
     assert issued.desk("recover").exit_code == 0
