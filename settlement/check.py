@@ -21,6 +21,7 @@ from card.records import mask_card_number
 from settlement.clearing import counter_problems
 from settlement.errors import KeyStoreError, StatementError
 from settlement.ledger import Account, AccountKind
+from settlement.loads import is_proved
 from settlement.reconcile import batch_records, chain_of
 from settlement.shadow import Shadow, loaded_totals, make_shadow
 from settlement.statement import check_statement
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from settlement.keystore import KeyStore
     from settlement.messages import BatchHeader
     from settlement.store import BankStore, Books
-    from settlement.store_cards import PurseRow
+    from settlement.store_cards import LoadRow, PurseRow
     from settlement.store_records import PaymentRow
 
 __all__ = ["CheckReport", "CheckTotals", "Finding", "FindingCode", "check_bank"]
@@ -48,6 +49,7 @@ class FindingCode(StrEnum):
     FLOAT = "float is not what the card's certificates say"
     COUNTERS = "purse counters irregular"
     TAC = "paid without a verified TAC"
+    LOAD = "load settled without proof"
     BATCH = "collected batch does not reconcile"
     OVERDRAWN = "account below zero"
     STATEMENT = "statement changed or wrong"
@@ -138,6 +140,7 @@ class CheckReport:
             FindingCode.COUNTERS,
             FindingCode.NOT_BOOKED,
             FindingCode.TAC,
+            FindingCode.LOAD,
             FindingCode.BATCH,
         )
 
@@ -165,8 +168,8 @@ def check_bank(store: BankStore, keys: KeyStore | None = None) -> CheckReport:
 
     Args:
         store: the bank's database.
-        keys: when given, every TAC is verified again; without, only the record that
-            it was verified is checked.
+        keys: when given, every certificate is verified again; without, only the
+            record that it was verified is checked.
 
     Raises:
         BankUnavailableError: the database cannot be read now.
@@ -239,7 +242,28 @@ def _check_purse(check: _Check, purse: PurseRow) -> None:
             f"card {card}: debited {shadow.debited_minor} of "
             f"{shadow.loaded_minor} loaded, {shadow.posted_minor} posted",
         )
+    _check_loads(check, card, loads)
     _check_payments(check, card, payments, loaded_totals(loads))
+
+
+def _check_loads(check: _Check, card: str, rows: list[LoadRow]) -> None:
+    """A card has at most one pending load, and its settled ones have their proof."""
+    pending = [row.ltc for row in rows if row.outcome is None]
+    if len(pending) > 1:
+        check.find(FindingCode.LOAD, f"card {card}: loads {pending} are all pending")
+    for row in rows:
+        if row.outcome is not None and not _load_is_proved(check, row):
+            text = f"card {card}, load {row.ltc} of {row.amount_minor}"
+            check.find(FindingCode.LOAD, text)
+
+
+def _load_is_proved(check: _Check, row: LoadRow) -> bool:
+    if check.keys is None:
+        return True
+    try:
+        return is_proved(check.keys, row)
+    except KeyStoreError:
+        return False
 
 
 def _check_payments(

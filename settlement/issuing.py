@@ -17,7 +17,7 @@ that the purse could still take. Every step may be repeated: it has the same ans
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from card import certificates
@@ -268,27 +268,13 @@ class Issuing:
                 voided; the load stays as it was.
         """
         with self._store.write() as books:
-            row = loads.known_load(books, cid, ltc)
-            key = self._keys.card_key(KeyUse.TRANSACTION_CERTIFICATE, row.kv, cid)
-            if not certificates.verify_ltac(
-                key,
-                loads.load_record(row),
+            settled = replace(
+                loads.known_load(books, cid, ltc),
+                outcome=LoadOutcome.COMPLETED,
                 balance_after_minor=balance_after_minor,
-                claimed=ltac,
-            ):
-                raise LoadRefusedError(
-                    LoadProblem.NOT_AUTHENTIC,
-                    "the card's certificate of the load is wrong. The load stays "
-                    "pending; let the card prove or void it",
-                )
-            loads.settle_load(
-                books,
-                row,
-                LoadOutcome.COMPLETED,
                 proof=ltac,
-                balance_after_minor=balance_after_minor,
-                now=self._clock(),
             )
+            loads.settle_load(books, self._keys, settled, self._clock())
             return loads.known_load(books, cid, ltc)
 
     def void_load(self, cid: bytes, *, ltc: int, vmac: bytes) -> LoadRow:
@@ -299,19 +285,12 @@ class Issuing:
                 completed; the load stays as it was.
         """
         with self._store.write() as books:
-            row = loads.known_load(books, cid, ltc)
-            key = self._keys.card_key(KeyUse.LOAD, row.kv, cid)
-            if not certificates.verify_load_vmac(
-                key, cid=cid, ltc=ltc, lid=row.lid, lsn=row.lsn, claimed=vmac
-            ):
-                raise LoadRefusedError(
-                    LoadProblem.NOT_AUTHENTIC,
-                    "the card's proof that the load was voided is wrong. The load "
-                    "stays pending; nothing was booked back",
-                )
-            loads.settle_load(
-                books, row, LoadOutcome.VOIDED, proof=vmac, now=self._clock()
+            settled = replace(
+                loads.known_load(books, cid, ltc),
+                outcome=LoadOutcome.VOIDED,
+                proof=vmac,
             )
+            loads.settle_load(books, self._keys, settled, self._clock())
             return loads.known_load(books, cid, ltc)
 
     def pending_loads(self, cid: bytes) -> list[PendingLoad]:

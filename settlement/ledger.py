@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Final, assert_never
 
+from card.records import mask_card_number
 from settlement.errors import LedgerError
 from settlement.payment import PaymentKind
 
@@ -171,7 +172,7 @@ class Entry:
         amount_minor: sum of the debits, and of the credits.
         legs: at least two.
         booked_at: the bank's time, aware UTC.
-        memo: words for a statement; no card number and no secret.
+        memo: words for a statement; card numbers masked, no secret.
     """
 
     source: Source
@@ -207,7 +208,6 @@ def opening_deposit_entry(
         (Account.clearing(account.currency), account),
         amount_minor,
         booked_at,
-        memo="deposit",
     )
 
 
@@ -225,7 +225,7 @@ def load_entry(
         (account, Account.purse_float(cid, account.currency)),
         amount_minor,
         booked_at,
-        memo="card load",
+        memo=f"card {mask_card_number(cid)}",
     )
 
 
@@ -243,7 +243,7 @@ def load_reversal_entry(
         (Account.purse_float(cid, account.currency), account),
         amount_minor,
         booked_at,
-        memo="card load reversed",
+        memo=f"card {mask_card_number(cid)}",
     )
 
 
@@ -254,7 +254,6 @@ def payment_entry(
     payee: Account,
     amount_minor: int,
     booked_at: datetime,
-    memo: str = "payment",
 ) -> Entry:
     """A payment whose TAC was verified: purse float to payee."""
     return _move(
@@ -262,7 +261,6 @@ def payment_entry(
         (Account.purse_float(cid, payee.currency), payee),
         amount_minor,
         booked_at,
-        memo=memo,
     )
 
 
@@ -285,7 +283,7 @@ def _move(
     debited_credited: tuple[Account, Account],
     amount_minor: int,
     booked_at: datetime,
-    memo: str,
+    memo: str = "",
 ) -> Entry:
     debited, credited = debited_credited
     return Entry(

@@ -31,6 +31,7 @@ __all__ = [
     "book_load",
     "check_request",
     "impossible_balance",
+    "is_proved",
     "known_load",
     "load_record",
     "settle_load",
@@ -109,57 +110,49 @@ def book_brought(
         rc=bytes(8),
         m1=bytes(8),
         at=now,
+        balance_after_minor=amount_minor,
     )
     _book(books, row)
-    books.cards.settle_load(
-        row,
-        LoadOutcome.COMPLETED,
-        proof=bytes(8),
-        balance_after_minor=amount_minor,
-        at=now,
-    )
+    books.cards.settle_load(row, LoadOutcome.COMPLETED, proof=bytes(8), at=now)
 
 
-def settle_load(
-    books: Books,
-    row: LoadRow,
-    outcome: LoadOutcome,
-    *,
-    proof: bytes,
-    balance_after_minor: int | None = None,
-    now: datetime,
-) -> None:
+def settle_load(books: Books, keys: KeyStore, settled: LoadRow, now: datetime) -> None:
     """Note what became of a load; a voided one is booked back. Repeating is nothing.
 
     Args:
         books: the open transaction.
-        row: the load.
-        outcome: what the purse has proved.
-        proof: LTAC or VMAC, verified, 8 bytes.
-        balance_after_minor: the purse's balance after a completed load.
+        keys: to verify the proof.
+        settled: the load with its outcome and the purse's proof of it.
         now: the bank's time.
 
     Raises:
-        LoadRefusedError: the opposite was noted before.
+        LoadRefusedError: the proof is wrong, or the opposite was noted before.
     """
-    if row.outcome is outcome:
+    assert settled.outcome is not None, "it says what became of it"
+    assert settled.proof is not None, "and proves it"
+    if not is_proved(keys, settled):
+        raise LoadRefusedError(
+            LoadProblem.NOT_AUTHENTIC,
+            "the card's certificate of what became of the load is wrong. The load stays "
+            "pending and nothing was booked; let the card prove or void it again",
+        )
+    known = known_load(books, settled.cid, settled.ltc)
+    if known.outcome is settled.outcome:
         return
-    if row.outcome is not None:
+    if known.outcome is not None:
         raise LoadRefusedError(
             LoadProblem.ALREADY_SETTLED,
-            f"load {row.ltc} of this card is {row.outcome} already and the card now "
+            f"load {known.ltc} of this card is {known.outcome} already and the card now "
             "proves the opposite. Nothing was booked; keep this card and report it",
         )
-    books.cards.settle_load(
-        row, outcome, proof=proof, balance_after_minor=balance_after_minor, at=now
-    )
-    if outcome is LoadOutcome.VOIDED:
-        purse = _purse_of(books, row)
+    books.cards.settle_load(settled, settled.outcome, proof=settled.proof, at=now)
+    if settled.outcome is LoadOutcome.VOIDED:
+        purse = _purse_of(books, settled)
         reversal = load_reversal_entry(
-            cid=row.cid,
-            ltc=row.ltc,
+            cid=settled.cid,
+            ltc=settled.ltc,
             account=purse.account,
-            amount_minor=row.amount_minor,
+            amount_minor=settled.amount_minor,
             booked_at=now,
         )
         books.ledger.post(reversal)
@@ -191,6 +184,33 @@ def load_record(row: LoadRow) -> LoadRecord:
         amount_minor=row.amount_minor,
         currency=row.currency,
         at=row.at,
+    )
+
+
+def is_proved(keys: KeyStore, row: LoadRow) -> bool:
+    """Whether a settled load has the purse's own proof of how it was settled.
+
+    Raises:
+        KeyStoreError: the key store has no keys of its version.
+    """
+    if row.ltc == _AT_ISSUE:
+        return row.outcome is LoadOutcome.COMPLETED
+    assert row.proof is not None, "a settled load has its proof"
+    if row.outcome is LoadOutcome.VOIDED:
+        return certificates.verify_load_vmac(
+            keys.card_key(KeyUse.LOAD, row.kv, row.cid),
+            cid=row.cid,
+            ltc=row.ltc,
+            lid=row.lid,
+            lsn=row.lsn,
+            claimed=row.proof,
+        )
+    assert row.balance_after_minor is not None, "a completed load has its balance"
+    return certificates.verify_ltac(
+        keys.card_key(KeyUse.TRANSACTION_CERTIFICATE, row.kv, row.cid),
+        load_record(row),
+        balance_after_minor=row.balance_after_minor,
+        claimed=row.proof,
     )
 
 

@@ -145,7 +145,10 @@ def _draw_foot(pdf: FPDF, statement: Statement) -> None:
     _ink(pdf, _GREY, "", 6.5)
     pdf.cell(_WIDTH - 40, 3.5, f"SHA-256 {statement.digest.hex()}")
     _ink(pdf, _GREY, "", 7.5)
-    pdf.cell(40, 3.5, f"Page {pdf.page_no()} of {{nb}}", align="R")
+    # How wide the number of pages is shows only at the end: it stands on the left of
+    # a cell of its own.
+    pdf.cell(36, 3.5, f"Page {pdf.page_no()} of", align="R")
+    pdf.cell(4, 3.5, "{nb}")
     pdf.ln(3.5)
     _ink(pdf, _GREY, "", 6.5)
     said = (
@@ -271,7 +274,7 @@ def _cells(statement: Statement, entry: StatementEntry) -> tuple[tuple[str, str]
     balance = format_amount(entry.balance_minor, statement.currency)
     number = (str(entry.position), "")
     if payment is None:
-        what = (_ENTRY_NAMES[entry.kind], "")
+        what = (_ENTRY_NAMES[entry.kind], entry.memo)
         return (number, when, what, ("", ""), ("", ""), (amount, balance))
     kind = payment.kind.value.capitalize() if payment.kind else "Kind not known"
     clerk = f", clerk {payment.clerk}" if payment.clerk else ""
@@ -322,9 +325,9 @@ def _draw_totals(pdf: FPDF, statement: Statement) -> None:
     pdf.multi_cell(
         _WIDTH,
         3.8,
-        "Under each amount stands the balance after it. Each payment was posted on the "
-        "certificate of the customer's own card; the approval is the beginning of that "
-        f"certificate. Times are of UTC{_offset(statement)}.",
+        "Under each amount stands the balance after it. A payment is posted on the "
+        "certificate of the customer's own card; its approval is the beginning of that "
+        f"certificate. Times are those of UTC{_offset(statement)}.",
     )
 
 

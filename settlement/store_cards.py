@@ -96,6 +96,7 @@ class LoadRow:
         at: the bank's time in LX.
         outcome: None while pending.
         balance_after_minor: the purse's balance after a completed load.
+        proof: LTAC or VMAC by which it was settled, 8 bytes, or None.
     """
 
     cid: bytes = field(repr=False)
@@ -111,6 +112,7 @@ class LoadRow:
     at: datetime
     outcome: LoadOutcome | None = None
     balance_after_minor: int | None = None
+    proof: bytes | None = field(default=None, repr=False)
 
 
 class CardTables:
@@ -247,13 +249,7 @@ class CardTables:
         )
 
     def settle_load(
-        self,
-        row: LoadRow,
-        outcome: LoadOutcome,
-        *,
-        proof: bytes,
-        balance_after_minor: int | None,
-        at: datetime,
+        self, row: LoadRow, outcome: LoadOutcome, *, proof: bytes, at: datetime
     ) -> None:
         """Note what became of a pending load, with the purse's 8-byte proof of it."""
         self._connection.execute(
@@ -261,7 +257,7 @@ class CardTables:
                 cid=row.cid,
                 ltc=row.ltc,
                 outcome=outcome.value,
-                balance_after_minor=balance_after_minor,
+                balance_after_minor=row.balance_after_minor,
                 proof=proof,
                 at=at,
             )
@@ -302,7 +298,12 @@ class CardTables:
 
     def _loads(self, *conditions: sa.ColumnElement[bool]) -> list[LoadRow]:
         query = (
-            sa.select(load, load_outcome.c.outcome, load_outcome.c.balance_after_minor)
+            sa.select(
+                load,
+                load_outcome.c.outcome,
+                load_outcome.c.balance_after_minor,
+                load_outcome.c.proof,
+            )
             .select_from(load.outerjoin(load_outcome))
             .where(*conditions)
             .order_by(load.c.cid, load.c.ltc)
@@ -322,6 +323,7 @@ class CardTables:
                 at=row.at,
                 outcome=None if row.outcome is None else LoadOutcome(row.outcome),
                 balance_after_minor=row.balance_after_minor,
+                proof=row.proof,
             )
             for row in self._connection.execute(query)
         ]

@@ -1,0 +1,343 @@
+"""A bank in a temporary directory, and purses that exist on paper only.
+
+A `PaperPurse` and a `PaperCustomsCard` compute what real cards would, with the bank's
+own certificate functions, so that clearing can be shown any history, also impossible
+ones. Whether those functions are right is judged by the tests of `card/`; that bank and
+cards fit together by the tests with simulated cards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from card import certificates
+from card.profile import KeyUse
+from card.records import (
+    CHAIN_START,
+    BatchClose,
+    LoadRecord,
+    LoadRequest,
+    TransactionRecord,
+    chain_next,
+    payment_digest,
+)
+from settlement.bank import Bank
+from settlement.issuing import Issuing, LoadAuthorisation
+from settlement.keystore import TEST_MASTERS, MasterKeyStore
+from settlement.ledger import Account
+from settlement.messages import BatchHeader, BatchTotals, Total
+from settlement.payment import PaymentDetails, PaymentKind, PaymentRecord
+from settlement.store import BankStore
+from settlement.store_cards import PurseRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OMR = 512
+START = datetime(2025, 11, 22, 10, 15, tzinfo=UTC)
+CID = bytes.fromhex("64 00 00 00 00 00 00 01")
+MID = bytes.fromhex("43 55 53 00 00 00 00 07")
+LID = b"DESK0001"
+TERMINAL = "T0000007"
+OFFICE = "SOHAR"
+ACCOUNT = "0100000001"
+FUNDS = 5_000_000
+BALANCE_LIMIT = 2_000_000
+
+
+@dataclass(slots=True)
+class PaperClock:
+    """A clock that stands until it is moved."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **delta: int) -> None:
+        self.now += timedelta(**delta)
+
+
+@dataclass(slots=True)
+class PaperPurse:
+    """A purse's counters and keys."""
+
+    keys: MasterKeyStore
+    cid: bytes = CID
+    kv: int = 1
+    balance_minor: int = 0
+    cumulative_minor: int = 0
+    otc: int = 1
+    ltc: int = 1
+    challenges: int = 0
+
+    def key(self, use: KeyUse) -> bytes:
+        return self.keys.card_key(use, self.kv, self.cid)
+
+    def ask_load(self, amount_minor: int, lid: bytes = LID) -> LoadRequest:
+        self.challenges += 1
+        request = LoadRequest(
+            cid=self.cid,
+            ltc=self.ltc,
+            lid=lid,
+            amount_minor=amount_minor,
+            currency=OMR,
+            balance_minor=self.balance_minor,
+            kv=self.kv,
+            alg=1,
+            rc=self.challenges.to_bytes(8, "big"),
+            m1=bytes(8),
+        )
+        m1 = certificates.load_m1(self.key(KeyUse.LOAD), request)
+        return replace(request, m1=m1)
+
+    def take_load(self, request: LoadRequest, given: LoadAuthorisation) -> bytes:
+        """Credit the purse as CREDIT LOAD does; LTAC."""
+        lx = self.lx(request, given)
+        kl = self.key(KeyUse.LOAD)
+        assert certificates.load_m2(kl, lx=lx, rc=request.rc) == given.m2
+        self.balance_minor += request.amount_minor
+        self.ltc += 1
+        kt = self.key(KeyUse.TRANSACTION_CERTIFICATE)
+        return certificates.ltac(kt, lx, balance_after_minor=self.balance_minor)
+
+    def burn_load(self, request: LoadRequest, given: LoadAuthorisation) -> bytes:
+        """Void a load as VOID LOAD does; VMAC."""
+        self.ltc += 1
+        return certificates.load_vmac(
+            self.key(KeyUse.LOAD),
+            cid=self.cid,
+            ltc=request.ltc,
+            lid=request.lid,
+            lsn=given.lsn,
+        )
+
+    @staticmethod
+    def lx(request: LoadRequest, given: LoadAuthorisation) -> LoadRecord:
+        return LoadRecord(
+            cid=request.cid,
+            ltc=request.ltc,
+            lid=request.lid,
+            lsn=given.lsn,
+            amount_minor=request.amount_minor,
+            currency=request.currency,
+            at=given.at,
+        )
+
+    def sign(self, record: PaymentRecord) -> PaymentRecord:
+        """The same record with the TAC that this purse would give for it."""
+        tac = certificates.tac(
+            self.key(KeyUse.TRANSACTION_CERTIFICATE),
+            record.tx,
+            balance_after_minor=record.balance_after_minor,
+            cumulative_debit_minor=record.cumulative_debit_minor,
+        )
+        return replace(record, tac=tac)
+
+
+@dataclass(slots=True)
+class PaperCustomsCard:
+    """A customs card's counters, and the batch that its terminal would send."""
+
+    keys: MasterKeyStore
+    mid: bytes = MID
+    kv: int = 1
+    batch: int = 1
+    tsn: int = 1
+    stan: int = 1
+    records: list[PaymentRecord] = field(default_factory=list)
+
+    def pay(
+        self,
+        purse: PaperPurse,
+        amount_minor: int,
+        *,
+        declaration: str = "",
+        kind: PaymentKind = PaymentKind.FEES,
+        at: datetime = START,
+        currency: int = OMR,
+    ) -> PaymentRecord:
+        """A whole payment at the counter; the record that goes to the bank."""
+        declaration = declaration or f"DEC-2025-{self.stan:06d}"
+        purse.balance_minor -= amount_minor
+        purse.cumulative_minor += amount_minor
+        tx = TransactionRecord(
+            cid=purse.cid,
+            otc=purse.otc,
+            mid=self.mid,
+            tsn=self.tsn,
+            amount_minor=amount_minor,
+            currency=currency,
+            at=at,
+            digest=payment_digest(declaration),
+        )
+        unsigned = PaymentRecord(
+            stan=self.stan,
+            sequence=len(self.records) + 1,
+            details=PaymentDetails(declaration=declaration, kind=kind, clerk="7"),
+            tx=tx,
+            kv=purse.kv,
+            alg=1,
+            balance_after_minor=purse.balance_minor,
+            cumulative_debit_minor=purse.cumulative_minor,
+            tac=bytes(8),
+        )
+        purse.otc += 1
+        self.tsn += 1
+        self.stan += 1
+        self.records.append(purse.sign(unsigned))
+        return self.records[-1]
+
+    def close(self, *, open_count: int = 0, open_sum_minor: int = 0) -> BatchHeader:
+        """Close the batch as CLOSE BATCH does; the header that opens it at the bank."""
+        chain = CHAIN_START
+        for record in self.records:
+            chain = chain_next(
+                chain,
+                record.tx,
+                record.balance_after_minor,
+                record.cumulative_debit_minor,
+                record.tac,
+            )
+        return self.header(
+            BatchClose(
+                batch=self.batch,
+                count=len(self.records),
+                sum_minor=sum(record.tx.amount_minor for record in self.records),
+                open_count=open_count,
+                open_sum_minor=open_sum_minor,
+                chain=chain,
+                mac=bytes(16),
+            )
+        )
+
+    def header(self, close: BatchClose) -> BatchHeader:
+        """A header with the right CLOSE MAC for ``close``."""
+        key = self.keys.card_key(KeyUse.BATCH, self.kv, self.mid)
+        mac = certificates.close_mac(key, mid=self.mid, close=close)
+        return BatchHeader(
+            terminal_id=TERMINAL,
+            office=OFFICE,
+            mid=self.mid,
+            currency=OMR,
+            close=replace(close, mac=mac),
+        )
+
+    def next_batch(self) -> None:
+        self.batch += 1
+        self.records = []
+
+    def totals(self, *, opened: Total | None = None) -> BatchTotals:
+        """Field 63 as the terminal would send it."""
+
+        def total(kind: PaymentKind | None) -> Total:
+            amounts = [
+                record.tx.amount_minor
+                for record in self.records
+                if (record.details.kind if record.details else None) is kind
+            ]
+            return Total(count=len(amounts), sum_minor=sum(amounts))
+
+        return BatchTotals(
+            fees=total(PaymentKind.FEES),
+            deposits=total(PaymentKind.DEPOSITS),
+            purchase=total(PaymentKind.PURCHASE),
+            unknown=total(None),
+            opened=opened or Total(),
+        )
+
+
+@dataclass(slots=True)
+class Desk:
+    """A bank with everything at hand."""
+
+    path: Path
+    store: BankStore
+    keys: MasterKeyStore
+    clock: PaperClock
+    issuing: Issuing
+    bank: Bank
+    customs: PaperCustomsCard
+    opened: list[BankStore] = field(default_factory=list)
+
+    def account(self) -> Account:
+        return Account.customer(ACCOUNT, OMR)
+
+    def issue(self, cid: bytes = CID) -> PaperPurse:
+        """A registered, empty purse."""
+        self.issuing.register_card(
+            PurseRow(
+                cid=cid,
+                account=self.account(),
+                holder="Al Bahr Trading LLC",
+                currency=OMR,
+                kv=1,
+                balance_limit_minor=BALANCE_LIMIT,
+                payment_limit_minor=BALANCE_LIMIT,
+                valid_from=date(2025, 1, 1),
+                expiry=date(2030, 12, 31),
+            )
+        )
+        return PaperPurse(keys=self.keys, cid=cid)
+
+    def load(self, purse: PaperPurse, amount_minor: int) -> None:
+        """A load without any tear."""
+        request = purse.ask_load(amount_minor)
+        given = self.issuing.authorise_load(request)
+        ltac = purse.take_load(request, given)
+        self.issuing.complete_load(
+            purse.cid,
+            ltc=request.ltc,
+            balance_after_minor=purse.balance_minor,
+            ltac=ltac,
+        )
+
+    def loaded_purse(self, amount_minor: int = 500_000, cid: bytes = CID) -> PaperPurse:
+        purse = self.issue(cid)
+        self.load(purse, amount_minor)
+        return purse
+
+    def balance(self, account: Account) -> int:
+        with self.store.read() as books:
+            return books.ledger.balance_minor(account)
+
+    def incidents(self) -> list[str]:
+        with self.store.read() as books:
+            return [row.code for row in books.batches.incidents()]
+
+
+@pytest.fixture
+def paper_keys() -> MasterKeyStore:
+    return MasterKeyStore(TEST_MASTERS)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, paper_keys: MasterKeyStore) -> Iterator[Desk]:
+    """A bank with one funded customer account and one bound terminal."""
+    clock = PaperClock()
+    path = tmp_path / "bank.sqlite"
+    with BankStore.create(path) as store:
+        issuing = Issuing(store, paper_keys, clock)
+        issuing.open_account(
+            number=ACCOUNT,
+            holder="Al Bahr Trading LLC",
+            currency=OMR,
+            deposit_minor=FUNDS,
+        )
+        issuing.register_customs_card(
+            mid=MID, terminal_id=TERMINAL, office=OFFICE, currency=OMR, kv=1
+        )
+        yield Desk(
+            path=path,
+            store=store,
+            keys=paper_keys,
+            clock=clock,
+            issuing=issuing,
+            bank=Bank(store, paper_keys),
+            customs=PaperCustomsCard(keys=paper_keys),
+        )
