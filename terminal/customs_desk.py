@@ -227,7 +227,8 @@ class CustomsDesk:
         self._at_hand = card
         self._find_waiting(card)
         self.acknowledge()
-        return self._at_hand or card
+        counted = self.at_hand
+        return card if counted is None else counted
 
     def _find_waiting(self, card: CustomsAtHand) -> None:
         """Take in closed batches that the journal does not know."""

@@ -29,7 +29,7 @@ from card.exchange import (
     Record,
     Transmit,
 )
-from card.profile import Role
+from card.profile import INS, Role
 
 if TYPE_CHECKING:
     from card.apdu import CommandAPDU, ResponseAPDU
@@ -53,9 +53,14 @@ class ClosureDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosureRefused:
-    """The customs card answered ``sw``; the record stays what it was."""
+    """The customs card answered ``sw``; the record stays what it was.
+
+    Attributes:
+        credit: whether it was a CREDIT, so that 9302 is said of the purse's proof.
+    """
 
     sw: int
+    credit: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +107,8 @@ class _ClosureExchange:
         """The customs card's answer."""
         assert self._state is _State.SEND, "a command is under way"
         if not response.ok:
-            self._finish(ClosureRefused(sw=response.sw))
+            credit = self._command.ins == INS.CREDIT
+            self._finish(ClosureRefused(sw=response.sw, credit=credit))
             return
         try:
             self._end = self._read(response.data)

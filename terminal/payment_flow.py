@@ -161,7 +161,7 @@ class JournalledExchange:
                 entry = ProofRefused()
             case OutcomeUnknown(stage=stage):
                 entry = OutcomeLost(stage=stage.value)
-            case ClosureRefused(sw=SW.MAC_WRONG):
+            case ClosureRefused(sw=SW.MAC_WRONG, credit=True):
                 entry = ProofRefused()
             case CreditPending() | ClosureInterrupted():
                 entry = OutcomeLost(stage="CREDIT")

@@ -128,7 +128,8 @@ class Payment:
                 return None
             case OutcomeUnknown() | CreditPending():
                 return None
-        raise AssertionError("a purchase ends in one of four ways")
+            case _:
+                raise AssertionError("a purchase ends in one of four ways")
 
     def from_journal(self) -> PaymentResult:
         """The result as the journal has it now, after the cards were asked."""

@@ -191,10 +191,11 @@ class Settler:
         match payment.state:
             case PaymentState.INTENDED:
                 self._write(payment, RefusedEntry(reason="stopped"))
-            case PaymentState.BEGUN if record is None:
-                self._write(payment, NotDebited(how="no-open-record"))
             case PaymentState.BEGUN:
-                self.take_in(record, card.status.batch)
+                if record is None:
+                    self._write(payment, NotDebited(how="no-open-record"))
+                else:
+                    self.take_in(record, card.status.batch)
             case PaymentState.DEBITED:
                 self._credit_again(card, payment)
             case PaymentState.OPENED | PaymentState.LEFT_TO_BANK if record is None:

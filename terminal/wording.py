@@ -6,7 +6,7 @@ translates or rewords them finds them in one place.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from modem.errors import (
     BusyError,
@@ -268,7 +268,8 @@ def _left_to_bank() -> Advice:
 def amount_message(error: AmountError, limit: Money) -> str:
     """What is wrong with a typed amount."""
     currency = limit.currency
-    match error.problem:
+    problem = error.problem
+    match problem:
         case AmountProblem.EMPTY:
             message = tr("Enter the amount.")
         case AmountProblem.NOT_A_NUMBER:
@@ -290,6 +291,8 @@ def amount_message(error: AmountError, limit: Money) -> str:
                 "The amount is over the limit of {limit} for one payment.",
                 limit=str(limit),
             )
+        case _:
+            assert_never(problem)
     return message
 
 

@@ -111,10 +111,9 @@ class World:
         self.store = store
         self.line = Line(Bank(store, keys))
         issuing = Issuing(store, keys, lambda: NOW)
-        customer = issuing.open_account(
+        issuing.open_account(
             number="0100000001", holder="ALI", currency=OMR, deposit_minor=5_000_000
         )
-        assert customer
         issuing.register_customs_card(
             mid=MID, terminal_id="T0000007", office="SOHAR", currency=OMR, kv=1
         )
@@ -152,8 +151,8 @@ class World:
 
 
 @pytest.fixture
-def world(running: Bench, tmp_path: Path) -> Iterator[World]:
-    with BankStore.create(tmp_path / "bank.sqlite") as store:
+def world(running: Bench, quick_path: Path) -> Iterator[World]:
+    with BankStore.create(quick_path / "bank.sqlite") as store:
         yield World(running, store)
 
 

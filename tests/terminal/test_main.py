@@ -47,8 +47,8 @@ limit = "2000.000"
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
-    path = tmp_path / "terminal.toml"
+def config(quick_path: Path) -> Path:
+    path = quick_path / "terminal.toml"
     path.write_text(CONFIG)
     return path
 

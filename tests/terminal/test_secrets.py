@@ -16,8 +16,6 @@ from terminal.errors import CardProblemError
 from terminal.orders import Paid, Refused, Unknown
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.terminal.conftest import Bench
 
 PIN = b"73915208"
@@ -110,7 +108,7 @@ def test_reprs_of_everything_alive_hold_no_pin_and_no_card_number(
     ours = [
         one
         for one in gc.get_objects()
-        if type(one).__module__.split(".")[0] in {"terminal", "card", "settlement"}
+        if str(type(one).__module__).split(".")[0] in {"terminal", "card", "settlement"}
     ]
     assert len(ours) > 50
     for one in ours:
@@ -133,9 +131,7 @@ def test_a_traceback_out_of_a_payment_shows_no_pin(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="modes are those of Linux")
-def test_only_the_owner_can_read_the_journals_key_and_folder(
-    running: Bench, tmp_path: Path
-) -> None:
+def test_only_the_owner_can_read_the_journals_key_and_folder(running: Bench) -> None:
     folder = running.config.state_directory
     assert folder.stat().st_mode & 0o077 == 0
     assert (folder / "journal.key").stat().st_mode & 0o077 == 0

@@ -1,0 +1,133 @@
+"""Whatever happens is told in three sentences: what, whether money moved, what next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modem.errors import (
+    BusyError,
+    CallLostError,
+    CallStoppedError,
+    CertificateOwner,
+    CertificateRefusedError,
+    ModemSilentError,
+    NoAnswerError,
+    NoCarrierError,
+    NoDialToneError,
+    PortError,
+)
+from settlement.errors import (
+    AmountError,
+    AmountProblem,
+    DeclarationError,
+    DeclarationProblem,
+)
+from settlement.errors import NoAnswerError as BankSilentError
+from settlement.money import CURRENCIES, Money
+from terminal import wording
+from terminal.errors import CardProblemCode
+from terminal.orders import InterruptedState, RecoveryVerdict, RefusalReason
+
+if TYPE_CHECKING:
+    from modem.errors import ModemError
+    from terminal.errors import Advice
+
+AMOUNT = Money(amount_minor=1_234, currency=CURRENCIES["OMR"])
+
+
+def assert_whole(advice: Advice) -> None:
+    for sentence in (advice.happened, advice.money, advice.next_step):
+        assert sentence.endswith("."), sentence
+        assert sentence[0].isupper() or sentence[0].isdigit(), sentence
+        assert "{" not in sentence, sentence
+
+
+@pytest.mark.parametrize("code", list(CardProblemCode))
+def test_every_card_problem_has_its_words(code: CardProblemCode) -> None:
+    error = wording.card_problem(code)
+    assert_whole(error.advice)
+    assert error.code is code
+    assert error.advice.money == "No money moved."
+
+
+@pytest.mark.parametrize("reason", list(RefusalReason))
+def test_every_refusal_has_its_words(reason: RefusalReason) -> None:
+    advice = wording.refusal_advice(reason, 1)
+    assert_whole(advice)
+    assert advice.money == "Nothing was taken from the card."
+
+
+@pytest.mark.parametrize(
+    "advice",
+    [
+        wording.paid_advice(AMOUNT, credited=True),
+        wording.paid_advice(AMOUNT, credited=False),
+        wording.unknown_advice(),
+        wording.day_nothing(),
+        wording.day_collected(1, AMOUNT),
+        wording.day_collected(2, AMOUNT),
+        wording.day_refused("the sums differ"),
+        wording.no_customs_card_for_day(),
+        wording.settlement_failed(BankSilentError("the bank is silent")),
+        *(wording.interrupted_advice(state) for state in InterruptedState),
+        *(wording.recovery_advice(verdict, AMOUNT) for verdict in RecoveryVerdict),
+    ],
+    ids=lambda advice: advice.happened,
+)
+def test_every_outcome_has_its_words(advice: Advice) -> None:
+    assert_whole(advice)
+
+
+@pytest.mark.parametrize(
+    "advice",
+    [
+        wording.unknown_advice(),
+        wording.interrupted_advice(InterruptedState.UNKNOWN),
+        wording.interrupted_advice(InterruptedState.LEFT_TO_BANK),
+        wording.recovery_advice(RecoveryVerdict.STILL_UNKNOWN, AMOUNT),
+        wording.recovery_advice(RecoveryVerdict.LEFT_TO_BANK, AMOUNT),
+    ],
+)
+def test_what_is_unknown_is_never_called_failed(advice: Advice) -> None:
+    assert "not known yet" in advice.money
+    for word in ("fail", "refus", "declin", "cancel", "not made"):
+        assert word not in str(advice).lower()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NoDialToneError("5551234"),
+        BusyError("5551234"),
+        NoAnswerError("5551234"),
+        NoCarrierError("5551234"),
+        CertificateRefusedError("bank", CertificateOwner.THEIRS, "unknown ca"),
+        ModemSilentError(),
+        PortError("/dev/ttyS0", "no such file"),
+        CallLostError("no carrier"),
+        CallStoppedError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_every_failure_of_the_line_says_that_the_batch_stays(
+    error: ModemError,
+) -> None:
+    advice = wording.line_failed(error)
+    assert_whole(advice)
+    assert "the batch stays here" in advice.money
+
+
+@pytest.mark.parametrize("problem", list(AmountProblem))
+def test_every_wrong_amount_has_its_words(problem: AmountProblem) -> None:
+    message = wording.amount_message(AmountError(problem, "x"), AMOUNT)
+    assert message.endswith(".")
+    assert message != "x"
+
+
+@pytest.mark.parametrize("problem", list(DeclarationProblem))
+def test_every_wrong_declaration_has_its_words(problem: DeclarationProblem) -> None:
+    message = wording.declaration_message(DeclarationError(problem, "x"))
+    assert message.endswith(".")
+    assert message != "x"
