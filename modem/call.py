@@ -77,6 +77,12 @@ class Call:
         return self._peer_name
 
     @property
+    def unsent_bytes(self) -> int:
+        """Message bytes that have not been on the line yet, for a progress bar."""
+        with self._changed:
+            return self._machine.unsent_bytes
+
+    @property
     def statistics(self) -> LinkStatistics:
         """What has gone over the line so far."""
         with self._changed:

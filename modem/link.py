@@ -7,7 +7,7 @@ call again. The states are in `modem.link_state`, the frames in `modem.link_fram
 Theory of operation
     Both sides say HELLO with a nonce of their own until they are WELCOMEd, or until
     a frame shows that the other side was. Data frames are numbered; the receiver
-    takes them in order, acknowledges, and REJECTs once when one is missing.
+    takes them in order, acknowledges, and REJECTs when one is missing.
 
     Frames are handed out only when the line is about to be free, by the bit rate
     that the modem told. So acknowledgements never wait behind a modem's full
@@ -95,7 +95,7 @@ class Link:
         self._expected = 0
         self._acknowledge_due = False
         self._reject_due = False
-        self._rejected_ms: int | None = None
+        self._last_ahead: int | None = None
         self._ping_due = False
         self._confirm_due = False
         self._disconnect_due = False
@@ -232,6 +232,8 @@ class Link:
                 self._handle_control(frame, now_ms)
 
     def _handle_hello(self, hello: Hello) -> None:
+        if hello.heard not in (None, self._nonce):
+            return  # It welcomes an earlier call.
         another = self._peer_nonce not in (None, hello.nonce)
         # While still opening, the HELLO before was left over from an earlier call.
         if another and self._state is not LinkState.OPENING:
@@ -240,7 +242,7 @@ class Link:
         self._peer_nonce = hello.nonce
         if hello.heard is None:
             self._welcome_due = True
-        elif hello.heard == self._nonce:
+        else:
             self._opened()
 
     def _opened(self) -> None:
@@ -256,18 +258,16 @@ class Link:
         ahead = (frame.sequence - self._expected) % SEQUENCE_MODULUS
         if ahead == 0:
             self._expected = (self._expected + 1) % SEQUENCE_MODULUS
-            self._rejected_ms = None
+            self._last_ahead = None
             self._reject_due = False
             self._events.append(DataReceived(data=frame.payload))
-        elif ahead < SEQUENCE_MODULUS // 2 and self._may_reject(now_ms):
-            self._reject_due = True
+        elif ahead < SEQUENCE_MODULUS // 2:
+            # Frames keep their order on a line. So one that is not further ahead than
+            # the last shows that the other side went back, and in vain.
+            if self._last_ahead is None or ahead <= self._last_ahead:
+                self._reject_due = True
+            self._last_ahead = ahead
         self._acknowledge_due = True
-
-    def _may_reject(self, now_ms: int) -> bool:
-        """One rejection a gap, repeated when the repeat had time enough to come."""
-        if self._rejected_ms is None:
-            return True
-        return now_ms - self._rejected_ms >= self._window.timeout_ms
 
     def _handle_control(self, frame: Control, now_ms: int) -> None:
         if frame.kind is Kind.PING:
@@ -314,7 +314,6 @@ class Link:
             return self._control(Kind.DISC_ACK)
         if self._reject_due:
             self._reject_due = self._acknowledge_due = False
-            self._rejected_ms = now_ms
             return self._control(Kind.REJECT)
         if self._state in _SENDING and self._window.has_next():
             self._acknowledge_due = False

@@ -56,7 +56,9 @@ _VERBOSE: Final = {code.verbose: code for code in ResultCode} | {
     "NO DIAL TONE": ResultCode.NO_DIALTONE,
 }
 _NUMERIC: Final = {code.value: code for code in ResultCode}
-_CONNECT: Final = re.compile(r"CONNECT\b[^0-9]*([0-9]{1,7})?")
+_CONNECT: Final = re.compile(r"CONNECT\b")
+_RATE: Final = re.compile(r"\b[0-9]{3,7}\b")
+"""A rate stands alone and is 300 at least: the 42 of V42BIS is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +86,11 @@ def parse_result(line: str) -> ModemResult | None:
         return _parse_numeric(int(text[:4]))
     if text in _VERBOSE:
         return ModemResult(code=_VERBOSE[text])
-    connect = _CONNECT.match(text)
-    if connect is None:
+    if _CONNECT.match(text) is None:
         return None
-    rate = int(connect[1]) if connect[1] else None
-    return ModemResult(code=ResultCode.CONNECT, rate_bps=rate or None)
+    rate = _RATE.search(text)
+    rate_bps = int(rate[0]) if rate else 0
+    return ModemResult(code=ResultCode.CONNECT, rate_bps=rate_bps or None)
 
 
 def _parse_numeric(number: int) -> ModemResult | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import modem.call
 from modem.call import Call, answer, dial
 from modem.dial_plan import DialPlan
 from modem.errors import (
@@ -211,6 +212,35 @@ def test_messages_before_the_end_are_still_delivered(
                 far.receive(PATIENCE_MS)
         with pytest.raises(CallLostError, match="ended on this side"):
             near.send(b"after the end")
+        far.close()
+
+
+def test_sender_is_held_back_and_nothing_is_lost(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(modem.call, "_UNSENT_BYTES_MAX", 100)
+    with ModemPair(FAST) as pair, call_up(pair, certificates) as (near, far, _):
+        for number in range(20):
+            near.send(bytes((number,)) * 500)
+            assert near.unsent_bytes <= 700
+        assert [far.receive(PATIENCE_MS)[0] for _ in range(20)] == list(range(20))
+        pair.drop_call()
+        near.close()
+        far.close()
+
+
+def test_messages_nobody_fetches_end_the_call(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(modem.call, "_RECEIVED_BYTES_MAX", 1_000)
+    with ModemPair(FAST) as pair, call_up(pair, certificates) as (near, far, _):
+        near.send(bytes(1_001))
+        with pytest.raises(CallLostError):
+            near.receive(PATIENCE_MS)
+        assert far.receive(PATIENCE_MS) == bytes(1_001)
+        with pytest.raises(CallLostError, match="too much came that nobody fetched"):
+            far.receive(PATIENCE_MS)
+        near.close()
         far.close()
 
 

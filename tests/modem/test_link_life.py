@@ -138,9 +138,9 @@ def test_carrier_loss_ends_the_link_at_once(
 def test_frames_of_an_earlier_call_open_nothing() -> None:
     link = new_link()
     stale = (
+        Hello(nonce=9, heard=0xDEAD),
         Data(sequence=0, acknowledgement=0, payload=b"old"),
         Control(kind=Kind.DISC, acknowledgement=3),
-        Hello(nonce=9, heard=0xDEAD),
     )
     link.receive_data(line_bytes(*stale), 10)
     assert link.next_event() is None

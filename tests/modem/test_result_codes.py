@@ -17,6 +17,11 @@ from modem.result_codes import ModemResult, ResultCode, parse_result
         pytest.param(
             "CONNECT 33600/ARQ/V34/LAPM", ResultCode.CONNECT, 33600, id="connect-long"
         ),
+        pytest.param(
+            "CONNECT V42BIS 2400", ResultCode.CONNECT, 2400, id="protocol-first"
+        ),
+        pytest.param("CONNECT/V42BIS", ResultCode.CONNECT, None, id="protocol-only"),
+        pytest.param("CONNECT 000", ResultCode.CONNECT, None, id="rate-zero"),
         pytest.param("12", ResultCode.CONNECT, 9600, id="connect-rate-numeric"),
         pytest.param("RING", ResultCode.RING, None, id="ring"),
         pytest.param("NO CARRIER", ResultCode.NO_CARRIER, None, id="no-carrier"),
