@@ -133,8 +133,8 @@ def settle_load(books: Books, keys: KeyStore, settled: LoadRow, now: datetime) -
     if not is_proved(keys, settled):
         raise LoadRefusedError(
             LoadProblem.NOT_AUTHENTIC,
-            "the card's certificate of what became of the load is wrong. The load stays "
-            "pending and nothing was booked; let the card prove or void it again",
+            "the card's certificate of what became of the load is wrong. The load "
+            "stays pending and nothing was booked; let the card prove or void it again",
         )
     known = known_load(books, settled.cid, settled.ltc)
     if known.outcome is settled.outcome:
@@ -142,8 +142,8 @@ def settle_load(books: Books, keys: KeyStore, settled: LoadRow, now: datetime) -
     if known.outcome is not None:
         raise LoadRefusedError(
             LoadProblem.ALREADY_SETTLED,
-            f"load {known.ltc} of this card is {known.outcome} already and the card now "
-            "proves the opposite. Nothing was booked; keep this card and report it",
+            f"load {known.ltc} of this card is {known.outcome} already and the card "
+            "now proves the opposite. Nothing was booked; keep this card and report it",
         )
     books.cards.settle_load(settled, settled.outcome, proof=settled.proof, at=now)
     if settled.outcome is LoadOutcome.VOIDED:
