@@ -84,8 +84,8 @@ class LinkSettings:
     """Sizes and times of a link; the defaults suit 1200 to 115200 bit/s.
 
     Attributes:
-        frame_bytes: stream bytes in a frame: 256 loses 2 % of the frames at a bit
-            error rate of 1e-5 and spends 4 % on headers.
+        frame_bytes: stream bytes in a frame, at most: 256 loses 2 % of the frames
+            at a bit error rate of 1e-5 and spends 4 % on headers.
         window_frames: frames in flight; below half of the 256 sequence numbers.
         window_bytes: bytes in flight: more than a 33,600 bit/s line with 500 ms
             round trip holds, and 4 s of a 9600 bit/s line whose rate was misjudged.

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SecureSession", "SessionEnded", "SessionEvent"]
 
-_HANDSHAKE_MS: Final = 90_000
-"""Patience for TLS: 2.5 s at 9600 bit/s, 20 s at 1200, more on a noisy line."""
+_HANDSHAKE_MS: Final = 180_000
+"""Patience for TLS: 2.5 s at 9600 bit/s, 20 s at 1200, far more on a bad line."""
 _LINK_BYTES_LOW: Final = 512
 """Unsent bytes in the link below which more messages are encrypted."""
 _RECORD_BYTES: Final = 2_048

@@ -23,9 +23,9 @@ STREAM = random.Random(7).randbytes(24_000)
         # 25 s and 7.1 s are what the bytes alone take.
         pytest.param(9_600, 0.0, 27, id="9600-clean"),
         pytest.param(9_600, 1e-5, 32, id="9600-1e-5"),
-        pytest.param(9_600, 1e-4, 74, id="9600-1e-4"),
-        pytest.param(9_600, 3e-4, 250, id="9600-3e-4"),
-        pytest.param(33_600, 1e-4, 30, id="33600-1e-4"),
+        pytest.param(9_600, 1e-4, 60, id="9600-1e-4"),
+        pytest.param(9_600, 3e-4, 130, id="9600-3e-4"),
+        pytest.param(33_600, 1e-4, 25, id="33600-1e-4"),
     ],
 )
 def test_stream_arrives_in_good_time(
@@ -77,7 +77,7 @@ def test_rate_told_too_high_costs_time_but_no_data(
         lambda: len(world.far_data) == len(world.near_data) == len(STREAM)
     )
     assert world.far_data == world.near_data == STREAM
-    assert took_ms < 300_000
+    assert took_ms < 150_000
 
 
 @pytest.mark.parametrize("seed", range(10))
