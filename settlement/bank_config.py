@@ -44,6 +44,8 @@ __all__ = [
     "BankDirectoryError",
     "BankSettings",
     "create_directory",
+    "refuse_existing",
+    "sync_folder",
     "write_file",
 ]
 
@@ -181,10 +183,10 @@ def create_directory(path: Path, *, what: str) -> Iterator[Path]:
     unfinished = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         yield unfinished
-        _sync_folder(unfinished)
+        sync_folder(unfinished)
         refuse_existing(path, what=what)
         unfinished.rename(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -250,7 +252,8 @@ def _read_settings(path: Path) -> BankSettings:
         ) from None
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable; their files must be synced before."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from settlement.commands.card_desk_load import load, recover
+from settlement.commands.card_desk_log import log
 from settlement.commands.card_desk_personalise import personalise_command
 from settlement.commands.card_desk_pin import block, change_pin, reset_pin, unblock
-from settlement.commands.card_desk_show import log, show
+from settlement.commands.card_desk_show import show
 from settlement.commands.environment import real_environment
 from settlement.commands.output import PlainErrorsGroup
 

@@ -8,18 +8,14 @@ bank. Running the same command again goes on from wherever it stopped.
 from __future__ import annotations
 
 import datetime as dt
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from card.fci import HOLDER_NAME_BYTES_MAX
-from card.keys import PurseKeys
 from card.maintenance import MaintenanceKey
-from card.personalisation import CustomsCardData, PurseData, personalise
+from card.personalisation import personalise
 from card.pin import pin_block
-from card.profile import CardState, KeyUse, Role
+from card.profile import CardState, Role
 from card.records import mask_card_number
 from settlement.commands.bank_access import bank_option, passphrase_option
 from settlement.commands.card_desk_access import (
@@ -29,6 +25,12 @@ from settlement.commands.card_desk_access import (
     reader_option,
 )
 from settlement.commands.card_desk_bank import finish_making, open_desk
+from settlement.commands.card_desk_plan import (
+    Wishes,
+    card_data,
+    plan_card,
+    refuse_taken,
+)
 from settlement.commands.card_desk_register import MakingState, RegisteredCard
 from settlement.commands.environment import environment_of, today
 from settlement.commands.output import (
@@ -38,9 +40,7 @@ from settlement.commands.output import (
     output_of,
 )
 from settlement.commands.secret_input import pin_options, pin_source, wipe
-from settlement.errors import InputError, IssuingError
-from settlement.ledger import Account
-from settlement.money import format_amount, parse_amount
+from settlement.money import format_amount
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,27 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = ["personalise_command"]
 
-_FIRST_NUMBER: Final = 6400_0000_0000_0001
-"""Card numbers are 16 decimal digits; the first two tell the issuer."""
-_NUMBER: Final = re.compile(r"64[0-9]{14}")
 _YEARS: Final = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wishes:
-    """What the command line asks of the new card; None where the desk decides."""
-
-    role: Role
-    account: str | None
-    terminal: str | None
-    holder: str | None
-    number: str | None
-    limit: str
-    payment_limit: str
-    valid_from: dt.date
-    expiry: dt.date
-    language: str
-    with_code: bool
 
 
 @click.command(
@@ -175,7 +155,7 @@ def personalise_command(  # noqa: PLR0913 - one argument for each option
         raise click.UsageError("A customs card, and only that, needs --terminal.")
     environment = environment_of(ctx)
     first_day = today(environment)
-    wishes = _Wishes(
+    wishes = Wishes(
         role=role,
         account=account,
         terminal=terminal,
@@ -198,7 +178,7 @@ def personalise_command(  # noqa: PLR0913 - one argument for each option
 
 
 def _make_or_finish(
-    desk: Desk, held: HeldCard, wishes: _Wishes, pins: PINSource
+    desk: Desk, held: HeldCard, wishes: Wishes, pins: PINSource
 ) -> RegisteredCard:
     if held.info.state is CardState.INITIALISED:
         return _make(desk, held, wishes, pins)
@@ -213,13 +193,17 @@ def _make_or_finish(
 
 
 def _make(
-    desk: Desk, held: HeldCard, wishes: _Wishes, pins: PINSource
+    desk: Desk, held: HeldCard, wishes: Wishes, pins: PINSource
 ) -> RegisteredCard:
     serial = held.info.card_id
-    making = _plan(desk, serial, wishes)
-    data = _card_data(desk, making, _ask_code(wishes, pins))
+    # Once to tell the officer what cannot be before the customer chooses a PIN, and
+    # again where no other desk can take the same number meanwhile.
+    plan_card(desk, serial, wishes)
+    code = _ask_code(wishes, pins)
     with desk.register.locked():
-        _refuse_taken(desk, making)
+        making = plan_card(desk, serial, wishes)
+        refuse_taken(desk, making)
+        data = card_data(desk, making, code)
         desk.register.write(making)
     key = MaintenanceKey(key=desk.keys.transport_key(serial), card_id=serial)
     session = held.purse() if held.role is Role.PURSE else held.customs()
@@ -233,7 +217,7 @@ def _make(
     return finish_making(desk, making)
 
 
-def _ask_code(wishes: _Wishes, pins: PINSource) -> bytes | None:
+def _ask_code(wishes: Wishes, pins: PINSource) -> bytes | None:
     """The PIN block of the card to be; None for a customs card without a code."""
     if wishes.role is Role.CUSTOMS and not wishes.with_code:
         return None
@@ -243,174 +227,6 @@ def _ask_code(wishes: _Wishes, pins: PINSource) -> bytes | None:
         return pin_block(pin)
     finally:
         wipe(pin)
-
-
-def _plan(desk: Desk, serial: bytes, wishes: _Wishes) -> RegisteredCard:
-    """What the chip is to become, checked against the bank; nothing is written yet."""
-    if wishes.role is Role.PURSE:
-        return _plan_purse(desk, serial, wishes)
-    return _plan_customs(desk, serial, wishes)
-
-
-def _plan_purse(desk: Desk, serial: bytes, wishes: _Wishes) -> RegisteredCard:
-    assert wishes.account is not None, "the command line was checked"
-    currency = desk.directory.currency
-    with desk.store.read() as books:
-        row = books.ledger.account(Account.customer(wishes.account, currency.number))
-    if row is None:
-        raise IssuingError(
-            f"there is no account {wishes.account}. No card was touched. Open it "
-            "first: raseed-bank account open"
-        )
-    started = desk.register.find_serial(Role.PURSE, serial)
-    return RegisteredCard(
-        state=MakingState.PENDING,
-        role=Role.PURSE,
-        card_id=_card_number(desk, wishes, started),
-        serial=serial,
-        kv=desk.directory.settings.key_version,
-        holder=_name(wishes.holder or row.name),
-        language=wishes.language,
-        valid_from=wishes.valid_from,
-        expiry=wishes.expiry,
-        balance_limit_minor=parse_amount(wishes.limit, currency).amount_minor,
-        payment_limit_minor=parse_amount(wishes.payment_limit, currency).amount_minor,
-        account=wishes.account,
-    )
-
-
-def _plan_customs(desk: Desk, serial: bytes, wishes: _Wishes) -> RegisteredCard:
-    assert wishes.terminal is not None, "the command line was checked"
-    with desk.store.read() as books:
-        terminal = books.cards.terminal(wishes.terminal)
-    if terminal is None:
-        raise IssuingError(
-            f"there is no terminal {wishes.terminal}. No card was touched. Admit it "
-            "first: raseed-bank terminal add"
-        )
-    return RegisteredCard(
-        state=MakingState.PENDING,
-        role=Role.CUSTOMS,
-        card_id=terminal.mid,
-        serial=serial,
-        kv=terminal.kv,
-        holder=_name(wishes.holder or f"{terminal.office} CUSTOMS"),
-        language=wishes.language,
-        valid_from=wishes.valid_from,
-        expiry=wishes.expiry,
-        account=terminal.terminal_id,
-    )
-
-
-def _card_number(desk: Desk, wishes: _Wishes, started: RegisteredCard | None) -> bytes:
-    if wishes.number is not None:
-        if not _NUMBER.fullmatch(wishes.number):
-            raise InputError(
-                "A card number is 16 decimal digits that begin with 64. No card was "
-                "touched."
-            )
-        return bytes.fromhex(wishes.number)
-    if started is not None:
-        return started.card_id
-    with desk.store.read() as books:
-        taken = [purse.cid for purse in books.cards.purses()]
-    taken += [card.card_id for card in desk.register.all() if card.role is Role.PURSE]
-    numbers = [cid.hex() for cid in taken]
-    highest = max(
-        (int(number) for number in numbers if _NUMBER.fullmatch(number)),
-        default=_FIRST_NUMBER - 1,
-    )
-    return bytes.fromhex(str(highest + 1))
-
-
-def _refuse_taken(desk: Desk, making: RegisteredCard) -> None:
-    """Refuse a number that another chip has or may have."""
-    known = desk.register.find(making.role, making.card_id)
-    taken = known is not None and (
-        known.state is MakingState.ISSUED or known.serial != making.serial
-    )
-    if making.role is Role.PURSE and not taken:
-        with desk.store.read() as books:
-            taken = books.cards.purse(making.card_id) is not None
-    if not taken:
-        return
-    number = mask_card_number(making.card_id)
-    told = (
-        f"Card number {number} is taken by another card."
-        if making.role is Role.PURSE
-        else f"Terminal {making.account} has its customs card {number} already. For a "
-        "replacement give it a new id first: raseed-bank terminal add --again"
-    )
-    raise IssuingError(f"{told} This card was left blank.")
-
-
-def _name(text: str) -> str:
-    if (
-        not text.strip()
-        or len(text.encode()) > HOLDER_NAME_BYTES_MAX
-        or not text.isprintable()
-    ):
-        raise InputError(
-            f"The name on the card has at most {HOLDER_NAME_BYTES_MAX} bytes in UTF-8 "
-            f"(a letter of Arabic takes two). No card was touched. Give a shorter one "
-            "with --holder."
-        )
-    return text.strip()
-
-
-def _card_data(
-    desk: Desk, making: RegisteredCard, code: bytes | None
-) -> PurseData | CustomsCardData:
-    try:
-        if making.role is Role.CUSTOMS:
-            return _customs_data(desk, making, code)
-        assert code is not None, "a purse always has a PIN"
-        return _purse_data(desk, making, code)
-    except ValueError as error:
-        raise InputError(f"{error}. No card was touched.") from None
-
-
-def _purse_data(desk: Desk, making: RegisteredCard, code: bytes) -> PurseData:
-    def key(use: KeyUse) -> bytes:
-        return desk.keys.card_key(use, making.kv, making.card_id)
-
-    return PurseData(
-        card_id=making.card_id,
-        currency=desk.directory.currency.number,
-        valid_from=making.valid_from,
-        expiry=making.expiry,
-        holder_name=making.holder,
-        language=making.language,
-        balance_limit_minor=making.balance_limit_minor,
-        payment_limit_minor=making.payment_limit_minor,
-        keys=PurseKeys(
-            kv=making.kv,
-            purchase=key(KeyUse.PURCHASE),
-            load=key(KeyUse.LOAD),
-            transaction_certificate=key(KeyUse.TRANSACTION_CERTIFICATE),
-            maintenance=key(KeyUse.MAINTENANCE),
-        ),
-        pin_block=code,
-    )
-
-
-def _customs_data(
-    desk: Desk, making: RegisteredCard, code: bytes | None
-) -> CustomsCardData:
-    return CustomsCardData(
-        card_id=making.card_id,
-        currency=desk.directory.currency.number,
-        valid_from=making.valid_from,
-        expiry=making.expiry,
-        holder_name=making.holder,
-        language=making.language,
-        kv=making.kv,
-        batch_key=desk.keys.card_key(KeyUse.BATCH, making.kv, making.card_id),
-        purchase_masters={
-            kv: desk.keys.purchase_master(kv) for kv in desk.keys.key_versions
-        },
-        activation_block=code,
-    )
 
 
 def _report(

@@ -11,8 +11,9 @@ registers it and the entry becomes *issued*. Whatever the moment of an interrupt
   any desk sees it, before anything else is done with it. It holds no value until then,
   because a load is authorised only for a registered card.
 
-One JSON file for each card in the folder ``cards`` of the bank's directory, replaced
-atomically. No key, no PIN.
+One JSON file for each card in the folders ``cards/pending`` and ``cards/issued`` of the
+bank's directory, written atomically; the folder is the state, and where a card is in
+both it is issued. No key, no PIN.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from card.profile import Role
+from settlement.bank_config import sync_folder
 from settlement.errors import SettlementError
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ class RegisteredCard:
 
 
 class CardRegister:
-    """All entries; made when first used."""
+    """All entries; its folders are made when first written to."""
 
     def __init__(self, bank_directory: Path) -> None:
         """Keep the entries in the folder ``cards`` of the bank's directory."""
@@ -114,7 +116,8 @@ class CardRegister:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other desks from choosing a card number at the same time."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        for state in MakingState:
+            (self._folder / state).mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -124,44 +127,46 @@ class CardRegister:
 
     def find(self, role: Role, card_id: bytes) -> RegisteredCard | None:
         """The entry of a card number, or None."""
-        path = self._path(role, card_id)
-        return _read(path) if path.exists() else None
+        for state in (MakingState.ISSUED, MakingState.PENDING):
+            path = self._path(state, role, card_id)
+            if path.exists():
+                return _read(path)
+        return None
 
     def find_serial(self, role: Role, serial: bytes) -> RegisteredCard | None:
         """The pending entry of a chip, or None."""
-        for card in self.all():
-            wanted = (role, serial, MakingState.PENDING)
-            if (card.role, card.serial, card.state) == wanted:
+        for path in sorted((self._folder / MakingState.PENDING).glob(f"{role}-*.json")):
+            card = _read(path)
+            if card.serial == serial:
                 return card
         return None
 
-    def all(self) -> list[RegisteredCard]:
-        """Every entry, by kind and number."""
-        return [_read(path) for path in sorted(self._folder.glob("*.json"))]
+    def numbers(self, role: Role) -> list[str]:
+        """Every card number that was ever noted, in hex."""
+        names = [path.stem for path in self._folder.glob(f"*/{role}-*.json")]
+        return [name.removeprefix(f"{role}-") for name in names]
 
     def write(self, card: RegisteredCard) -> None:
-        """Store an entry durably in place of the one before."""
-        path = self._path(card.role, card.card_id)
+        """Store an entry durably under its state."""
+        path = self._path(card.state, card.role, card.card_id)
         draft = path.with_suffix(".draft")
         with draft.open("w", encoding="utf-8") as file:
             file.write(card.to_json())
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(path.parent)
 
     def confirm(self, card: RegisteredCard) -> RegisteredCard:
-        """Mark an entry as issued, which it stays."""
+        """Mark a pending entry as issued, which it stays."""
         issued = replace(card, state=MakingState.ISSUED)
         self.write(issued)
+        pending = self._path(MakingState.PENDING, card.role, card.card_id)
+        pending.unlink(missing_ok=True)
         return issued
 
-    def _path(self, role: Role, card_id: bytes) -> Path:
-        return self._folder / f"{role}-{card_id.hex().upper()}.json"
+    def _path(self, state: MakingState, role: Role, card_id: bytes) -> Path:
+        return self._folder / state / f"{role}-{card_id.hex().upper()}.json"
 
 
 def _read(path: Path) -> RegisteredCard:

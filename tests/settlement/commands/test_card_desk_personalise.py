@@ -24,7 +24,7 @@ NUMBER = "6400000000000001"
 
 
 def _registered(world: World) -> list[dict[str, Any]]:
-    files = sorted((world.bank_folder / "cards").glob("*.json"))
+    files = sorted((world.bank_folder / "cards").glob("*/*.json"))
     return [json.loads(file.read_text()) for file in files]
 
 
