@@ -1,0 +1,116 @@
+"""Raseed's own programs, run as other people run them: as processes.
+
+A program is called with ``--json`` and its document comes back; what it says to people
+is passed on. PINs go in by standard input, the bank's passphrase by the environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+__all__ = ["BackgroundProgram", "ProgramError", "call", "program_path"]
+
+_CALL_TIMEOUT_S: Final = 60
+_STOP_TIMEOUT_S: Final = 20
+
+
+class ProgramError(Exception):
+    """A program ended with an error; its own words are in the message."""
+
+
+def program_path(name: str) -> str:
+    """Where one of the four commands lies: beside the Python that runs us."""
+    return str(Path(sys.executable).with_name(name))
+
+
+def call(
+    name: str,
+    *arguments: str,
+    environment: Mapping[str, str],
+    pin: str | None = None,
+) -> dict[str, Any]:
+    """Run ``name`` with ``--json`` and return its document.
+
+    Args:
+        name: such as ``"raseed-card"``.
+        arguments: without ``--json`` and ``--pin-stdin``, which are added.
+        environment: added to our own.
+        pin: written to the program's standard input.
+
+    Raises:
+        ProgramError: it ended with another status than 0.
+    """
+    pin_option = [] if pin is None else ["--pin-stdin"]
+    done = subprocess.run(  # noqa: S603  our own programs, our own words
+        [program_path(name), *arguments, *pin_option, "--json"],
+        input="" if pin is None else f"{pin}\n",
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=_CALL_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        words = (done.stdout + done.stderr).strip()
+        raise ProgramError(f"{name} {arguments[0]} ended with an error: {words}")
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+class BackgroundProgram:
+    """A program that runs until `stop`; its output goes to a log file."""
+
+    def __init__(
+        self, name: str, *arguments: str, environment: Mapping[str, str], log: Path
+    ) -> None:
+        """Start it."""
+        self._name = name
+        self.log: Final = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(  # noqa: S603  our own programs
+                [program_path(name), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def require_running(self) -> None:
+        """Check that it has not ended by itself.
+
+        Raises:
+            ProgramError: it has.
+        """
+        if self._process.poll() is not None:
+            words = self.log.read_text(errors="replace").strip()[-800:]
+            raise ProgramError(f"{self._name} ended by itself: {words}")
+
+    def stop(self) -> None:
+        """Ask it to end, and wait until it has."""
+        if self._process.poll() is None:
+            self._process.terminate()
+        try:
+            self._process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
