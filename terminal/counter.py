@@ -261,6 +261,8 @@ class Counter:
     def on_card_inserted(self) -> list[RecoveryOutcome]:
         """See `CounterService.on_card_inserted`."""
         with self._card_lock:
+            if self._stopped:
+                return []
             with suppress(CardProblemError):
                 card = self._customs_ready()
                 if card.status.open_count:
@@ -349,6 +351,8 @@ class Counter:
     def _customs_ready(self) -> CustomsAtHand:
         """The customs card; when it is new, what it left open is settled first."""
         with self._card_lock:
+            if self._stopped:
+                raise CounterStateError("The counter has been stopped.")
             card = self._customs.ready()
             if card.insertion == self._settled_insertion:
                 return card
@@ -392,6 +396,8 @@ class Counter:
     # From any thread.
 
     def _unfinished(self) -> list[JournalPayment]:
+        if self._stopped:
+            return []
         payment = self._payment
         in_hand = None if payment is None else payment.number
         unfinished = self._journal.payments.unfinished()
@@ -424,6 +430,8 @@ class Counter:
         )
 
     def _unsettled(self) -> tuple[UnsettledBatch, ...]:
+        if self._stopped:
+            return ()
         return tuple(
             UnsettledBatch(
                 number=batch.number,

@@ -144,6 +144,8 @@ class DayFlow:
         refused = [outcome for outcome in self._outcomes if not outcome.collected]
         if refused:
             return self._result(DayVerdict.REFUSED, day_refused(refused[0].text))
+        if not self._outcomes:
+            return self._result(DayVerdict.NOTHING_TO_SEND, day_nothing())
         total = Money(amount_minor=0, currency=self._config.currency)
         for outcome in self._outcomes:
             total += outcome.total
@@ -225,6 +227,9 @@ class DayFlow:
 
     def _collected(self, batch: JournalBatch, ack_mac: bytes) -> None:
         self._journal.batches.collected(batch, ack_mac, self._clock())
+        if batch.state is BatchState.ACKNOWLEDGED:
+            # It was taken before, and sent again only to ask about its open records.
+            return
         self._outcomes.append(self._outcome(batch, collected=True, code="00", text=""))
         self._tell(DayProgress(phase=DayPhase.ACKNOWLEDGING, batch=batch.number))
         self._desk.acknowledge()

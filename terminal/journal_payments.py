@@ -140,6 +140,13 @@ class PaymentBook:
         """
         positions: dict[int, int] = {}
         with self._rows.transaction():
+            for mid, batch in {(record.tx.mid, record.batch) for record in credited}:
+                # Whatever the card does not confirm must not keep a place there.
+                self._rows.change(
+                    "UPDATE payments SET position = NULL "
+                    "WHERE customs_ref = ? AND batch = ?",
+                    (self._vault.card_reference(mid), batch),
+                )
             for record in credited:
                 position = positions.get(record.batch, 0) + 1
                 positions[record.batch] = position

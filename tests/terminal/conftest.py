@@ -309,9 +309,10 @@ class Bench:
     ) -> PaymentResult:
         """One payment the way the screens make it."""
         seen = seen or self.counter.read_purse()
+        order = self.order(amount, declaration)
         typed = bytearray(pin)
         try:
-            return self.counter.pay(self.order(amount, declaration), seen, typed)
+            return self.counter.pay(order, seen, typed)
         finally:
             assert not any(typed), "the PIN is wiped whatever happens"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,13 @@ from sim.cards.issue import (
     issue_purse,
 )
 from sim.cards.memory import Memory
-from terminal.errors import CardProblemCode, CardProblemError, InputError, InputField
+from terminal.errors import (
+    CardProblemCode,
+    CardProblemError,
+    CounterStateError,
+    InputError,
+    InputField,
+)
 from terminal.orders import Paid, RefusalReason, Refused
 from terminal.snapshot import CounterEventKind, ReaderState
 
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
     from terminal.snapshot import CounterEvent
     from tests.terminal.conftest import Bench
 
+WAIT_S = 20
 SECOND = PurseData(card_id="6400000000000002", balance_minor=9_000)
 
 
@@ -365,6 +373,23 @@ def test_card_events_reach_every_listener_until_it_leaves(running: Bench) -> Non
     assert len(told) == 2
 
 
-def test_stopping_twice_is_harmless(running: Bench) -> None:
+def test_the_picture_never_waits_for_a_card(running: Bench) -> None:
+    drawn: list[object] = []
+    with running.counter._card_lock:
+        painter = Thread(target=lambda: drawn.append(running.counter.snapshot()))
+        painter.start()
+        painter.join(WAIT_S)
+        assert drawn
+
+
+def test_a_stopped_counter_still_draws_and_does_nothing_more(running: Bench) -> None:
+    seen = running.counter.read_purse()
+    order = running.order()
     running.counter.stop()
     running.counter.stop()
+    assert running.counter.snapshot().terminal_id == "T0000007"
+    assert running.counter.interrupted() == []
+    assert running.counter.on_card_inserted() == []
+    with pytest.raises(CounterStateError):
+        running.counter.pay(order, seen, bytearray(b"1234"))
+    assert running.balance() == 500_000
