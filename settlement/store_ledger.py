@@ -51,6 +51,9 @@ class LedgerTables:
     def __init__(self, connection: sa.Connection) -> None:
         """Work on ``connection``, which belongs to the caller."""
         self._connection = connection
+        # Accounts never go and only this transaction writes, so both stay true in it.
+        self._account_ids: dict[Account, int] = {}
+        self._last_entry: int | None = None
 
     def open_account(self, wanted: Account, name: str, at: datetime) -> int:
         """Open an account, or find it; the first name stays.
@@ -58,6 +61,9 @@ class LedgerTables:
         Returns:
             The account's row.
         """
+        known = self._account_ids.get(wanted)
+        if known is not None:
+            return known
         self._connection.execute(
             insert(account)
             .values(
@@ -75,9 +81,13 @@ class LedgerTables:
 
     def account_id(self, wanted: Account) -> int | None:
         """The row of an account, or None when it was never opened."""
-        return self._connection.execute(
-            sa.select(account.c.id).where(*_is(wanted))
-        ).scalar()
+        known = self._account_ids.get(wanted)
+        if known is None:
+            query = sa.select(account.c.id).where(*_is(wanted))
+            known = self._connection.execute(query).scalar()
+            if known is not None:
+                self._account_ids[wanted] = known
+        return known
 
     def account(self, wanted: Account) -> AccountRow | None:
         """An account and its totals, or None when it was never opened."""
@@ -106,8 +116,7 @@ class LedgerTables:
         if self.is_booked(booking.source):
             message = f"this {booking.source.kind} was booked already"
             raise LedgerError(message)
-        highest = self._connection.execute(sa.select(sa.func.max(entry.c.id))).scalar()
-        number = (highest or 0) + 1
+        number = self._next_entry()
         self._connection.execute(sa.insert(leg), self._leg_rows(number, booking))
         self._connection.execute(
             sa.insert(entry).values(
@@ -122,6 +131,7 @@ class LedgerTables:
                 memo=booking.memo,
             )
         )
+        self._last_entry = number
         return number
 
     def is_booked(self, source: Source) -> bool:
@@ -166,6 +176,12 @@ class LedgerTables:
             .where(entry.c.id.is_(None))
         )
         return [(row[0], row[1]) for row in self._connection.execute(query)]
+
+    def _next_entry(self) -> int:
+        if self._last_entry is None:
+            newest = sa.select(sa.func.max(entry.c.id))
+            self._last_entry = self._connection.execute(newest).scalar() or 0
+        return self._last_entry + 1
 
     def _accounts(self, *conditions: sa.ColumnElement[bool]) -> list[AccountRow]:
         query = (

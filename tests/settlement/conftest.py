@@ -8,8 +8,10 @@ cards fit together by the tests with simulated cards.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,7 +38,6 @@ from settlement.store_cards import PurseRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 OMR = 512
 START = datetime(2025, 11, 22, 10, 15, tzinfo=UTC)
@@ -263,7 +264,6 @@ class Desk:
     issuing: Issuing
     bank: Bank
     customs: PaperCustomsCard
-    opened: list[BankStore] = field(default_factory=list)
 
     def account(self) -> Account:
         return Account.customer(ACCOUNT, OMR)
@@ -311,18 +311,19 @@ class Desk:
             return [row.code for row in books.batches.incidents()]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def paper_keys() -> MasterKeyStore:
     return MasterKeyStore(TEST_MASTERS)
 
 
-@pytest.fixture
-def desk(tmp_path: Path, paper_keys: MasterKeyStore) -> Iterator[Desk]:
-    """A bank with one funded customer account and one bound terminal."""
-    clock = PaperClock()
-    path = tmp_path / "bank.sqlite"
+@pytest.fixture(scope="session")
+def fresh_bank(
+    tmp_path_factory: pytest.TempPathFactory, paper_keys: MasterKeyStore
+) -> Path:
+    """A closed bank with one funded account and one bound terminal, to be copied."""
+    path = tmp_path_factory.mktemp("bank") / "bank.sqlite"
     with BankStore.create(path) as store:
-        issuing = Issuing(store, paper_keys, clock)
+        issuing = Issuing(store, paper_keys, PaperClock())
         issuing.open_account(
             number=ACCOUNT,
             holder="Al Bahr Trading LLC",
@@ -332,12 +333,23 @@ def desk(tmp_path: Path, paper_keys: MasterKeyStore) -> Iterator[Desk]:
         issuing.register_customs_card(
             mid=MID, terminal_id=TERMINAL, office=OFFICE, currency=OMR, kv=1
         )
+    return path
+
+
+@pytest.fixture
+def desk(
+    tmp_path: Path, fresh_bank: Path, paper_keys: MasterKeyStore
+) -> Iterator[Desk]:
+    """A bank with one funded customer account and one bound terminal."""
+    clock = PaperClock()
+    path = Path(shutil.copy(fresh_bank, tmp_path))
+    with BankStore.open(path) as store:
         yield Desk(
             path=path,
             store=store,
             keys=paper_keys,
             clock=clock,
-            issuing=issuing,
+            issuing=Issuing(store, paper_keys, clock),
             bank=Bank(store, paper_keys),
             customs=PaperCustomsCard(keys=paper_keys),
         )
