@@ -23,6 +23,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from settlement.money import format_amount
 from terminal.catalogue import msgid, tr
 from terminal.errors import Advice, CardProblemError, TerminalError
 from terminal.orders import Paid, RecoveryVerdict, Unknown
@@ -207,7 +208,8 @@ class CounterApp(App[None]):
             return await self.call(lambda: self._counter.close_day(on_progress))
         finally:
             self._busy -= 1
-            self.redraw()
+            # Closing may have settled interrupted payments; their news come this way.
+            self.run_worker(self._card_came(), group="card")
 
     # Keys
 
@@ -247,6 +249,14 @@ class CounterApp(App[None]):
         """Back to the home screen, whatever is on top of it."""
         while not isinstance(self.screen, HomeScreen):
             self.pop_screen()
+
+    def change_details(self, order: PaymentOrder) -> None:
+        """Begin with the details of a payment that was not taken."""
+        amount = format_amount(order.amount.amount_minor, order.amount.currency)
+        self.draft = Draft(
+            declaration=order.declaration, amount=amount, kind=order.kind
+        )
+        self.action_new_payment()
 
     def _leave_if(self, agreed: bool | None) -> None:
         if agreed:

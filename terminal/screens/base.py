@@ -96,8 +96,16 @@ class CounterScreen(Screen[None]):
                 raise asyncio.CancelledError
 
     def on_screen_resume(self) -> None:
-        """Draw what may have changed while another screen was on top."""
-        self.draw(self.counter_app.picture)
+        """Draw what may have changed while another screen was on top.
+
+        On the way home screens are uncovered and gone in one go; these do nothing.
+        """
+        if self.is_current:
+            self.draw(self.counter_app.picture)
+            self.resumed()
+
+    def resumed(self) -> None:
+        """Take up again what waited while another screen was on top."""
 
     def draw(self, picture: CounterSnapshot) -> None:
         """Draw the counter as it is now."""

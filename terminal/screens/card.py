@@ -67,7 +67,9 @@ class CardScreen(CounterScreen):
     """Asks for the customer's card and PIN, and has the payment taken."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", msgid("Back to the details"), key_display="Esc"),
+        Binding(
+            "escape", "back", msgid("Back to the details"), key_display=msgid("Esc")
+        ),
     ]
 
     def __init__(self, order: PaymentOrder) -> None:
@@ -105,9 +107,8 @@ class CardScreen(CounterScreen):
         self.query_one("#card-panel").border_title = tr("Card")
         self.query_one("#pin-panel").border_title = tr("PIN")
 
-    def on_screen_resume(self) -> None:
+    def resumed(self) -> None:
         """Look at the card again: it may be another one by now."""
-        super().on_screen_resume()
         self._look()
 
     def cards_changed(self) -> None:
@@ -235,7 +236,7 @@ class CardScreen(CounterScreen):
 
     def _say(self, level: Level, text: str) -> None:
         words = self.query_one("#pin-message", Words)
-        words.update(f"{SYMBOLS[level]} {text}" if text else "")
+        words.show(f"{SYMBOLS[level]} {text}" if text else "")
         for each in Level:
             words.set_class(each is level, f"-{each}")
 
@@ -243,11 +244,11 @@ class CardScreen(CounterScreen):
         words = self.query_one("#pin-tries", Words)
         words.set_class(tries == 1, "-warning")
         if tries is None:
-            words.update("")
+            words.show("")
         elif tries == 1:
-            words.update(f"▲ {tr('1 try left: it is the last.')}")
+            words.show(f"▲ {tr('1 try left: it is the last.')}")
         else:
-            words.update(trn("{count} try left", "{count} tries left", count=tries))
+            words.show(trn("{count} try left", "{count} tries left", count=tries))
 
     @property
     def _pin(self) -> PINEntry:

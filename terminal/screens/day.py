@@ -117,15 +117,19 @@ class DayScreen(CounterScreen):
             self._name_panel(moved.progress.batch)
 
     async def _close(self) -> None:
-        self.result = await self.hear(self.counter_app.close_day(self._moved))
-        await self.query_one(Facts).show(_batch_rows(self.result.batches))
+        result = await self.hear(self.counter_app.close_day(self._moved))
+        # Queued behind the last step forward, which may not have been drawn yet.
+        self.call_later(self._show_end, result)
+
+    async def _show_end(self, result: DayResult) -> None:
+        self.result = result
+        await self.query_one(Facts).show(_batch_rows(result.batches))
         self._enter(DayState.DONE)
-        if self.result.verdict is DayVerdict.COLLECTED:
+        if result.verdict is DayVerdict.COLLECTED:
             self.query_one(Phases).finish()
         else:
             self.query_one(Phases).stop()
-        level = LEVELS[self.result.verdict]
-        self.query_one(Notice).show_advice(level, self.result.advice)
+        self.query_one(Notice).show_advice(LEVELS[result.verdict], result.advice)
 
     def _name_panel(self, batch: int | None) -> None:
         self.query_one("#day-panel").border_title = (

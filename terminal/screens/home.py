@@ -87,7 +87,7 @@ class HomeScreen(CounterScreen):
         batch = picture.batch
         total = None if batch is None else batch.total
         self.query_one("#home-total", BigAmount).show(total)
-        self.query_one("#home-count", Words).update(
+        self.query_one("#home-count", Words).show(
             tr("not known yet")
             if batch is None
             else trn("{count} payment", "{count} payments", count=batch.count)
@@ -96,10 +96,10 @@ class HomeScreen(CounterScreen):
     def _draw_last(self, paid: Paid | None) -> None:
         word = self.query_one("#home-last-word", Words)
         if paid is None:
-            word.update(tr("None since the program was started."))
+            word.show(tr("None since the program was started."))
             self.query_one("#home-last-facts", Facts).display = False
             return
-        word.update(f"✓ {tr('Paid: {amount}', amount=paid.order.amount)}")
+        word.show(f"✓ {tr('Paid: {amount}', amount=paid.order.amount)}")
         facts = self.query_one("#home-last-facts", Facts)
         facts.display = True
         self.call_later(facts.show, self._last_facts(paid))

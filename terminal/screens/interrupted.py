@@ -45,9 +45,8 @@ class InterruptedScreen(CounterScreen):
         title = tr("Interrupted payments")
         self.query_one("#interrupted-panel").border_title = title
 
-    def on_screen_resume(self) -> None:
+    def resumed(self) -> None:
         """Read the list anew."""
-        super().on_screen_resume()
         self._load()
 
     def cards_changed(self) -> None:

@@ -73,6 +73,14 @@ class PaymentScreen(CounterScreen):
         self.query_one("#declaration", Input).focus()
         self._draw_preview()
 
+    def resumed(self) -> None:
+        """What stands in the fields is the draft, whatever became of it meanwhile."""
+        self.counter_app.draft = Draft(
+            declaration=self.query_one("#declaration", Input).value,
+            amount=self.query_one("#amount", Input).value,
+            kind=self.query_one(KindChoice).kind,
+        )
+
     @on(Input.Changed, "#declaration")
     def keep_declaration(self, changed: Input.Changed) -> None:
         """Keep what was typed; a problem ends with the next change."""

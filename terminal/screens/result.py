@@ -110,12 +110,12 @@ class ResultScreen(CounterScreen):
 
     @on(Button.Pressed, "#back")
     def action_back(self) -> None:
-        """Home with the draft kept, or to the list of interrupted payments."""
+        """To the details, all kept, or to the list of interrupted payments."""
         self.counter_app.go_home()
         if self.sign is Sign.UNKNOWN:
             self.counter_app.action_interrupted()
         else:
-            self.counter_app.action_new_payment()
+            self.counter_app.change_details(self.result.order)
 
     async def _show_outcome(self) -> None:
         await self.query_one("#result-facts", Facts).show(self._rows())

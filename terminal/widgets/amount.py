@@ -39,10 +39,12 @@ class BigAmount(Horizontal):
 
     def show(self, money: Money | None) -> None:
         """Show another amount, or dashes while there is none."""
+        if money == self.money:
+            return
         self.money = money
         self.query_one(Digits).update(self._digits())
-        self.query_one(".big-amount-currency", Words).update(self._currency())
-        self.query_one(".big-amount-small", Words).update(self._small())
+        self.query_one(".big-amount-currency", Words).show(self._currency())
+        self.query_one(".big-amount-small", Words).show(self._small())
         self._fit()
 
     def on_mount(self) -> None:
@@ -54,7 +56,7 @@ class BigAmount(Horizontal):
         self._fit()
 
     def _fit(self) -> None:
-        room = self.container_size.width
+        room = self.content_size.width
         needed = DigitsRenderable.get_width(self._digits())
         needed += cell_len(self._currency()) + CURRENCY_PADDING
         self.set_class(0 < room < needed, "-small")

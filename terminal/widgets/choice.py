@@ -74,7 +74,7 @@ class KindChoice(Horizontal, can_focus=True):
     def _draw(self) -> None:
         for kind in KINDS:
             item = self.query_one(f"#kind-{kind}", Words)
-            item.update(self._text(kind))
+            item.show(self._text(kind))
             item.set_class(kind is self.kind, "-chosen")
 
     def _text(self, kind: PaymentKind) -> str:

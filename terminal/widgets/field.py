@@ -47,12 +47,12 @@ class Field(Vertical):
     def show_problem(self, problem: str) -> None:
         """Say beside the control what is wrong with it."""
         self.problem = problem
-        self.query_one(".field-note", Words).update(f"✗ {problem}")
+        self.query_one(".field-note", Words).show(f"✗ {problem}")
         self.add_class("-problem")
 
     def clear_problem(self) -> None:
         """Show the hint again."""
         if self.problem:
             self.problem = ""
-            self.query_one(".field-note", Words).update(self._hint)
+            self.query_one(".field-note", Words).show(self._hint)
             self.remove_class("-problem")

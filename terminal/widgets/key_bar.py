@@ -1,23 +1,78 @@
-"""The function keys at the foot of the screen, in the language in use."""
+"""The keys that work now, at the foot of the screen, in the language in use.
+
+One widget that draws one line: Textual's own footer builds a widget for each key
+again whenever the focus moves, which on a counter is the larger part of all drawing.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from textual.widgets import Footer
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widget import Widget
 
 from terminal.catalogue import tr
 
 if TYPE_CHECKING:
-    from textual.screen import ActiveBinding
+    from textual.binding import Binding
+    from textual.events import Click
+    from textual.screen import ActiveBinding, Screen
 
 
-class KeyBar(Footer):
-    """Textual's footer without the command palette, which clerks do not have."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyCap:
+    """One key as it is shown.
+
+    Attributes:
+        key: what pressing it sends.
+        cap: what stands on the key.
+        what: what it does.
+    """
+
+    key: str
+    cap: str
+    what: str
+
+    @property
+    def cells(self) -> int:
+        """Columns it takes, with a blank on both sides."""
+        return cell_len(self.cap) + cell_len(self.what) + 3
+
+
+class KeyBar(Widget):
+    """All keys with a name; a click on one presses it."""
 
     def __init__(self) -> None:
-        super().__init__(show_command_palette=False)
+        super().__init__()
+        self.caps: tuple[KeyCap, ...] = ()
+
+    def on_mount(self) -> None:
+        """Follow the keys as the focus and the screen's state change."""
+        self.screen.bindings_updated_signal.subscribe(self, self._follow)
+
+    def render(self) -> Content:
+        """The keys in a row."""
+        parts: list[str | tuple[str, str]] = []
+        for cap in self.caps:
+            parts += [(f" {cap.cap}", "bold $footer-key-foreground"), f" {cap.what} "]
+        return Content.assemble(*parts)
+
+    def on_click(self, event: Click) -> None:
+        """Press the key under the mouse."""
+        column = event.x
+        for cap in self.caps:
+            if column < cap.cells:
+                self.app.simulate_key(cap.key)
+                return
+            column -= cap.cells
+
+    def _follow(self, screen: Screen[object]) -> None:
+        caps = tuple(_caps(screen.active_bindings))
+        if caps != self.caps:
+            self.caps = caps
+            self.refresh()
 
 
 def translated(bindings: dict[str, ActiveBinding]) -> dict[str, ActiveBinding]:
@@ -26,15 +81,27 @@ def translated(bindings: dict[str, ActiveBinding]) -> dict[str, ActiveBinding]:
     Bindings are written in class bodies, where the language is not known yet; they
     hold the English sentence marked with `terminal.catalogue.msgid`.
     """
-    return {key: _translated(active) for key, active in bindings.items()}
+    return {
+        key: active._replace(binding=_translated(active.binding))
+        for key, active in bindings.items()
+    }
 
 
-def _translated(active: ActiveBinding) -> ActiveBinding:
-    binding = active.binding
-    return active._replace(
-        binding=replace(
-            binding,
-            description=tr(binding.description) if binding.description else "",
-            key_display=tr(binding.key_display) if binding.key_display else None,
-        )
+def _translated(binding: Binding) -> Binding:
+    return replace(
+        binding,
+        description=tr(binding.description),
+        key_display=tr(binding.key_display or "") or None,
     )
+
+
+def _caps(bindings: dict[str, ActiveBinding]) -> list[KeyCap]:
+    return [
+        KeyCap(
+            key=active.binding.key,
+            cap=active.binding.key_display or active.binding.key,
+            what=active.binding.description,
+        )
+        for active in bindings.values()
+        if active.binding.show and active.enabled
+    ]

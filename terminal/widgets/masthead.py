@@ -28,7 +28,7 @@ class Masthead(Horizontal):
 
     def show(self, picture: CounterSnapshot, now: datetime) -> None:
         """Draw the place and the time."""
-        self.query_one("#masthead-place", Words).update(
+        self.query_one("#masthead-place", Words).show(
             tr(
                 "Office {office} · Terminal {terminal} · Clerk {clerk}",
                 office=picture.office,
@@ -40,6 +40,6 @@ class Masthead(Horizontal):
 
     def show_time(self, now: datetime) -> None:
         """Draw the clock alone, as it does every second."""
-        self.query_one("#masthead-clock", Words).update(
+        self.query_one("#masthead-clock", Words).show(
             tr("{date}  {time}", date=date_text(now), time=time_text(now))
         )

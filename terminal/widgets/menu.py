@@ -45,7 +45,7 @@ class MenuChoice(Horizontal, can_focus=True):
 
     def explain(self, explanation: str) -> None:
         """Say what this would do now."""
-        self.query_one(".menu-explanation", Words).update(explanation)
+        self.query_one(".menu-explanation", Words).show(explanation)
 
     def action_choose(self) -> None:
         """Tell the screen."""

@@ -42,7 +42,7 @@ class Notice(Horizontal):
         """Show these sentences; empty ones take no room."""
         for each in Level:
             self.set_class(each is level, f"-{each}")
-        self.query_one(".notice-symbol", Words).update(SYMBOLS[level])
+        self.query_one(".notice-symbol", Words).show(SYMBOLS[level])
         self._put("happened", happened)
         self._put("money", money)
         self._put("next", next_text(next_step))
@@ -55,7 +55,7 @@ class Notice(Horizontal):
 
     def _put(self, part: str, text: str) -> None:
         words = self.query_one(f".notice-{part}", Words)
-        words.update(text)
+        words.show(text)
         words.display = bool(text)
 
 

@@ -65,8 +65,8 @@ class PhaseRow(Horizontal):
     ) -> None:
         for each in ("-to-come", "-current", "-done", "-stopped"):
             self.set_class(each == state, each)
-        self.query_one(".phase-mark", Words).update(mark)
-        self.query_one(".phase-detail", Words).update(detail)
+        self.query_one(".phase-mark", Words).show(mark)
+        self.query_one(".phase-detail", Words).show(detail)
         self.query_one(ProgressBar).update(total=total, progress=done)
 
 

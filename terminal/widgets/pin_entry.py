@@ -69,7 +69,7 @@ class PINEntry(Widget, can_focus=True):
 
     def on_key(self, event: Key) -> None:
         """Take digits, of any script a keyboard may send."""
-        value = _digit_value(event.character)
+        value = digit_value(event.character)
         if value is None:
             return
         event.stop()
@@ -136,7 +136,8 @@ class PINEntry(Widget, can_focus=True):
             self._idle = None
 
 
-def _digit_value(character: str | None) -> int | None:
+def digit_value(character: str | None) -> int | None:
+    """The value of a digit of any script, or None for any other key."""
     if character is None or len(character) != 1:
         return None
     return unicodedata.decimal(character, None)

@@ -79,7 +79,7 @@ class StatusLine(Vertical):
 
     def _put(self, name: str, item: Item) -> None:
         words = self.query_one(f"#{name}", Words)
-        words.update(str(item))
+        words.show(str(item))
         for level in Level:
             words.set_class(level is item.level, f"-{level}")
 

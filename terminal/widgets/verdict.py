@@ -69,13 +69,13 @@ class Verdict(Horizontal):
         self.sign = sign
         for each in Sign:
             self.set_class(each is sign, f"-{each}")
-        self.query_one(".verdict-sign", Words).update(DRAWINGS[sign])
-        self.query_one(".verdict-word", Words).update(word)
+        self.query_one(".verdict-sign", Words).show(DRAWINGS[sign])
+        self.query_one(".verdict-word", Words).show(word)
         self._put("happened", advice.happened)
         self._put("money", advice.money)
         self._put("next", next_text(advice.next_step))
 
     def _put(self, part: str, text: str) -> None:
         words = self.query_one(f".verdict-{part}", Words)
-        words.update(text)
+        words.show(text)
         words.display = bool(text)

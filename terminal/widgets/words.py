@@ -27,11 +27,13 @@ class Words(Static):
         classes: str = "",
     ) -> None:
         super().__init__(text, markup=False, id=id, classes=classes)
+        self.text = text
 
-    @property
-    def text(self) -> str:
-        """What is shown now."""
-        return str(self.visual)
+    def show(self, text: str) -> None:
+        """Show another text; the same one again costs nothing."""
+        if text != self.text:
+            self.text = text
+            self.update(text)
 
 
 def kind_name(kind: PaymentKind) -> str:

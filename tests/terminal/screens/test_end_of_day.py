@@ -1,0 +1,122 @@
+"""End of day by keys: ask, progress, result, and going on after a failure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from terminal.day import BatchOutcome, DayPhase, DayResult, DayVerdict
+from terminal.errors import Advice
+from terminal.orders import RecoveryVerdict
+from terminal.screens.day import DayScreen, DayState
+from terminal.widgets.phases import Phases
+from tests.terminal.screens.conftest import (
+    LINE_BUSY,
+    PROGRESS,
+    Desk,
+    FakeCounter,
+    omr,
+    outcome,
+    picture,
+    sitting,
+    waiting_batch,
+)
+
+
+def state_of(desk: Desk) -> DayState:
+    assert isinstance(desk.app.screen, DayScreen)
+    return desk.app.screen.state
+
+
+async def test_the_day_is_closed_only_after_asking(counter: FakeCounter) -> None:
+    counter.now_shown = picture(unsettled=(waiting_batch(),))
+    async with sitting(counter) as desk:
+        await desk.press("f8")
+        assert state_of(desk) is DayState.ASKING
+        assert "Batch 12 will be closed and sent: 34 payments, 1,234.500" in desk.text
+        assert "1 batch that waits from earlier goes first" in desk.text
+        await desk.press("escape")
+        assert desk.screen_name == "HomeScreen"
+    assert "close_day" not in counter.calls
+
+
+async def test_each_phase_is_shown_and_the_result_in_plain_words(
+    counter: FakeCounter,
+) -> None:
+    counter.gate.clear()
+    async with sitting(counter) as desk:
+        await desk.press("f8", "enter")
+        assert state_of(desk) is DayState.RUNNING
+        assert desk.app.screen.query_one(Phases).current is DayPhase.SENDING
+        for words in (
+            "✓ Dialling the bank",
+            "5551234",
+            "● Sending payments",
+            "20 of 34",
+        ):
+            assert words in desk.text
+        assert "End of day · batch 12" in desk.text
+        await desk.press("enter", "escape", "f10")
+        assert state_of(desk) is DayState.RUNNING
+        counter.gate.set()
+        await desk.settle()
+        assert state_of(desk) is DayState.DONE
+        for words in ("The bank has taken every batch.", "✓ taken by the bank"):
+            assert words in desk.text
+        await desk.press("enter")
+        assert desk.screen_name == "HomeScreen"
+    assert counter.calls.count("close_day") == 1
+
+
+async def test_a_busy_line_leaves_the_batch_and_it_can_be_sent_again(
+    counter: FakeCounter,
+) -> None:
+    collected = counter.day
+    counter.day, counter.progress = LINE_BUSY, PROGRESS[:2]
+    async with sitting(counter) as desk:
+        await desk.press("f8", "enter")
+        for words in ("✗ Dialling the bank", "line is busy", "No money moved", "waits"):
+            assert words in desk.text
+        counter.day = collected
+        await desk.press("enter")
+        assert "The bank has taken every batch." in desk.text
+    assert counter.calls.count("close_day") == 2
+
+
+async def test_a_refused_batch_shows_the_banks_own_words(counter: FakeCounter) -> None:
+    refused = BatchOutcome(
+        number=12,
+        count=34,
+        total=omr(1_234_500),
+        open_count=0,
+        collected=False,
+        code="95",
+        text="sums differ",
+    )
+    counter.day = DayResult(
+        verdict=DayVerdict.REFUSED,
+        batches=(refused,),
+        advice=Advice(happened="Refused.", money="Safe.", next_step="Call the bank."),
+    )
+    async with sitting(counter) as desk:
+        await desk.press("f8", "enter")
+        assert "✗ not taken: sums differ (code 95)" in desk.text
+        assert "Next: Call the bank." in desk.text
+
+
+async def test_payments_settled_by_closing_are_told(counter: FakeCounter) -> None:
+    async with sitting(counter) as desk:
+        await desk.press("f8")
+        counter.recovered = [outcome(RecoveryVerdict.PAID)]
+        await desk.press("enter")
+        assert desk.screen_name == "News"
+        await desk.press("enter")
+        assert "The bank has taken every batch." in desk.text
+
+
+async def test_without_a_customs_card_the_question_says_so(
+    counter: FakeCounter,
+) -> None:
+    counter.now_shown = replace(picture(), batch=None)
+    async with sitting(counter) as desk:
+        await desk.press("f8")
+        assert "there is no batch to close" in desk.text
