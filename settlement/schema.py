@@ -66,8 +66,9 @@ SCHEMA_VERSION: Final = 1
 class UTCTime(sa.types.TypeDecorator[datetime]):
     """An aware UTC time as text with microseconds."""
 
-    impl = sa.String(27)
-    cache_ok = True
+    # As SQLAlchemy documents it; its base class declares both wider than it reads them.
+    impl = sa.String(27)  # type: ignore[mutable-override]  # see above
+    cache_ok = True  # type: ignore[mutable-override]  # see above
 
     def process_bind_param(
         self, value: datetime | None, dialect: Dialect
