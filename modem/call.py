@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from modem.call_machine import CallMachine
@@ -23,6 +24,7 @@ from modem.errors import (
 )
 from modem.hayes import Answerer, Dialer
 from modem.link import Link
+from modem.serial_port import SerialPort
 from modem.session import SecureSession
 from modem.tls import MESSAGE_BYTES_MAX, TLSSession
 
@@ -216,7 +218,9 @@ def dial(
         dialer = Dialer(plan, now_ms=now_ms)
         return _make_machine(dialer, tls_context, server_name, has_dtr=has_dtr)
 
-    return _bring_up(Driver(port, plan.baud, make_machine), on_event, stop)
+    return _bring_up(
+        Driver(partial(SerialPort, port, plan.baud), make_machine), on_event, stop
+    )
 
 
 def answer(
@@ -247,7 +251,8 @@ def answer(
         return _make_machine(answerer, tls_context, None, has_dtr=has_dtr)
 
     try:
-        return _bring_up(Driver(port, settings.baud, make_machine), on_event, stop)
+        open_port = partial(SerialPort, port, settings.baud)
+        return _bring_up(Driver(open_port, make_machine), on_event, stop)
     except CallStoppedError:
         return None
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import queue
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from modem.errors import PortError
-from modem.serial_port import SerialPort
 from modem.tls import MessageReceived
 
 if TYPE_CHECKING:
@@ -20,21 +19,33 @@ if TYPE_CHECKING:
 
     from modem.call_machine import CallMachine
     from modem.events import CallEvent
+    from modem.serial_port import SerialPort
 
-__all__ = ["Driver"]
+__all__ = ["Driver", "OpenPort"]
+
+
+class OpenPort(Protocol):
+    """Opens the serial port; the driver itself knows no device."""
+
+    def __call__(
+        self,
+        *,
+        on_data: Callable[[bytes], None],
+        on_failure: Callable[[PortError], None],
+    ) -> SerialPort:
+        """See `modem.serial_port.SerialPort`."""
 
 
 class Driver:
     """A serial port and the machine of the call on it."""
 
     def __init__(
-        self, port: str, baud: int, make_machine: Callable[[int, bool], CallMachine]
+        self, open_port: OpenPort, make_machine: Callable[[int, bool], CallMachine]
     ) -> None:
         """Open the port and make the machine.
 
         Args:
-            port: path or URL.
-            baud: speed of the port in bit/s.
+            open_port: opens the port.
             make_machine: makes the machine from the time in ms and whether the port
                 has control lines.
 
@@ -42,9 +53,7 @@ class Driver:
             PortError: the port cannot be opened.
         """
         self._inbox: queue.SimpleQueue[bytes | PortError | None] = queue.SimpleQueue()
-        self._port = SerialPort(
-            port, baud, on_data=self._inbox.put, on_failure=self._inbox.put
-        )
+        self._port = open_port(on_data=self._inbox.put, on_failure=self._inbox.put)
         self._dtr = True
         self.machine = make_machine(_now_ms(), self._port.has_control_lines)
 

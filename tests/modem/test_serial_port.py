@@ -78,6 +78,33 @@ def test_url_ports_work_alike() -> None:
         assert port.has_control_lines
 
 
+def test_carrier_that_drops_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened("loop://") as (port, _):
+        carrier = iter([False, False, True, True, False, False, True, False])
+        monkeypatch.setattr(type(port._serial), "cd", property(lambda _: next(carrier)))
+        told = [port.carrier_dropped() for _ in range(8)]
+        assert told == [False, False, False, False, True, False, False, True]
+
+
+def test_dtr_is_set_where_there_is_one() -> None:
+    with opened("loop://") as (port, _):
+        port.set_dtr(high=False)
+        assert port._serial.dtr is False
+        port.set_dtr(high=True)
+        assert port._serial.dtr is True
+
+
+@pytest.mark.parametrize("driven", [False, True], ids=["no-cts", "cts"])
+def test_handshake_is_used_only_where_the_modem_drives_cts(
+    driven: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with opened("loop://") as (port, _):
+        monkeypatch.setattr(type(port._serial), "cts", property(lambda _: driven))
+        port._use_handshake(local=True)
+        assert port._serial.rtscts is driven
+
+
 def test_hang_up_of_the_device_is_told_once() -> None:
     with terminal() as (master, slave, path), opened(path) as (port, inbox):
         os.close(slave)

@@ -13,6 +13,7 @@ from modem.errors import (
     CallLostError,
     CertificateOwner,
     CertificateRefusedError,
+    PortError,
     SecurityError,
 )
 from modem.events import Closed, Secured, Securing
@@ -156,6 +157,35 @@ def test_cut_line_is_told_to_both_sides(call_world: Callable[..., CallWorld]) ->
         assert type(machine.error) is CallLostError
         closed = events[-1]
         assert closed == Closed(clean=False, reason="the modem reports NO CARRIER")
+
+
+def test_carrier_line_ends_the_call_at_once(
+    call_world: Callable[..., CallWorld],
+) -> None:
+    world = call_world()
+    world.secure()
+    world.near.carrier_lost("the modem has lost the carrier", world.now_ms)
+    world.run_until(lambda: world.near.done)
+    assert isinstance(world.near.error, CallLostError)
+    assert world.near.error.reason == "the modem has lost the carrier"
+
+
+def test_carrier_line_of_an_earlier_call_ends_nothing(
+    call_world: Callable[..., CallWorld],
+) -> None:
+    world = call_world()
+    world.near.carrier_lost("the modem has lost the carrier", world.now_ms)
+    world.secure()
+
+
+def test_port_that_fails_while_connecting_is_told_as_such(
+    call_world: Callable[..., CallWorld],
+) -> None:
+    world = call_world()
+    error = PortError("/dev/ttyS0", "Input/output error")
+    world.near.port_failed(error, world.now_ms)
+    assert world.near.done
+    assert world.near.error is error
 
 
 def test_modem_that_dies_in_mid_call_is_noticed(
