@@ -8,7 +8,7 @@ move; it handles the card's answers itself (`settlement.commands.card_desk_load`
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -126,7 +126,8 @@ def hold_card(
     Args:
         environment: where the readers are.
         reader: what ``--reader`` said, or None.
-        roles: the cards that will do; the first is looked for when nothing was said.
+        roles: the cards that will do; they are looked for in this order when nothing
+            was said.
 
     Raises:
         CardDeskError: no reader, no card, another card, or the card refuses; no money
@@ -134,7 +135,7 @@ def hold_card(
     """
     name = "the reader"
     try:
-        name = _choose(environment, reader, roles[0])
+        name = _choose(environment, reader, roles)
         with environment.open_card(name) as card:
             info = _identify(card.channel, roles)
             yield HeldCard(reader=name, channel=card.channel, info=info)
@@ -171,7 +172,9 @@ def require_active(card: HeldCard) -> None:
         )
 
 
-def _choose(environment: Environment, wanted: str | None, role: Role) -> str:
+def _choose(
+    environment: Environment, wanted: str | None, roles: tuple[Role, ...]
+) -> str:
     if wanted is not None:
         return environment.find_reader(wanted)
     present = environment.readers()
@@ -182,7 +185,10 @@ def _choose(environment: Environment, wanted: str | None, role: Role) -> str:
         )
     if len(present) == 1:
         return present[0]
-    return environment.find_reader(role)
+    for role in roles[:-1]:
+        with suppress(ReaderError):
+            return environment.find_reader(role)
+    return environment.find_reader(roles[-1])
 
 
 def _identify(channel: Channel, roles: tuple[Role, ...]) -> CardInfo:

@@ -23,7 +23,7 @@ from rich.text import Text
 
 from card.errors import CardError
 from modem.errors import ModemError
-from settlement.errors import SettlementError
+from settlement.errors import BankUnavailableError, SettlementError, StatementError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -72,10 +72,10 @@ class Output:
         """Write why nothing more happens; in JSON ``{"error": {kind, message}}``."""
         if self.as_json:
             kind = type(error).__name__.removesuffix("Error")
-            document = {"error": {"kind": kind, "message": str(error)}}
+            document = {"error": {"kind": kind, "message": _sentence(error)}}
             click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         else:
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {_sentence(error)}", err=True)
 
 
 class ExampleCommand(click.Command):
@@ -168,6 +168,20 @@ def _console() -> Console:
     if sys.stdout.isatty():
         return Console()
     return Console(width=_PIPE_COLUMNS, soft_wrap=True)
+
+
+def _sentence(error: Exception) -> str:
+    """The error's words as whole sentences, with what to do where they do not say."""
+    told = str(error)
+    told = told[:1].upper() + told[1:]
+    # A command to type next stands at the end, and is copied without a full stop.
+    if not told.endswith(".") and "raseed-" not in told.rsplit(". ", 1)[-1]:
+        told += "."
+    if isinstance(error, BankUnavailableError):
+        return f"{told} No money moved by this step; try again in a moment."
+    if isinstance(error, StatementError):
+        return f"{told} No statement was issued; raseed-bank status shows the books."
+    return told
 
 
 def _file_error(error: OSError) -> SettlementError:

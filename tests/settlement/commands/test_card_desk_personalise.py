@@ -183,14 +183,14 @@ def test_a_terminal_gets_only_one_customs_card(branch: World) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--account", "555"), "there is no account 555"),
+        (("--account", "555"), "There is no account 555"),
         (("--account", "100200300", "--number", "1234"), "16 decimal digits"),
         (("--account", "100200300", "--holder", "ن" * 13), "24 bytes"),
         (("--account", "100200300", "--holder", " "), "24 bytes"),
         (("--account", "100200300", "--limit", "0"), "more than zero"),
         (("--account", "100200300", "--language", "EN"), "two small letters"),
         (("--account", "100200300", "--expiry", "2020-01-01"), "expires before"),
-        (("--kind", "customs", "--terminal", "T9999999"), "there is no terminal"),
+        (("--kind", "customs", "--terminal", "T9999999"), "There is no terminal"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -77,6 +77,12 @@ def test_among_several_readers_the_purse_is_looked_for(world: World) -> None:
     assert shown["reader"] == "Reader B"
 
 
+def test_where_there_is_no_purse_the_customs_card_is_shown(branch: World) -> None:
+    branch.purse.card = None
+    shown = branch.json(branch.desk("show", "--json"))
+    assert (shown["reader"], shown["kind"]) == ("Reader B", "customs")
+
+
 @pytest.mark.parametrize(
     ("reader", "told"),
     [
