@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -390,3 +391,32 @@ def test_every_command_explains_itself(world: World, name: tuple[str, ...]) -> N
     assert all(len(line) <= 80 for line in result.output.splitlines())
     is_group = name[1:] in ((), ("account",), ("terminal",))
     assert is_group or "--json" in result.output
+
+
+def _options(command: click.Command) -> set[str]:
+    found = {
+        name
+        for parameter in command.params
+        for name in parameter.opts
+        if name.startswith("--")
+    }
+    for sub_command in getattr(command, "commands", {}).values():
+        found |= _options(sub_command)
+    return found
+
+
+@pytest.mark.parametrize(
+    "program", [bank_program, desk_program], ids=["bank", "card desk"]
+)
+def test_every_command_and_option_is_documented(program: click.Command) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
+    names = [name[-1] for name in _commands(program) if name]
+    assert [name for name in names if name not in page] == []
+    assert sorted(o for o in _options(program) if f"`{o}" not in page) == ["--version"]
+
+
+def test_every_setting_of_a_bank_is_documented(world: World) -> None:
+    _init(world)
+    settings = tomllib.loads((world.bank_folder / "bank.toml").read_text())
+    page = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
+    assert [key for key in settings if f"`{key}`" not in page] == []
