@@ -9,7 +9,7 @@ database: the same statement always gives the same file.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from settlement.errors import StatementError
 from settlement.ledger import AccountKind, EntryKind
@@ -32,6 +32,9 @@ _MARGIN: Final = 15
 _WIDTH: Final = 180
 _FOOTER: Final = 22
 _LINE: Final = 4
+_NAME_SIZE: Final = 15
+_NAME_SIZE_MIN: Final = 7
+"""Points; a long name of a bank is set smaller before it is cut."""
 _INK: Final = (33, 37, 41)
 _GREY: Final = (108, 117, 125)
 _RULE: Final = (206, 212, 218)
@@ -126,12 +129,16 @@ def _new_document(statement: Statement, fonts: Path) -> FPDF:
 def _draw_head(pdf: FPDF, statement: Statement) -> None:
     bank = statement.bank
     pdf.set_y(_MARGIN - 3)
-    _ink(pdf, _ACCENT, "B", 15)
-    pdf.cell(_WIDTH / 2, 8, bank.name)
-    pdf.cell(_WIDTH / 2, 8, bank.arabic_name, align="R")
+    for name, align in ((bank.name, "L"), (bank.arabic_name, "R")):
+        _ink(pdf, _ACCENT, "B", _NAME_SIZE)
+        while pdf.font_size_pt > _NAME_SIZE_MIN and (
+            pdf.get_string_width(name) > _WIDTH / 2 - 4
+        ):
+            pdf.set_font_size(pdf.font_size_pt - 1)
+        pdf.cell(_WIDTH / 2, 8, _fit(pdf, name, _WIDTH / 2 - 4), align=align)
     pdf.ln(8)
     _ink(pdf, _GREY, "", 8)
-    pdf.cell(_WIDTH / 2, 4, bank.address)
+    pdf.cell(_WIDTH / 2, 4, _fit(pdf, bank.address, _WIDTH / 2))
     pdf.cell(_WIDTH / 2, 4, "Statement of account · كشف حساب", align="R")
     pdf.ln(6)
     _rule(pdf, _ACCENT, 0.8)
@@ -147,7 +154,8 @@ def _draw_foot(pdf: FPDF, statement: Statement) -> None:
     _ink(pdf, _GREY, "", 7.5)
     # How wide the number of pages is shows only at the end: it stands on the left of
     # a cell of its own.
-    pdf.cell(36, 3.5, f"Page {pdf.page_no()} of", align="R")
+    pdf.cell(37, 3.5, f"Page {pdf.page_no()} of", align="R")
+    pdf.set_x(pdf.get_x() - 1)
     pdf.cell(4, 3.5, "{nb}")
     pdf.ln(3.5)
     _ink(pdf, _GREY, "", 6.5)
@@ -162,7 +170,7 @@ def _draw_summary(pdf: FPDF, statement: Statement) -> None:
     """Whose account, which period, and the four sums, above the entries."""
     top = pdf.get_y()
     left = [
-        (_owner_title(statement), statement.owner),
+        _owner(statement),
         ("Account", _ACCOUNT_NAMES[statement.account_kind]),
         ("Account name", statement.account_name),
         ("Currency", f"{statement.currency.code}, {statement.currency.name}"),
@@ -292,19 +300,26 @@ def _cells(statement: Statement, entry: StatementEntry) -> tuple[tuple[str, str]
 def _assessment(
     pdf: FPDF, statement: Statement, payment: PaymentOnStatement | None
 ) -> list[str]:
-    """The lines of an assessment as few lines of text as they fit in."""
-    if payment is None or not payment.lines:
+    """The lines of an assessment, in as few rows of text as they fit in."""
+    if payment is None:
         return []
+    rows = []
+    _ink(pdf, _INK, "", 8)
+    if _fit(pdf, payment.declaration, _COLUMNS[2][1] - 2) != payment.declaration:
+        # The number by which customs finds the payment is never cut.
+        rows.append(payment.declaration)
     _ink(pdf, _GREY, "", 6.5)
-    rows = [""]
+    row = ""
     for line_class, amount_minor in payment.lines:
         amount = format_amount(amount_minor, statement.currency)
         part = f"{line_class.value} {amount}"
-        longer = f"{rows[-1]} · {part}" if rows[-1] else part
+        longer = f"{row} · {part}" if row else part
         if pdf.get_string_width(longer) > _WIDTH - 36:
-            rows.append(part)
-        else:
-            rows[-1] = longer
+            rows.append(row)
+            longer = part
+        row = longer
+    if row:
+        rows.append(row)
     return rows
 
 
@@ -339,7 +354,12 @@ def _room(pdf: FPDF, height: float) -> None:
 
 
 def _fit(pdf: FPDF, text: str, width: float) -> str:
-    """The text, cut with an ellipsis when it is wider than ``width`` millimetres."""
+    """The text, cut with an ellipsis when it is wider than ``width`` millimetres.
+
+    Invisible characters are dropped: some of them turn what stands around them, so that
+    a name could show an amount backwards.
+    """
+    text = "".join(character for character in text if character.isprintable())
     if pdf.get_string_width(text) <= width:
         return text
     while text and pdf.get_string_width(f"{text}…") > width:
@@ -358,14 +378,19 @@ def _rule(pdf: FPDF, colour: tuple[int, int, int], width: float) -> None:
     pdf.line(_MARGIN, pdf.get_y(), _MARGIN + _WIDTH, pdf.get_y())
 
 
-def _owner_title(statement: Statement) -> str:
+def _owner(statement: Statement) -> tuple[str, str]:
+    """What the owner is called, and who it is."""
     match statement.account_kind:
         case AccountKind.REVENUE | AccountKind.DEPOSITS | AccountKind.MERCHANT:
-            return "Customs office"
+            return "Customs office", statement.owner
         case AccountKind.PURSE_FLOAT:
-            return "Card"
+            return "Card", statement.owner
+        case AccountKind.CUSTOMER:
+            return "Account No.", statement.owner
+        case AccountKind.FEES | AccountKind.SUSPENSE | AccountKind.CLEARING:
+            return "Held by", statement.bank.name
         case _:
-            return "Account No."
+            assert_never(statement.account_kind)
 
 
 def _moment(statement: Statement, moment: datetime) -> str:

@@ -258,6 +258,22 @@ def test_the_pdf_says_everything_that_the_statement_says(
     assert "6400000000000001" not in page
 
 
+def test_a_declaration_is_never_cut_and_invisible_characters_turn_nothing(
+    statements: Statements, purse: Purse
+) -> None:
+    made = statements.issue(REVENUE, DAY, DAY)
+    payment = made.entries[0].payment
+    assert payment
+    wide = replace(payment, declaration="W" * 48)
+    bank = replace(BANK, name="Bank of " + "Wide Names " * 9, address="12\u202e500")
+    entry = replace(made.entries[0], payment=wide)
+    (page,) = pages_of(
+        statement_pdf(replace(made, bank=bank, entries=(entry, *made.entries[1:])))
+    )
+    assert "W" * 48 in page
+    assert "12500" in page
+
+
 def test_a_long_statement_is_paginated_with_its_head_on_every_page(
     desk: Desk, statements: Statements, purse: Purse
 ) -> None:
