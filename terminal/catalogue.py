@@ -5,8 +5,8 @@ translation is one more file under ``terminal/locale`` and nothing else. The
 template of all sentences is ``terminal/locale/raseed.pot``, which a test keeps
 equal to what the source says::
 
-    pybabel extract -F babel.cfg -k tr -k trn:1,2 -k msgid \
-        -o terminal/locale/raseed.pot .
+    pybabel extract -F babel.cfg -k tr -k trn:1,2 -k msgid --no-location \
+        --sort-output --project raseed -o terminal/locale/raseed.pot .
 
 Numbers, dates, amounts and names go in as ``{placeholders}``, never by joining
 pieces of sentences: word order differs between languages. Translators get the

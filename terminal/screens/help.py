@@ -20,7 +20,7 @@ KEYS = (
     ("F8", msgid("Close the day: send every payment to the bank.")),
     ("F9", msgid("Light colours for a bright hall, dark for a dim one.")),
     ("F10", msgid("Leave the counter program.")),
-    ("Tab", msgid("Go to the next field. Enter goes on, Esc goes back.")),
+    (msgid("Tab"), msgid("Go to the next field. Enter goes on, Esc goes back.")),
 )
 RULES = (
     msgid("Only the customer types the PIN, and nobody asks for it."),

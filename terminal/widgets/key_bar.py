@@ -91,7 +91,7 @@ def _translated(binding: Binding) -> Binding:
     return replace(
         binding,
         description=tr(binding.description),
-        key_display=tr(binding.key_display or "") or None,
+        key_display=tr(binding.key_display) if binding.key_display else None,
     )
 
 

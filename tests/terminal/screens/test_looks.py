@@ -1,0 +1,159 @@
+"""Nothing is cut at 80 by 24, and every text can be told from its ground."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from textual.color import Color
+from textual.containers import VerticalScroll
+
+from terminal.orders import RecoveryVerdict
+from terminal.widgets.palette import THEMES
+from terminal.widgets.words import Words
+from tests.terminal.screens.conftest import (
+    FOREIGN,
+    LINE_BUSY,
+    Desk,
+    FakeCounter,
+    interrupted_payment,
+    order,
+    outcome,
+    paid,
+    picture,
+    purse,
+    sitting,
+    too_low,
+    unknown,
+    waiting_batch,
+    wrong_pin,
+)
+
+if TYPE_CHECKING:
+    from textual.theme import Theme
+
+# Texts that are allowed to end in an ellipsis, because what they say is also
+# elsewhere on a bigger screen or on the home screen.
+ELASTIC = frozenset({"masthead-place", "status-batch"})
+CONTRAST_MIN = 4.5
+
+
+def cut_off(desk: Desk) -> list[str]:
+    """What does not fit where it stands."""
+    screen = desk.app.screen
+    cut = [
+        f"{words.id or words.classes}: {words.text!r} in {words.size}"
+        for words in screen.query(Words)
+        if words.region and words.id not in ELASTIC and not _fits(words)
+    ]
+    for place in (*screen.query("#body"), *screen.query(VerticalScroll)):
+        if place.max_scroll_y:
+            cut.append(f"{place.id} scrolls by {place.max_scroll_y}")
+    return cut
+
+
+def _fits(words: Words) -> bool:
+    lines = words.text.splitlines() or [""]
+    size = words.content_size
+    if words.styles.text_wrap == "nowrap" or size.height == len(lines):
+        return max(map(len, lines)) <= size.width
+    return words.get_content_height(size, size, size.width) <= size.height
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+async def test_nothing_is_cut_on_any_screen(size: tuple[int, int]) -> None:
+    counter = FakeCounter()
+    counter.now_shown = picture(unsettled=(waiting_batch(),), interrupted=2)
+    counter.open = [interrupted_payment()]
+    counter.results.extend(
+        (wrong_pin(order(), 1), too_low(order()), paid(order()), unknown(order()))
+    )
+    counter.day = LINE_BUSY
+    found: dict[str, list[str]] = {}
+    async with sitting(counter, size=size) as desk:
+
+        def look(name: str) -> None:
+            if cut := cut_off(desk):
+                found[name] = cut
+
+        for name, keys in (
+            ("home", ["f9"]),
+            ("help", ["f1"]),
+            ("leave", ["escape", "f10"]),
+            ("interrupted", ["escape", "f7"]),
+            ("day", ["escape", "f8"]),
+            ("day-done", ["enter"]),
+            ("form", ["escape", "f2"]),
+            ("form-problem", ["f2"]),
+            ("home-again", ["escape"]),
+        ):
+            await desk.press(*keys)
+            look(name)
+        await desk.to_card()
+        look("waiting")
+        counter.insert(FOREIGN)
+        await desk.settle()
+        look("foreign")
+        counter.insert(purse(balance_minor=1_000))
+        await desk.settle()
+        look("low balance")
+        await desk.press(*"1234", "enter")
+        look("wrong pin")
+        await desk.press(*"1234", "enter")
+        look("refused")
+        for name in ("paid", "unknown"):
+            await desk.press("enter")
+            await desk.to_card()
+            await desk.press(*"1234", "enter")
+            look(name)
+        counter.recovered = [outcome(RecoveryVerdict.PAID)]
+        counter.insert(purse())
+        await desk.settle()
+        look("settled")
+    assert found == {}
+
+
+PAIRS = [
+    ("foreground", "background"),
+    ("foreground", "surface"),
+    ("foreground", "panel"),
+    ("muted", "background"),
+    ("muted", "surface"),
+    ("muted", "panel"),
+    ("primary", "background"),
+    ("primary", "surface"),
+    ("primary", "panel"),
+    ("success", "background"),
+    ("warning", "background"),
+    ("error", "background"),
+    ("button-color-foreground", "primary"),
+    ("cap-text", "cap-ground"),
+    ("masthead-text", "masthead-ground"),
+    ("masthead-muted", "masthead-ground"),
+    ("paid-text", "paid-ground"),
+    ("refused-text", "refused-ground"),
+    ("unknown-text", "unknown-ground"),
+    ("footer-key-foreground", "footer-background"),
+    ("footer-description-foreground", "footer-background"),
+    ("block-cursor-foreground", "block-cursor-background"),
+]
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, WCAG 2.2."""
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in Color.parse(colour).normalized
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+@pytest.mark.parametrize(("text", "ground"), PAIRS, ids=lambda name: name)
+def test_every_text_stands_out_from_its_ground(
+    theme: Theme, text: str, ground: str
+) -> None:
+    colours = theme.to_color_system().generate() | theme.variables
+    one, other = luminance(colours[text]), luminance(colours[ground])
+    ratio = (max(one, other) + 0.05) / (min(one, other) + 0.05)
+    assert ratio >= CONTRAST_MIN
