@@ -33,6 +33,7 @@ from terminal.orders import (
     InterruptedState,
     PaymentOrder,
     RefusalReason,
+    Refused,
 )
 from terminal.payments import Payment, refused
 from terminal.purse_desk import PurseDesk
@@ -344,9 +345,12 @@ class Counter:
             return payment.refused(RefusalReason.JOURNAL_FAILED)
         try:
             self._ask_the_cards()
-            return payment.from_journal()
+            result = payment.from_journal()
         except JournalError:
             return payment.unknown()
+        if isinstance(result, Refused):
+            return payment.refused(RefusalReason.JOURNAL_FAILED)
+        return result
 
     def _customs_ready(self) -> CustomsAtHand:
         """The customs card; when it is new, what it left open is settled first."""

@@ -18,6 +18,7 @@ was.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from modem.errors import CallTimeoutError, ModemError
@@ -162,7 +163,9 @@ class DayFlow:
             try:
                 self._send_all(call, batches)
             finally:
-                call.close()
+                # However the call ends, what was answered in it has been kept.
+                with suppress(ModemError):
+                    call.close()
         except ModemError as error:
             self._journal.note("call-failed", self._clock(), type(error).__name__)
             return line_failed(error)

@@ -63,12 +63,16 @@ class PaymentBook:
         """Keep payments in ``rows``, their card records sealed by ``vault``."""
         self._rows = rows
         self._vault = vault
+        # A journal made anew after a loss must not give the STANs of the lost one to
+        # other payments of a batch that was sent in part.
+        start = vault.card_reference(b"first STAN")
+        self._stan_start = int.from_bytes(start, "big") % STAN_MAX
 
     def intend(self, intent: Intent, at: datetime) -> int:
         """Write down that a payment is about to be started.
 
         Returns:
-            Its payment number; its STAN follows from that.
+            Its payment number; its STAN goes up with it.
         """
         with self._rows.transaction():
             number = self._next_number()
@@ -218,7 +222,7 @@ class PaymentBook:
     ) -> None:
         row = {
             "number": number,
-            "stan": (number - 1) % STAN_MAX + 1,
+            "stan": (self._stan_start + number) % STAN_MAX + 1,
             "state": state.value,
             "details": details_to_json(intent.details),
             "amount_minor": intent.amount_minor,

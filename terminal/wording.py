@@ -168,7 +168,7 @@ _REFUSALS: Final[dict[RefusalReason, _Sentences]] = {
         CardProblemCode.UNRESOLVED_PAYMENT
     ],
     RefusalReason.JOURNAL_FAILED: (
-        msgid("The journal could not be written, so no payment was started."),
+        msgid("The journal could not be written, so the payment was not made."),
         msgid("Call the supervisor: the disk is full or damaged."),
     ),
 }

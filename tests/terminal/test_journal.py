@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -120,9 +121,47 @@ def test_a_payment_is_read_back_as_it_was_written(journal: Journal) -> None:
     assert payment.proof == PROOF
     assert (payment.card_id, payment.rc, payment.kv) == (CID, RC, 1)
     assert (payment.state, payment.batch) == (PaymentState.CREDITED, 3)
-    assert (payment.stan, payment.position, payment.receipt) == (1, 1, 1)
+    assert (payment.position, payment.receipt) == (1, 1)
+    assert 1 <= payment.stan <= 999_999
     assert payment.card_masked == "640000******0001"
     assert journal.payments.unfinished() == []
+
+
+def test_stans_go_up_one_by_one_and_start_elsewhere_in_another_journal(
+    tmp_path: Path,
+) -> None:
+    firsts = []
+    for name in ("lost", "new"):
+        journal = Journal.open(tmp_path / name, os.urandom)
+        numbers = [journal.payments.intend(INTENT, AT) for _ in range(3)]
+        stans = [journal.payments.get(number).stan for number in numbers]
+        assert [(stan - stans[0]) % 999_999 for stan in stans] == [0, 1, 2]
+        firsts.append(stans[0])
+        journal.close()
+    assert firsts[0] != firsts[1]
+
+
+def test_what_was_written_survives_a_power_cut(
+    tmp_path: Path, journal: Journal
+) -> None:
+    number = journal.payments.intend(INTENT, AT)
+    journal.payments.write(number, Begun(otc=1, rc=RC), AT)
+    journal.payments.write(number, opened(), AT)
+    # What is on the disk now, with the journal still open, is all that is left.
+    shutil.copytree(tmp_path / "state", tmp_path / "later")
+    later = Journal.open(tmp_path / "later", os.urandom)
+    assert later.payments.get(number).state is PaymentState.OPENED
+    assert later.payments.get(number).tx == record()
+    later.close()
+
+
+def test_a_restart_finds_the_open_payments_by_index(journal: Journal) -> None:
+    sql = (
+        "EXPLAIN QUERY PLAN SELECT * FROM payments "
+        "WHERE state NOT IN ('credited', 'refused', 'not-debited') AND card_ref = x'00'"
+    )
+    (plan,) = journal._database.query(sql)
+    assert "payments_unfinished" in plan["detail"]
 
 
 def test_only_debited_payments_get_a_receipt_number(journal: Journal) -> None:
