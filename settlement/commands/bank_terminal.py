@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from card.records import mask_card_number
+from modem.dial_plan import DialPlan
 from settlement.bank_config import BankDirectoryError, create_directory
 from settlement.commands.bank_access import (
     bank_option,
@@ -132,6 +133,12 @@ def add(  # noqa: PLR0913 - one argument for each option, as click hands them ov
     to be carried to the counter. Payments of its customs card are posted to the
     office's accounts.
     """
+    try:
+        DialPlan(numbers=numbers, init=modem_init, baud=baud)
+    except ValueError as error:
+        raise click.UsageError(f"--number, --modem-init or --baud: {error}.") from None
+    if purse_reader == customs_reader:
+        raise click.UsageError("The two cards need two readers.")
     card_id = _mid(mid)
     _check(_TERMINAL_ID, terminal_id, "terminal id: 8 digits or capital letters")
     _check(_OFFICE, office, "office code: 1 to 15 digits, capital letters or dashes")

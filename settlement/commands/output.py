@@ -109,6 +109,14 @@ class PlainErrorsGroup(click.Group):
         except OSError as error:
             output_of(ctx).fail(_file_error(error))
             ctx.exit(EXIT_OFF)
+        except KeyboardInterrupt:
+            output_of(ctx).fail(
+                SettlementError(
+                    "Interrupted. If a card or a booking was under way, run the same "
+                    "command again: it settles what is open and goes on."
+                )
+            )
+            ctx.exit(EXIT_OFF)
 
 
 def output_of(ctx: click.Context) -> Output:

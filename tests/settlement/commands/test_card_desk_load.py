@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -264,4 +265,46 @@ def test_a_bank_that_cannot_note_the_proof_notes_it_at_the_next_contact(
     assert "The card has taken the load of 5.000 OMR" in result.output
     assert issued.desk("recover").exit_code == 0
     assert books() == {"account": 895_000, "float": 5_000, "card": 5_000}
+    assert issued.bank("check").exit_code == 0
+
+
+def test_an_interrupted_officer_is_told_to_run_it_again(
+    issued: World, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Issuing, "complete_load", interrupt)
+        result = issued.desk("load", "5", pins="731946")
+    assert result.exit_code == 1
+    assert "run the same command again" in result.output
+    assert issued.desk("load", "5", pins="731946").exit_code == 0
+    assert books() == {"account": 895_000, "float": 5_000, "card": 5_000}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_order_of_loads_and_tears_creates_or_loses_money(
+    issued: World, books: Books, seed: int
+) -> None:
+    chance = random.Random(seed)
+    commands = ("SELECT", "VERIFY", "INIT", "CREDIT LOAD", "PROVE OR VOID")
+    for _ in range(20):
+        if chance.random() < 0.6:
+            when = chance.choice(("before", "after"))
+            issued.purse.pull = (chance.choice(commands), when)
+        if chance.random() < 0.7:
+            amount_minor = chance.randrange(1, 90_000)
+            amount = f"{amount_minor // 1000}.{amount_minor % 1000:03d}"
+            issued.desk("load", amount, "--again", pins="731946")
+        else:
+            issued.desk(chance.choice(("recover", "block", "unblock")))
+        issued.purse.pull = None
+        held = books()
+        assert held["account"] + held["float"] == 900_000
+        assert held["float"] >= held["card"]
+    assert issued.desk("unblock").exit_code == 0
+    assert issued.desk("recover").exit_code == 0
+    held = books()
+    assert held["float"] == held["card"] == 900_000 - held["account"] > 0
     assert issued.bank("check").exit_code == 0

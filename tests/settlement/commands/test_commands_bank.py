@@ -14,6 +14,7 @@ from settlement.commands.bank import bank as bank_program
 from settlement.commands.card_desk import card_desk as desk_program
 from settlement.pki import Authority
 from settlement.store import BankStore
+from terminal.config import load_config
 
 if TYPE_CHECKING:
     import click
@@ -254,6 +255,30 @@ def test_a_terminals_folder_is_complete_and_its_settings_as_asked(
             "declaration_pattern": "[A-Z0-9][A-Z0-9/-]{3,23}",
         },
     }
+
+
+def test_the_counter_takes_the_settings_as_they_are(branch: World) -> None:
+    config = load_config(branch.folder / "terminal" / "terminal.toml")
+    assert config.terminal.id == "T0000007"
+    assert config.modem.numbers == ["5551234"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--number", "bank"),
+        ("--modem-init", "HELLO"),
+        ("--baud", "0"),
+        ("--customs-reader", "Raseed 00 00"),
+    ],
+    ids=lambda options: options[0],
+)
+def test_settings_the_counter_could_not_use_end_with_2(
+    branch: World, options: tuple[str, ...]
+) -> None:
+    result = _add(branch, "T0000008", "4355530000000008", "kit", *options)
+    assert result.exit_code == 2
+    assert not (branch.folder / "kit").exists()
 
 
 @pytest.mark.parametrize(
