@@ -1,0 +1,1 @@
+"""Measured comparisons: each prints ratios against a reference of the same run."""
