@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo terminal test check format bench lock packages clean
+.PHONY: help demo terminal test check format bench screens lock packages clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
@@ -34,6 +34,11 @@ format: $(READY) ## rewrite the sources in the house format
 
 bench: $(READY) ## measure, as ratios against named references
 	$(BIN)/python -m bench
+
+screens: demo ## renew the pictures in docs/screens from the running counter
+	mkdir -p docs/screens
+	cp build/demo/pin.svg build/demo/paid.svg build/demo/end-of-day-sending.svg \
+		build/demo/refused-balance-too-low.svg docs/screens/
 
 packages: ## install the Debian packages that are missing
 	@.ci/install-debian-packages
