@@ -237,9 +237,11 @@ def never_debited(
     otc_before = before.otc if before else 0
     debited_before = before.cumulative_debit_minor if before else 0
     missing_minor = after.cumulative_debit_minor - after.amount_minor - debited_before
+    if missing_minor < 0:
+        return False
     if after.otc - otc_before == 2:
         return missing_minor != record.tx.amount_minor
-    return 0 <= missing_minor < record.tx.amount_minor
+    return missing_minor < record.tx.amount_minor
 
 
 def answer_of(decision: Decision, reason: str = "") -> RecordAnswer:

@@ -8,13 +8,15 @@ leaves no trace. ``with store.read() as books`` sees one consistent state.
 SQLite runs in WAL mode with synchronous=FULL: when the block has ended, the rows
 survive a power cut. No exception of SQLAlchemy or sqlite3 leaves this package's store
 files: a rule of the database that was broken is a `LedgerError`, a database that
-cannot be used just now a `BankUnavailableError`, a wrong file a `StoreError`.
+cannot be used just now a `BankUnavailableError`, a wrong or damaged file a
+`StoreError`.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import sqlalchemy as sa
@@ -37,7 +39,7 @@ __all__ = ["BankStore", "Books"]
 
 _APPLICATION_ID: Final = 0x52534544
 """``RSED`` in the header of the file: ``file(1)`` and we recognise our own."""
-_BUSY_TIMEOUT_MS: Final = 10_000
+BUSY_TIMEOUT_MS_DEFAULT: Final = 10_000
 """How long one writer waits for another; a group of payments takes far less."""
 
 
@@ -68,20 +70,26 @@ class BankStore:
         """
         if path.exists():
             raise StoreError(f"{path} exists already; a bank is never overwritten")
-        store = cls(_engine(path))
+        store = cls(_engine(path, BUSY_TIMEOUT_MS_DEFAULT))
         try:
             with store._begin(write=True) as connection:
                 metadata.create_all(connection)
                 connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
                 connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
-        except (exc.DBAPIError, BankUnavailableError) as error:
+        except BankUnavailableError as error:
             store.close()
-            raise StoreError(f"cannot make the bank {path}: {_plain(error)}") from None
+            raise StoreError(f"cannot make the bank {path}: {error}") from None
         return store
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(
+        cls, path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS_DEFAULT
+    ) -> Self:
         """Open a bank that `create` made.
+
+        Args:
+            path: the database file.
+            busy_timeout_ms: how long a writer waits for another one.
 
         Raises:
             StoreError: there is no such file, or it is not a bank of this version.
@@ -89,7 +97,7 @@ class BankStore:
         if not path.is_file():
             message = f"there is no bank at {path}; make one with raseed-bank init"
             raise StoreError(message)
-        store = cls(_engine(path))
+        store = cls(_engine(path, busy_timeout_ms))
         try:
             store._check_version(path)
         except BaseException:
@@ -156,13 +164,16 @@ class BankStore:
         except exc.OperationalError as error:
             message = f"the bank's database cannot be used now: {_plain(error)}"
             raise BankUnavailableError(message) from None
+        except exc.DBAPIError as error:
+            message = f"the bank's database is damaged: {_plain(error)}"
+            raise StoreError(message) from None
 
     def _check_version(self, path: Path) -> None:
         try:
             with self._begin(write=False) as connection:
                 version = connection.exec_driver_sql("PRAGMA user_version").scalar()
                 made_by = connection.exec_driver_sql("PRAGMA application_id").scalar()
-        except exc.DatabaseError:
+        except StoreError:
             raise StoreError(f"{path} is not a database") from None
         if made_by != _APPLICATION_ID:
             raise StoreError(f"{path} is a database, but not a bank's")
@@ -184,20 +195,20 @@ def _books(connection: sa.Connection) -> Books:
     )
 
 
-def _engine(path: Path) -> sa.Engine:
+def _engine(path: Path, busy_timeout_ms: int) -> sa.Engine:
     url = sa.URL.create("sqlite", database=str(path))
     engine = sa.create_engine(url)
-    sa.event.listen(engine, "connect", _prepare)
+    sa.event.listen(engine, "connect", partial(_prepare, busy_timeout_ms))
     sa.event.listen(engine, "begin", _begin_as_asked)
     return engine
 
 
-def _prepare(connection: Any, _record: object) -> None:
+def _prepare(busy_timeout_ms: int, connection: Any, _record: object) -> None:
     # Python's sqlite3 must not open transactions by itself: it would do so at the
     # first write only, after the reads on which that write is based.
     connection.isolation_level = None
     for pragma in (
-        f"busy_timeout = {_BUSY_TIMEOUT_MS}",
+        f"busy_timeout = {busy_timeout_ms}",
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",

@@ -9,6 +9,8 @@ cards fit together by the tests with simulated cards.
 from __future__ import annotations
 
 import shutil
+import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -37,7 +39,7 @@ from settlement.store import BankStore
 from settlement.store_cards import PurseRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 OMR = 512
 START = datetime(2025, 11, 22, 10, 15, tzinfo=UTC)
@@ -337,19 +339,31 @@ def fresh_bank(
 
 
 @pytest.fixture
-def desk(
+def new_desk(
     tmp_path: Path, fresh_bank: Path, paper_keys: MasterKeyStore
-) -> Iterator[Desk]:
-    """A bank with one funded customer account and one bound terminal."""
-    clock = PaperClock()
-    path = Path(shutil.copy(fresh_bank, tmp_path))
-    with BankStore.open(path) as store:
-        yield Desk(
-            path=path,
-            store=store,
-            keys=paper_keys,
-            clock=clock,
-            issuing=Issuing(store, paper_keys, clock),
-            bank=Bank(store, paper_keys),
-            customs=PaperCustomsCard(keys=paper_keys),
-        )
+) -> Iterator[Callable[[], Desk]]:
+    """Makes banks with one funded customer account and one bound terminal."""
+    with ExitStack() as stores:
+
+        def make() -> Desk:
+            clock = PaperClock()
+            folder = Path(tempfile.mkdtemp(dir=tmp_path))
+            path = Path(shutil.copy(fresh_bank, folder))
+            store = stores.enter_context(BankStore.open(path))
+            return Desk(
+                path=path,
+                store=store,
+                keys=paper_keys,
+                clock=clock,
+                issuing=Issuing(store, paper_keys, clock),
+                bank=Bank(store, paper_keys),
+                customs=PaperCustomsCard(keys=paper_keys),
+            )
+
+        yield make
+
+
+@pytest.fixture
+def desk(new_desk: Callable[[], Desk]) -> Desk:
+    """One such bank."""
+    return new_desk()

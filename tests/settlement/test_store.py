@@ -102,6 +102,28 @@ def test_a_broken_rule_is_a_ledger_error_without_values(desk: Desk) -> None:
     assert caught.value.__cause__ is None
 
 
+def test_a_damaged_file_is_a_plain_error(desk: Desk) -> None:
+    desk.loaded_purse()
+    desk.store.close()
+    content = bytearray(desk.path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    desk.path.write_bytes(content)
+    with pytest.raises(StoreError, match="damaged"), desk.store.read() as books:
+        books.ledger.accounts()
+
+
+def test_a_writer_that_waits_too_long_is_told_to_try_again(desk: Desk) -> None:
+    with closing(sqlite3.connect(desk.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        impatient = BankStore.open(desk.path, busy_timeout_ms=1)
+        with (
+            impatient,
+            pytest.raises(BankUnavailableError, match="locked"),
+            impatient.write(),
+        ):
+            pass
+
+
 def test_durability_settings_hold_on_every_connection(tmp_path: Path) -> None:
     with BankStore.create(tmp_path / "bank.sqlite") as store, store.write() as books:
         connection = books.ledger._connection
