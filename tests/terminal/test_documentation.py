@@ -1,0 +1,50 @@
+"""What `docs/terminal.md` says is what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from terminal.__main__ import terminal
+from terminal.config import TerminalConfig
+from terminal.customs_desk import BATCH_PLACES_MAX
+from terminal.entries import BatchState, PaymentState
+
+PAGE = (Path(__file__).parents[2] / "docs" / "terminal.md").read_text()
+
+
+def keys() -> list[str]:
+    found = []
+    for section, field in TerminalConfig.model_fields.items():
+        model = field.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            found += [f"{section}.{key}" for key in model.model_fields]
+    return found
+
+
+@pytest.mark.parametrize("key", keys())
+def test_every_key_is_documented_with_its_default(key: str) -> None:
+    (line,) = [row for row in PAGE.splitlines() if row.startswith(f"| `{key}`")]
+    section, name = key.split(".")
+    model = TerminalConfig.model_fields[section].annotation
+    assert isinstance(model, type)
+    assert issubclass(model, BaseModel)
+    field = model.model_fields[name]
+    if not field.is_required():
+        assert str(field.default) in line
+
+
+@pytest.mark.parametrize("state", [*PaymentState, *BatchState])
+def test_every_state_is_documented(state: PaymentState | BatchState) -> None:
+    assert f"`{state.value}`" in PAGE
+
+
+@pytest.mark.parametrize("name", list(terminal.commands))
+def test_every_command_is_documented(name: str) -> None:
+    assert f"| `{name}`" in PAGE
+
+
+def test_the_size_of_a_batch_is_documented() -> None:
+    assert f"at {BATCH_PLACES_MAX} payments" in PAGE
