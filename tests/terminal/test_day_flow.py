@@ -27,7 +27,7 @@ from terminal.entries import BatchState
 from terminal.errors import CounterStateError
 from terminal.orders import InterruptedState, Paid, RecoveryVerdict, Unknown
 from terminal.snapshot import LineState
-from tests.terminal.conftest import Stopped
+from tests.fake_readers import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -22,7 +22,8 @@ from terminal.orders import (
     Refused,
     Unknown,
 )
-from tests.terminal.conftest import Stopped, WriteFaults
+from tests.fake_readers import Stopped
+from tests.terminal.conftest import WriteFaults
 
 if TYPE_CHECKING:
     from terminal.orders import PaymentResult, RecoveryOutcome

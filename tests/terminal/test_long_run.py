@@ -16,7 +16,8 @@ from card.profile import Role
 from sim.cards.issue import PurseData, issue_purse
 from terminal.errors import CardProblemError
 from terminal.orders import Paid, RecoveryVerdict, Refused, Unknown
-from tests.terminal.conftest import Bench, Stopped, WriteFaults
+from tests.fake_readers import Stopped
+from tests.terminal.conftest import Bench, WriteFaults
 
 if TYPE_CHECKING:
     from sim.cards.purse import SimulatedPurse

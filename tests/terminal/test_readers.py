@@ -25,7 +25,8 @@ from terminal.journal import Journal
 from terminal.orders import Paid
 from terminal.readers import CardSlots, OpenCards, PCSCReaders, ReaderEventKind
 from terminal.snapshot import CounterEventKind, ReaderState
-from tests.terminal.conftest import NAMES, Clock, FakeReaders, config_in, no_line
+from tests.fake_readers import NAMES, Clock, FakeReaders
+from tests.terminal.conftest import config_in, no_line
 
 if TYPE_CHECKING:
     from pathlib import Path
