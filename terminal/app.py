@@ -25,8 +25,10 @@ from textual.message import Message
 
 from settlement.money import format_amount
 from terminal.catalogue import msgid, tr
-from terminal.errors import Advice, CardProblemError, TerminalError
+from terminal.day import DayResult, DayVerdict
+from terminal.errors import Advice, CardProblemCode, CardProblemError, TerminalError
 from terminal.orders import Paid, RecoveryVerdict, Unknown
+from terminal.screens.background import begin
 from terminal.screens.base import CounterScreen
 from terminal.screens.day import DayScreen
 from terminal.screens.dialogs import LeaveQuestion, News, Trouble
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import PurePath
 
-    from terminal.day import DayProgress, DayResult
+    from terminal.day import DayProgress
     from terminal.orders import (
         InterruptedPayment,
         PaymentOrder,
@@ -95,6 +97,7 @@ class CounterApp(App[None]):
         self._clock = clock
         self._cards = asyncio.Lock()
         self._busy = 0
+        self._is_stopping = False
         self._unsubscribe: Callable[[], None] | None = None
         self.picture = counter.snapshot()
         self.draft = Draft()
@@ -116,10 +119,13 @@ class CounterApp(App[None]):
         self._unsubscribe = self._counter.subscribe(self._heard)
         self.set_interval(TICK_SECONDS, self._tick)
         self.push_screen(HomeScreen())
-        self.run_worker(self._start(), group="start")
+        begin(self, self._start, group="start")
 
     def on_unmount(self) -> None:
         """Listen no longer."""
+        self._listen_no_longer()
+
+    def _listen_no_longer(self) -> None:
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
@@ -131,6 +137,9 @@ class CounterApp(App[None]):
         self._tell(outcomes or ())
 
     async def _stop(self) -> None:
+        # A counter that has stopped has no journal to take a snapshot from.
+        self._is_stopping = True
+        self._listen_no_longer()
         await self.call(self._counter.stop)
         self.exit()
 
@@ -167,6 +176,8 @@ class CounterApp(App[None]):
                 return await self.call(self._counter.read_purse)
             except CardProblemError as problem:
                 return problem
+            except TerminalError as error:
+                return CardProblemError(CardProblemCode.CARD_FAULT, _advice_on(error))
             finally:
                 self.redraw()
 
@@ -206,10 +217,14 @@ class CounterApp(App[None]):
         self._busy += 1
         try:
             return await self.call(lambda: self._counter.close_day(on_progress))
+        except TerminalError as error:
+            return DayResult(
+                verdict=DayVerdict.PENDING, batches=(), advice=_advice_on(error)
+            )
         finally:
             self._busy -= 1
             # Closing may have settled interrupted payments; their news come this way.
-            self.run_worker(self._card_came(), group="card")
+            begin(self, self._card_came, group="card")
 
     # Keys
 
@@ -260,7 +275,7 @@ class CounterApp(App[None]):
 
     def _leave_if(self, agreed: bool | None) -> None:
         if agreed:
-            self.run_worker(self._stop(), group="stop")
+            begin(self, self._stop, group="stop")
 
     # Changes
 
@@ -274,7 +289,7 @@ class CounterApp(App[None]):
         self.redraw()
         match changed.event.kind:
             case CounterEventKind.CARD_INSERTED:
-                self.run_worker(self._card_came(), group="card")
+                begin(self, self._card_came, group="card")
             case CounterEventKind.CARD_REMOVED | CounterEventKind.READERS_CHANGED:
                 self._cards_changed()
             case CounterEventKind.STATE_CHANGED:
@@ -288,6 +303,8 @@ class CounterApp(App[None]):
 
     def redraw(self) -> None:
         """Take a new snapshot and give it to every screen."""
+        if self._is_stopping:
+            return
         self.picture = self._counter.snapshot()
         for screen in self._counter_screens():
             screen.draw(self.picture)
@@ -312,7 +329,9 @@ class CounterApp(App[None]):
         for outcome in outcomes:
             if outcome.verdict is RecoveryVerdict.PAID:
                 self._forget_draft_of(outcome.declaration)
-            if not any(screen.settle(outcome) for screen in self._counter_screens()):
+            # Also those that are not drawn yet: the result may just have come.
+            screens = [s for s in self.screen_stack if isinstance(s, CounterScreen)]
+            if not any(screen.settle(outcome) for screen in screens):
                 untold.append(outcome)
         if untold:
             self.push_screen(News(untold))

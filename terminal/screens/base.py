@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from textual.app import ComposeResult
-    from textual.screen import ActiveBinding
+    from textual.binding import ActiveBinding
     from textual.widget import Widget
 
     from terminal.app import CounterApp
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from terminal.snapshot import CounterSnapshot
 
 Answer = TypeVar("Answer")
+
+# A screen of 80 by 24 shows everything; a bigger one gives it more room. The style
+# sheet knows these classes.
+WIDTHS: list[tuple[int, str]] | None = [(0, "-narrow"), (100, "-wide")]
+HEIGHTS: list[tuple[int, str]] | None = [(0, "-low"), (30, "-tall")]
 
 
 class CounterScreen(Screen[None]):
@@ -35,15 +40,8 @@ class CounterScreen(Screen[None]):
     through `CounterApp.call`, which works in another thread.
     """
 
-    # A screen of 80 by 24 shows everything; a bigger one gives it more room.
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
-        (0, "-narrow"),
-        (100, "-wide"),
-    ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
-        (0, "-low"),
-        (30, "-tall"),
-    ]
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
 
     def compose(self) -> ComposeResult:
         """Top line, body, buttons, status line, function keys."""
@@ -103,9 +101,20 @@ class CounterScreen(Screen[None]):
         if self.is_current:
             self.draw(self.counter_app.picture)
             self.resumed()
+            self.refresh_bindings()
 
     def resumed(self) -> None:
         """Take up again what waited while another screen was on top."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No key does anything before the screen is there, or when it is going."""
+        del parameters
+        return self.is_drawable and self.allows(action)
+
+    def allows(self, action: str) -> bool:
+        """Whether an action makes sense as the screen stands."""
+        del action
+        return True
 
     def draw(self, picture: CounterSnapshot) -> None:
         """Draw the counter as it is now."""

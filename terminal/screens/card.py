@@ -16,6 +16,7 @@ that a card exchanged during a slow read is never shown as the one in the reader
 from __future__ import annotations
 
 from enum import Enum, auto, unique
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from textual import on
@@ -25,6 +26,7 @@ from textual.containers import Horizontal, Vertical
 from terminal.catalogue import msgid, tr, trn
 from terminal.errors import CardProblemCode, CardProblemError
 from terminal.orders import Paid, RefusalReason, Refused, Unknown
+from terminal.screens.background import begin
 from terminal.screens.base import CounterScreen
 from terminal.screens.result import ResultScreen
 from terminal.widgets.amount import BigAmount
@@ -78,6 +80,7 @@ class CardScreen(CounterScreen):
         self.state = CardState.LOOKING
         self.purse: PurseSeen | None = None
         self._look_number = 0
+        self._changed_while_paying = False
 
     def compose_body(self) -> ComposeResult:
         """The amount on top; below it either a notice or card and PIN."""
@@ -115,9 +118,8 @@ class CardScreen(CounterScreen):
         """A card or reader came or went."""
         self._look()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def allows(self, action: str) -> bool:
         """No way back while the cards are being worked on."""
-        del parameters
         return not (action == "back" and self.state is CardState.PAYING)
 
     def action_back(self) -> None:
@@ -148,13 +150,14 @@ class CardScreen(CounterScreen):
         if self.state is not CardState.PIN or self.purse is None:
             self._pin.wipe()
             return
+        self._changed_while_paying = False
         self._enter(CardState.PAYING)
         self.query_one("#card-notice", Notice).show(
             Level.BUSY,
             tr("Taking the payment."),
             money=tr("Leave both cards in their readers."),
         )
-        self.run_worker(self._pay(self.purse), group="pay")
+        begin(self, partial(self._pay, self.purse), group="pay")
 
     async def _pay(self, purse: PurseSeen) -> None:
         # The PIN goes straight from the entry to the counter, and never through the
@@ -181,9 +184,12 @@ class CardScreen(CounterScreen):
         self._show_tries(refused.tries_left)
         advice = refused.advice
         self._say(Level.BAD, " ".join((advice.happened, advice.money)))
+        if self._changed_while_paying:
+            self._look()
 
     def _look(self) -> None:
         if self.state is CardState.PAYING:
+            self._changed_while_paying = True
             return
         self._look_number += 1
         self._pin.wipe()
@@ -191,7 +197,9 @@ class CardScreen(CounterScreen):
         self.query_one("#card-notice", Notice).show(
             Level.BUSY, tr("Reading the card."), money=tr("Leave it in the reader.")
         )
-        self.run_worker(self._read(self._look_number), group="read", exclusive=True)
+        begin(
+            self, partial(self._read, self._look_number), group="read", exclusive=True
+        )
 
     async def _read(self, number: int) -> None:
         seen = await self.hear(self.counter_app.read_purse())

@@ -13,6 +13,7 @@ from textual.widgets import Button
 
 from terminal.catalogue import msgid, tr, trn
 from terminal.day import DayVerdict
+from terminal.screens.background import begin
 from terminal.screens.base import CounterScreen
 from terminal.widgets.facts import Facts
 from terminal.widgets.notice import Notice
@@ -88,9 +89,8 @@ class DayScreen(CounterScreen):
         if self.state is DayState.ASKING:
             self._ask(picture)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def allows(self, action: str) -> bool:
         """Nothing to press while it runs."""
-        del parameters
         return not (action in {"go_on", "back"} and self.state is DayState.RUNNING)
 
     @on(Button.Pressed, "#go-on")
@@ -102,7 +102,7 @@ class DayScreen(CounterScreen):
             self.counter_app.go_home()
         else:
             self._enter(DayState.RUNNING)
-            self.run_worker(self._close(), group="day")
+            begin(self, self._close, group="day")
 
     @on(Button.Pressed, "#back")
     def action_back(self) -> None:

@@ -12,6 +12,7 @@ from textual.widgets.option_list import Option
 
 from terminal.catalogue import msgid, plain, tr
 from terminal.orders import InterruptedState
+from terminal.screens.background import begin
 from terminal.screens.base import CounterScreen
 from terminal.widgets.notice import Notice
 from terminal.widgets.status import Level
@@ -64,7 +65,7 @@ class InterruptedScreen(CounterScreen):
             self._show_words(self.payments[marked.option_index])
 
     def _load(self) -> None:
-        self.run_worker(self._read(), group="interrupted", exclusive=True)
+        begin(self, self._read, group="interrupted", exclusive=True)
 
     async def _read(self) -> None:
         self.payments = await self.hear(self.counter_app.interrupted_payments())

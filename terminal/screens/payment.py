@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -15,6 +16,7 @@ from settlement.money import format_amount, parse_amount
 from settlement.payment import PaymentKind
 from terminal.catalogue import msgid, tr
 from terminal.errors import InputError, InputField
+from terminal.screens.background import begin
 from terminal.screens.base import CounterScreen
 from terminal.screens.card import CardScreen
 from terminal.widgets.amount import BigAmount
@@ -111,7 +113,7 @@ class PaymentScreen(CounterScreen):
     @on(Button.Pressed, "#proceed")
     def action_proceed(self) -> None:
         """Check everything and go on to the card."""
-        self.run_worker(self._proceed(), group="check", exclusive=True)
+        begin(self, self._proceed, group="check", exclusive=True)
 
     def action_clear(self) -> None:
         """Begin with empty fields."""
@@ -129,8 +131,8 @@ class PaymentScreen(CounterScreen):
     def on_descendant_blur(self, event: DescendantBlur) -> None:
         """Check a field when it is left, if there is something in it."""
         if isinstance(event.widget, Input) and event.widget.value.strip():
-            left = InputField(event.widget.id)
-            self.run_worker(self._check(left), group="check", exclusive=True)
+            left = InputField(event.widget.id or "")
+            begin(self, partial(self._check, left), group="check", exclusive=True)
 
     async def _proceed(self) -> None:
         try:

@@ -82,9 +82,8 @@ class ResultScreen(CounterScreen):
         self.call_later(self._show_outcome)
         return True
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def allows(self, action: str) -> bool:
         """Only what makes sense for this ending."""
-        del parameters
         match action:
             case "go_on":
                 return self.sign is not Sign.UNKNOWN

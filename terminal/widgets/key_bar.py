@@ -16,9 +16,9 @@ from textual.widget import Widget
 from terminal.catalogue import tr
 
 if TYPE_CHECKING:
-    from textual.binding import Binding
+    from textual.binding import ActiveBinding, Binding
     from textual.events import Click
-    from textual.screen import ActiveBinding, Screen
+    from textual.screen import Screen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,13 @@ import html
 import re
 import threading
 from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 from textual.events import Key
+from textual.worker import WorkerCancelled
 
 from card.profile import Role
 from settlement.errors import AmountError, DeclarationError
@@ -25,6 +26,8 @@ from terminal.errors import (
     CardProblemError,
     InputError,
     InputField,
+    JournalError,
+    TerminalError,
 )
 from terminal.orders import (
     InterruptedPayment,
@@ -66,7 +69,7 @@ CARD = "640000******0001"
 MERCHANT = "435553******0007"
 DECLARATION = "IM-2026/001234"
 
-Answer: TypeAlias = "PaymentResult | CardProblemError"
+Answer: TypeAlias = "PaymentResult | TerminalError"
 
 # A test that forgets to open the gate fails instead of hanging.
 GATE_SECONDS = 10
@@ -306,13 +309,14 @@ class FakeCounter:
 
     def __init__(self) -> None:
         self.now_shown = picture()
-        self.seen: PurseSeen | CardProblemError = NO_CARD
+        self.seen: PurseSeen | TerminalError = NO_CARD
         self.results: deque[Answer] = deque()
         self.recovered: list[RecoveryOutcome] = []
         self.recovered_at_start: list[RecoveryOutcome] = []
+        self.broken = ""
         self.open: list[InterruptedPayment] = []
         self.progress: tuple[DayProgress, ...] = PROGRESS
-        self.day: DayResult = COLLECTED
+        self.day: DayResult | TerminalError = COLLECTED
         self.gate = threading.Event()
         self.gate.set()
         self.orders: list[PaymentOrder] = []
@@ -323,6 +327,8 @@ class FakeCounter:
 
     def start(self) -> list[RecoveryOutcome]:
         self.calls.append("start")
+        if self.broken:
+            raise JournalError(self.broken)
         return self.recovered_at_start
 
     def stop(self) -> None:
@@ -352,7 +358,7 @@ class FakeCounter:
 
     def read_purse(self) -> PurseSeen:
         self.calls.append("read_purse")
-        if isinstance(self.seen, CardProblemError):
+        if isinstance(self.seen, TerminalError):
             raise self.seen
         return self.seen
 
@@ -366,7 +372,7 @@ class FakeCounter:
         self.gate.wait(GATE_SECONDS)
         pin[:] = bytes(len(pin))
         result = self.results.popleft()
-        if isinstance(result, CardProblemError):
+        if isinstance(result, TerminalError):
             raise result
         return result
 
@@ -382,13 +388,15 @@ class FakeCounter:
         for progress in self.progress:
             on_progress(progress)
         self.gate.wait(GATE_SECONDS)
+        if isinstance(self.day, TerminalError):
+            raise self.day
         return self.day
 
     def tell(self, kind: CounterEventKind, role: Role | None = Role.PURSE) -> None:
         for listener in tuple(self._listeners):
             listener(CounterEvent(kind=kind, role=role))
 
-    def insert(self, seen: PurseSeen | CardProblemError) -> None:
+    def insert(self, seen: PurseSeen | TerminalError) -> None:
         self.seen = seen
         self.tell(CounterEventKind.CARD_INSERTED)
 
@@ -419,6 +427,12 @@ class Desk:
         if len(keys[-1]) == 1:
             await self.settle()
 
+    async def press_at_once(self, *keys: str) -> None:
+        """Press keys without waiting for what comes of any of them."""
+        for key in keys:
+            self.app.post_message(Key(key, None))
+        await self.settle()
+
     async def write(self, text: str) -> None:
         """Type a text."""
         for char in text:
@@ -433,7 +447,9 @@ class Desk:
         """Wait until nothing is under way but what the gate holds back."""
         await self._pilot.pause()
         while waiting := [one for one in self.app.workers if not self._is_held(one)]:
-            await self.app.workers.wait_for_complete(waiting)
+            # A screen that is left gives up what it was waiting for.
+            with suppress(WorkerCancelled):
+                await self.app.workers.wait_for_complete(waiting)
             await self._pilot.pause()
 
     async def to_card(self, asked: PaymentOrder | None = None) -> None:

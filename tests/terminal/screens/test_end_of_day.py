@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from terminal.day import BatchOutcome, DayPhase, DayResult, DayVerdict
-from terminal.errors import Advice
+from terminal.errors import Advice, JournalError
 from terminal.orders import RecoveryVerdict
 from terminal.screens.day import DayScreen, DayState
 from terminal.widgets.phases import Phases
@@ -101,6 +101,17 @@ async def test_a_refused_batch_shows_the_banks_own_words(counter: FakeCounter) -
         await desk.press("f8", "enter")
         assert "✗ not taken: sums differ (code 95)" in desk.text
         assert "Next: Call the bank." in desk.text
+
+
+async def test_a_journal_that_fails_leaves_the_batch_where_it_is(
+    counter: FakeCounter,
+) -> None:
+    counter.day = JournalError("The journal cannot be written.")
+    async with sitting(counter) as desk:
+        await desk.press("f8", "enter")
+        assert state_of(desk) is DayState.DONE
+        assert "The journal cannot be written." in desk.text
+        assert "Send again" in desk.text
 
 
 async def test_payments_settled_by_closing_are_told(counter: FakeCounter) -> None:

@@ -145,6 +145,21 @@ async def test_news_of_the_last_run_are_told_at_the_start(
         assert desk.screen_name == "HomeScreen"
 
 
+async def test_a_counter_that_cannot_start_says_why(counter: FakeCounter) -> None:
+    counter.broken = "The journal cannot be read."
+    async with sitting(counter) as desk:
+        assert desk.screen_name == "Trouble"
+        assert "The journal cannot be read." in desk.text
+        assert "Take no payments" in desk.text
+
+
+async def test_a_hasty_second_key_press_does_no_harm(counter: FakeCounter) -> None:
+    async with sitting(counter) as desk:
+        await desk.press_at_once("f2", "f2", "f6", "f2", "escape", "f8", "f8")
+        assert desk.screen_name in {"HomeScreen", "PaymentScreen", "DayScreen"}
+    assert "close_day" not in counter.calls
+
+
 async def test_leaving_asks_first_and_then_stops_the_counter(
     counter: FakeCounter,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from settlement.payment import PaymentKind
-from terminal.errors import CardProblemCode
+from terminal.errors import CardProblemCode, JournalError
 from terminal.orders import RecoveryVerdict
 from terminal.screens.card import CardScreen, CardState
 from terminal.screens.payment import Draft
@@ -230,6 +230,30 @@ async def test_a_problem_found_while_paying_is_told_on_the_card_screen(
         await desk.pay(NO_CARD)
         assert state_of(desk) is CardState.WAITING
         assert "There is no card" in desk.text
+
+
+async def test_a_journal_that_fails_while_reading_is_told(
+    counter: FakeCounter,
+) -> None:
+    counter.seen = JournalError("The journal cannot be read.")
+    async with sitting(counter) as desk:
+        await desk.to_card()
+        assert state_of(desk) is CardState.WAITING
+        assert "The journal cannot be read." in desk.text
+        assert "Take no payments" in desk.text
+
+
+async def test_a_card_pulled_out_during_a_wrong_pin_is_noticed(
+    counter: FakeCounter,
+) -> None:
+    counter.gate.clear()
+    async with sitting(counter) as desk:
+        await desk.pay(wrong_pin(order()))
+        counter.remove()
+        await desk.settle()
+        counter.gate.set()
+        await desk.settle()
+        assert state_of(desk) is CardState.WAITING
 
 
 async def test_cancel_goes_back_to_the_details(counter: FakeCounter) -> None:

@@ -15,6 +15,7 @@ from babel.messages.pofile import read_po
 from terminal.catalogue import CATALOGUE, SOURCE_LANGUAGE, Catalogue, plain, tr, trn
 from tests.terminal.screens.conftest import (
     CARD,
+    COLLECTED,
     DECLARATION,
     MERCHANT,
     NO_CARD,
@@ -122,7 +123,7 @@ def data_words() -> set[str]:
         paid(order()).advice,
         unknown(order()).advice,
         interrupted_payment().advice,
-        FakeCounter().day.advice,
+        COLLECTED.advice,
     ):
         texts.append(str(advice))
     texts += [progress.detail for progress in FakeCounter().progress]
