@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NAMES = {Role.PURSE: "Desk Reader 00 00", Role.CUSTOMS: "Desk Reader 00 01"}
-START = datetime(2025, 11, 22, 14, 15, tzinfo=UTC)
+# Real clocks never stand on a whole second; cards know nothing else.
+START = datetime(2025, 11, 22, 14, 15, 0, 123_456, tzinfo=UTC)
 
 
 class Stopped(BaseException):

@@ -338,6 +338,23 @@ def test_without_a_customs_card_a_waiting_batch_is_sent_and_acknowledged_later(
     world.assert_settled(1_000)
 
 
+def test_a_bank_ack_whose_answer_was_lost_long_ago_is_done_with(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = world.bench.journal.batches
+    for amount in ("1.000", "2.000"):
+        world.bench.pay(amount)
+        with monkeypatch.context() as patch:
+            if amount == "1.000":
+                # The card takes it, and nobody writes that down.
+                patch.setattr(book, "acknowledged", lambda batch, at: None)
+            world.close_day()
+    # Batch 2 was acknowledged since, so the card answers 6A83 for batch 1.
+    world.bench.restart()
+    assert world.bench.journal.batches.in_state(BatchState.COLLECTED) == []
+    world.assert_settled(3_000)
+
+
 def test_without_a_customs_card_and_a_batch_the_day_stays_open(world: World) -> None:
     world.bench.pay("1.000")
     world.bench.readers.remove(Role.CUSTOMS)

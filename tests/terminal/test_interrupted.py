@@ -152,7 +152,7 @@ def test_a_journal_that_cannot_be_written_stops_the_payment_where_it_is(
 
 
 @pytest.mark.parametrize("kind", ["lost", "stop-after"])
-@pytest.mark.parametrize("again", range(9))
+@pytest.mark.parametrize("again", range(13))
 @pytest.mark.parametrize("at", [2, 3, 4], ids=COMMANDS[2:5])
 def test_recovery_itself_may_be_cut_short_and_is_taken_up_again(
     running: Bench, at: int, again: int, kind: str

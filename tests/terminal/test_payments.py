@@ -285,6 +285,20 @@ def test_a_card_exchanged_after_it_was_read_is_not_charged(running: Bench) -> No
     assert other.memory.integer("balance") == 9_000 - 1_234
 
 
+def test_a_card_that_was_read_earlier_is_not_confused_with_the_one_read_last(
+    running: Bench,
+) -> None:
+    earlier = running.counter.read_purse()
+    other = issue_purse(None, SECOND)
+    running.readers.remove(Role.PURSE)
+    running.readers.insert(Role.PURSE, other)
+    assert running.counter.read_purse().card_id != earlier.card_id
+    result = running.pay(seen=earlier)
+    assert isinstance(result, Refused)
+    assert result.reason is RefusalReason.CARD_REMOVED
+    assert (running.balance(), other.memory.integer("balance")) == (500_000, 9_000)
+
+
 def test_a_customs_card_taken_out_after_the_purse_was_read_refuses(
     running: Bench,
 ) -> None:

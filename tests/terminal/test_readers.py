@@ -116,10 +116,12 @@ def test_events_are_told_by_role(readers: FakeReaders) -> None:
 def test_a_card_that_came_back_never_gets_the_rest_of_an_exchange(
     slots: CardSlots, readers: FakeReaders
 ) -> None:
-    cards = OpenCards(slots, {Role.PURSE: slots.connect(Role.PURSE).channel})
+    first = slots.connect(Role.PURSE)
+    cards = OpenCards(slots, {Role.PURSE: first.channel})
     readers.faults.arm("lost", 0)
     with pytest.raises(CardRemovedError):
         cards.transmit(Role.PURSE, select(Role.PURSE))
+    assert not slots.is_current(Role.PURSE, first.insertion)
     slots.connect(Role.PURSE)
     balance = CommandAPDU(cla=0x80, ins=0x5C, p2=2, le=256)
     with pytest.raises(NoCardError):
