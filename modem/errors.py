@@ -9,6 +9,7 @@
         * BusyError            the other side is in another call
         * NoAnswerError        nobody picks up
         * NoCarrierError       picked up, but the modems do not agree
+        * NumberRefusedError   the modem answers ERROR to the dial command
     * SecurityError            the two machines did not agree on a secure session
         * CertificateRefusedError   one of them does not trust the other
         * CertificateFileError      our own certificate files cannot be used
@@ -42,6 +43,7 @@ __all__ = [
     "NoAnswerError",
     "NoCarrierError",
     "NoDialToneError",
+    "NumberRefusedError",
     "PortError",
     "SecurityError",
 ]
@@ -139,6 +141,13 @@ class NoCarrierError(DialError):
     """The call was taken or broken off, but no modem connection came about."""
 
     reason = "was reached, but no modem connection came about"
+
+
+class NumberRefusedError(DialError):
+    """The modem answers ERROR to the dial command: nothing was dialled."""
+
+    reason = "was not dialled: the modem refuses it"
+    next_step = "Check the telephone number in the configuration."
 
 
 class SecurityError(ModemError):

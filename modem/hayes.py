@@ -45,6 +45,7 @@ from modem.errors import (
     NoAnswerError,
     NoCarrierError,
     NoDialToneError,
+    NumberRefusedError,
 )
 from modem.events import (
     CallEvent,
@@ -71,7 +72,7 @@ _ERRORS: Final[dict[ResultCode, type[DialError]]] = {
     ResultCode.NO_ANSWER: NoAnswerError,
     ResultCode.NO_DIALTONE: NoDialToneError,
     ResultCode.NO_CARRIER: NoCarrierError,
-    ResultCode.ERROR: NoCarrierError,
+    ResultCode.ERROR: NumberRefusedError,
 }
 
 

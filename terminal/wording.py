@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Final, assert_never
 from modem.errors import (
     BusyError,
     CallLostError,
+    CertificateFileError,
     CertificateRefusedError,
+    ModemRefusedError,
     ModemSilentError,
     NoAnswerError,
     NoCarrierError,
     NoDialToneError,
+    NumberRefusedError,
     PortError,
 )
 from settlement.errors import AmountProblem, DeclarationProblem
@@ -406,6 +409,8 @@ def _line_next_step(error: ModemError) -> str:
             return tr("Check the telephone cable, then run the end of day again.")
         case CertificateRefusedError():
             return tr("Do not go on by other means: tell the bank.")
+        case NumberRefusedError() | ModemRefusedError() | CertificateFileError():
+            return tr("Correct the configuration, then run the end of day again.")
         case ModemSilentError() | PortError():
             return tr("Check the modem and its cable, then run the end of day again.")
         case _:

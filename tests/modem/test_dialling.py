@@ -15,6 +15,7 @@ from modem.errors import (
     NoAnswerError,
     NoCarrierError,
     NoDialToneError,
+    NumberRefusedError,
 )
 from modem.events import (
     Connected,
@@ -65,6 +66,15 @@ def test_failed_dialling_is_told_by_its_cause(
     assert type(world.near.error) is error
     assert world.near.error.number == "5551234"
     assert world.near_events == [Dialling(number="5551234", attempt=1)]
+
+
+def test_number_that_the_modem_refuses_is_never_called_reached(
+    call_world: Callable[..., CallWorld],
+) -> None:
+    world = call_world(plan=DialPlan(numbers=("W",), rounds=1))
+    world.run_until(lambda: world.near.done)
+    assert isinstance(world.near.error, NumberRefusedError)
+    assert "was not dialled" in str(world.near.error)
 
 
 def test_numbers_are_tried_in_turn_and_again(

@@ -19,6 +19,7 @@ from modem.errors import (
     NoAnswerError,
     NoCarrierError,
     NoDialToneError,
+    NumberRefusedError,
     PortError,
     SecurityError,
 )
@@ -38,6 +39,7 @@ ERRORS = [
     NoAnswerError("5551234"),
     NoCarrierError("5551234"),
     NoDialToneError("5551234"),
+    NumberRefusedError("5551234"),
     PortError("/dev/ttyS0", "no such file"),
     SecurityError("It broke down."),
 ]
