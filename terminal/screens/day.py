@@ -55,6 +55,9 @@ class DayScreen(CounterScreen):
         Binding("escape", "back", msgid("Back"), key_display=msgid("Esc")),
     ]
 
+    # Enter belongs to the screen: a button takes no second press for a while.
+    AUTO_FOCUS: ClassVar[str | None] = ""
+
     class Moved(Message):
         """The end of day went one step forward."""
 
@@ -161,7 +164,6 @@ class DayScreen(CounterScreen):
             button.display = state is not DayState.RUNNING
         go_on = self.query_one("#go-on", Button)
         go_on.label = self._go_on_label()
-        self.set_focus(go_on if go_on.display else None)
         self.refresh_bindings()
 
     def _go_on_label(self) -> str:

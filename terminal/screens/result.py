@@ -39,6 +39,9 @@ class ResultScreen(CounterScreen):
         Binding("escape", "back", msgid("Back"), key_display=msgid("Esc")),
     ]
 
+    # Enter belongs to the screen: a button takes no second press for a while.
+    AUTO_FOCUS: ClassVar[str | None] = ""
+
     def __init__(self, result: PaymentResult) -> None:
         super().__init__()
         self.result = result
@@ -136,7 +139,6 @@ class ResultScreen(CounterScreen):
                 back.label = tr("Leave it on the list (Esc)")
             case _:
                 assert_never(self.sign)
-        self.set_focus(go_on if go_on.display else None)
         self.refresh_bindings()
 
     @property
