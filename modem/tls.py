@@ -41,6 +41,8 @@ MESSAGE_BYTES_MAX: Final = 65_535
 _LENGTH_BYTES: Final = 2
 _READY_MARK: Final = bytes(_LENGTH_BYTES)
 _READ_BYTES: Final = 16_384
+_OP_TLSEXT_PADDING: Final = 0x10
+"""Pads a ClientHello of over 255 bytes to 512, for a web load balancer's old fault."""
 _ALERTS_ABOUT_CERTIFICATES: Final = (
     "ALERT_BAD_CERTIFICATE",
     "ALERT_UNSUPPORTED_CERTIFICATE",
@@ -109,8 +111,10 @@ def _context(
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.verify_mode = ssl.CERT_REQUIRED
     # One small key share: the hybrid post-quantum ones that newer OpenSSL prefers
-    # are over a kilobyte each way, more than a second at 9600 bit/s.
-    context.set_ecdh_curve("X25519")
+    # are over a kilobyte each way, more than a second at 9600 bit/s. P-256 and not
+    # X25519, which Python before 3.11.3 cannot name; both ends must offer the same.
+    context.set_ecdh_curve("prime256v1")
+    context.options &= ~_OP_TLSEXT_PADDING
     for path in (ca, certificate, key):
         _check_readable(path)
     try:
