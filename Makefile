@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo terminal test check format bench screens lock packages clean
+.PHONY: help demo terminal test check format bench catalogue screens lock packages clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
@@ -34,6 +34,10 @@ format: $(READY) ## rewrite the sources in the house format
 
 bench: $(READY) ## measure, as ratios against named references
 	$(BIN)/python -m bench
+
+catalogue: $(READY) ## renew the template of translations from the sources
+	$(BIN)/pybabel -q extract -F babel.cfg -k tr -k trn:1,2 -k msgid --no-location \
+		--sort-output --project raseed -o terminal/locale/raseed.pot .
 
 screens: demo ## renew the pictures in docs/screens from the running counter
 	mkdir -p docs/screens

@@ -1,12 +1,9 @@
-r"""Every word the counter shows is looked up here.
+"""Every word the counter shows is looked up here.
 
 The program text holds the English sentence itself, GNU gettext's way; a
 translation is one more file under ``terminal/locale`` and nothing else. The
 template of all sentences is ``terminal/locale/raseed.pot``, which a test keeps
-equal to what the source says::
-
-    pybabel extract -F babel.cfg -k tr -k trn:1,2 -k msgid --no-location \
-        --sort-output --project raseed -o terminal/locale/raseed.pot .
+equal to what the source says; ``make catalogue`` renews it.
 
 Numbers, dates, amounts and names go in as ``{placeholders}``, never by joining
 pieces of sentences: word order differs between languages. Translators get the

@@ -198,12 +198,11 @@ def refusal_advice(reason: RefusalReason, tries_left: int | None = None) -> Advi
 def paid_advice(amount: Money, *, credited: bool) -> Advice:
     """A payment was taken."""
     if credited:
-        next_step = tr("Give the card and the receipt to the customer.")
+        next_step = tr("Give the card back to the customer.")
     else:
         next_step = tr(
-            "Give the card and the receipt to the customer. The customs card has not "
-            "taken the amount over yet: put it into its reader, and it does so by "
-            "itself."
+            "Give the card back to the customer. The customs card has not taken the "
+            "amount over yet: put it into its reader, and it does so by itself."
         )
     return Advice(
         happened=tr("The payment is made."),
@@ -246,7 +245,7 @@ def recovery_advice(verdict: RecoveryVerdict, amount: Money) -> Advice:
             return Advice(
                 happened=tr("The interrupted payment is settled: it was made."),
                 money=tr("{amount} was taken from the card.", amount=str(amount)),
-                next_step=tr("Give the receipt to the customer; do not take it again."),
+                next_step=tr("Tell the customer so; do not take it again."),
             )
         case RecoveryVerdict.NOT_PAID:
             return Advice(

@@ -29,7 +29,7 @@ Answer = TypeVar("Answer")
 # A screen of 80 by 24 shows everything; a bigger one gives it more room. The style
 # sheet knows these classes.
 WIDTHS: list[tuple[int, str]] | None = [(0, "-narrow"), (100, "-wide")]
-HEIGHTS: list[tuple[int, str]] | None = [(0, "-low"), (30, "-tall")]
+HEIGHTS: list[tuple[int, str]] | None = [(0, "-low"), (38, "-tall")]
 
 
 class CounterScreen(Screen[None]):
