@@ -41,7 +41,7 @@ Examples:
       --passphrase-file /run/secrets/bank
 """,
 )
-@click.argument("directory", type=click.Path(path_type=Path))
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
 @click.option(
     "--currency",
     type=click.Choice(sorted(CURRENCIES)),
