@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel", "T0Channel"]
 
-_SW1_MORE: Final = 0x61
-_SW1_WRONG_LE: Final = 0x6C
-_PARTS_MAX: Final = 8
-"""GET RESPONSE rounds before a card that never ends is given up."""
+_ROUNDS_MAX: Final = 8
+"""Commands sent for one response before a card that never ends is given up."""
 
 
 class Channel(Protocol):
@@ -47,18 +45,20 @@ class T0Channel:
 
     def transmit(self, command: CommandAPDU) -> ResponseAPDU:
         """See `Channel.transmit`."""
-        response = self._send(command)
-        # Only reading again is safe after 6Cxx: ISO 7816-3 says that the card has not
-        # carried out the command, it only tells the length it will answer.
-        if response.sw >> 8 == _SW1_WRONG_LE:
-            response = self._send(replace(command, le=(response.sw & 0xFF) or LE_ANY))
-        data = response.data
-        for _ in range(_PARTS_MAX):
-            if response.sw >> 8 != _SW1_MORE:
-                return ResponseAPDU(data=data, sw=response.sw)
-            rest = (response.sw & 0xFF) or LE_ANY
-            response = self._send(CommandAPDU(cla=0, ins=INS.GET_RESPONSE, le=rest))
+        asked, data = command, b""
+        for _ in range(_ROUNDS_MAX):
+            response = self._send(asked)
             data += response.data
+            length = (response.sw & 0xFF) or LE_ANY
+            match response.sw >> 8:
+                case 0x61:  # more to fetch
+                    asked = CommandAPDU(cla=0, ins=INS.GET_RESPONSE, le=length)
+                case 0x6C:  # wrong Le
+                    # Sending it again is safe: ISO 7816-3 says that the card has not
+                    # carried it out, it only tells the length it will answer.
+                    asked = replace(asked, le=length)
+                case _:
+                    return ResponseAPDU(data=data, sw=response.sw)
         raise MalformedResponseError(f"{command.name} response", offset=len(data))
 
     def _send(self, command: CommandAPDU) -> ResponseAPDU:
