@@ -109,7 +109,7 @@ def find_reader(wanted: str) -> str:
     fitting = [name for name in present if wanted in name]
     if len(fitting) == 1:
         return fitting[0]
-    found = "; ".join(present) or "none"
+    found = _listed(present)
     how_many = "Several readers fit" if fitting else "No reader fits"
     raise ReaderError(
         f"{how_many} '{wanted}'. Readers connected: {found}. Nothing was sent to a "
@@ -147,11 +147,8 @@ class PCSCCard:
         if code != scard.SCARD_S_SUCCESS:
             scard.SCardReleaseContext(self._context.handle)
             raise reader_error(code, reader)
-        self._pci = (
-            scard.SCARD_PCI_T0
-            if protocol == scard.SCARD_PROTOCOL_T0
-            else scard.SCARD_PCI_T1
-        )
+        self._is_t0 = protocol == scard.SCARD_PROTOCOL_T0
+        self._pci = scard.SCARD_PCI_T0 if self._is_t0 else scard.SCARD_PCI_T1
         self._open = True
         self._usable = True
 
@@ -183,7 +180,8 @@ class PCSCCard:
                 f"The connection with the card in '{self.reader}' has ended; nothing "
                 "was sent. Take the card out and put it back."
             )
-        code, answer = scard.SCardTransmit(self._handle, self._pci, list(raw))
+        sent = _t0_form(raw) if self._is_t0 else raw
+        code, answer = scard.SCardTransmit(self._handle, self._pci, list(sent))
         if code == scard.SCARD_S_SUCCESS and len(answer) >= 2:
             return bytes(value & 0xFF for value in answer)
         self._usable = False
@@ -214,6 +212,11 @@ def reader_error(code: int, reader: str | None) -> CardError:
             "The card reader service (pcscd) does not run; no card was touched. "
             "Start it, then try again."
         )
+    if code == scard.SCARD_W_SECURITY_VIOLATION:
+        return ReaderError(
+            f"This user is not allowed to use {where}; no card was touched. Allow it "
+            "in the rules of the card reader service (polkit, org.debian.pcsc-lite)."
+        )
     if code == scard.SCARD_E_SHARING_VIOLATION:
         return ReaderError(
             f"Another program uses {where}; no card was touched. Close that program."
@@ -222,20 +225,44 @@ def reader_error(code: int, reader: str | None) -> CardError:
 
 
 def _find_role(role: Role, present: list[str]) -> str:
-    select = CommandAPDU(cla=0, ins=INS.SELECT, p1=4, data=_AIDS[role], le=256)
-    for reader in present:
-        try:
-            with open_card(reader) as card:
-                if card.channel.transmit(select).ok:
-                    return reader
-        except CardError:
-            # An empty or busy reader is just not the one; the others are still asked.
-            continue
-    found = "; ".join(present) or "none"
+    holding = [reader for reader in present if _holds(reader, role)]
+    if len(holding) == 1:
+        return holding[0]
+    if holding:
+        # The first would be a guess, and the guess would choose whose money moves.
+        raise ReaderError(
+            f"Several readers hold a {role} card: {_listed(holding)}. Nothing was "
+            "changed on any. Take out all but one, or name the reader."
+        )
     raise ReaderError(
-        f"No reader holds a {role} card. Readers connected: {found}. "
+        f"No reader holds a {role} card. Readers connected: {_listed(present)}. "
         "Insert the card, or close the program that uses its reader."
     )
+
+
+def _holds(reader: str, role: Role) -> bool:
+    select = CommandAPDU(cla=0, ins=INS.SELECT, p1=4, data=_AIDS[role], le=256)
+    try:
+        with open_card(reader) as card:
+            return card.channel.transmit(select).ok
+    except CardError:
+        # An empty or busy reader is just not the one; the others are still asked.
+        return False
+
+
+def _listed(names: list[str]) -> str:
+    return "; ".join(names) or "none"
+
+
+def _t0_form(raw: bytes) -> bytes:
+    """Drop the Le behind data, for which T=0 has no room (ISO/IEC 7816-3, 12.2.1).
+
+    Most readers hand a T=0 command on as it is, and the card would take Le for one
+    byte of data too many. It answers 61xx, and the channel asks for the rest.
+    """
+    lc_offset = 4
+    has_le = len(raw) > 5 and len(raw) == lc_offset + 1 + raw[lc_offset] + 1
+    return raw[:-1] if has_le else raw
 
 
 def _message(code: int) -> str:
