@@ -24,10 +24,21 @@ if TYPE_CHECKING:
 __all__ = ["CardEvent", "CardMonitor", "EventKind"]
 
 _WAIT_MS: Final = 1000
-"""A cancel that comes before the wait begins is lost; the next round sees the flag."""
+_CANCEL_AGAIN_S: Final = 0.02
+"""A cancel that comes before the wait begins is lost, so `stop` repeats it."""
 _RETRY_S: Final = 1.0
 _NEW_READERS: Final = "\\\\?PnP?\\Notification"
 _COUNT_SHIFT: Final = 16
+# What we tell the service that we know. Not told is whether someone uses the card, so
+# no payment wakes us; all else is, or the service reports the same news for ever (a
+# card that does not answer, a reader in trouble).
+_KNOWN: Final = 0xFFFF0000 | (
+    scard.SCARD_STATE_PRESENT
+    | scard.SCARD_STATE_EMPTY
+    | scard.SCARD_STATE_MUTE
+    | scard.SCARD_STATE_UNAVAILABLE
+    | scard.SCARD_STATE_UNKNOWN
+)
 
 
 @unique
@@ -50,8 +61,17 @@ class CardEvent:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    present: bool
-    count: int
+    """A reader's state word: SCARD_STATE_* bits below, the event count above."""
+
+    state: int
+
+    @property
+    def present(self) -> bool:
+        return bool(self.state & scard.SCARD_STATE_PRESENT)
+
+    @property
+    def count(self) -> int:
+        return self.state >> _COUNT_SHIFT & 0xFFFF
 
 
 class CardMonitor:
@@ -74,11 +94,11 @@ class CardMonitor:
     def stop(self) -> None:
         """End, and wait for the thread; no call is made after this returns."""
         self._stopping.set()
-        handle = self._handle
-        if handle is not None:
-            scard.SCardCancel(handle)
-        if self._thread.is_alive():
-            self._thread.join()
+        while self._thread.is_alive():
+            handle = self._handle
+            if handle is not None:
+                scard.SCardCancel(handle)
+            self._thread.join(_CANCEL_AGAIN_S)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -109,11 +129,13 @@ class CardMonitor:
         code, changed = scard.SCardGetStatusChange(
             handle, _WAIT_MS, [*states, (_NEW_READERS, scard.SCARD_STATE_UNAWARE)]
         )
-        if code in {scard.SCARD_E_TIMEOUT, scard.SCARD_E_CANCELLED}:
+        if code == scard.SCARD_E_CANCELLED:
             return
         if code == scard.SCARD_E_UNKNOWN_READER:
             return  # It left between the two calls; the next list says so.
-        if code != scard.SCARD_S_SUCCESS:
+        # A count of 0 wakes nobody when it changes (a card that was there before the
+        # service); the time-out brings the new count all the same.
+        if code not in {scard.SCARD_S_SUCCESS, scard.SCARD_E_TIMEOUT}:
             raise reader_error(code, None)
         for name, state, _atr in changed:
             if name != _NEW_READERS:
@@ -121,20 +143,14 @@ class CardMonitor:
 
     def _known_state(self, name: str) -> int:
         seen = self._seen.get(name)
-        if seen is None:
-            return int(scard.SCARD_STATE_UNAWARE)
-        state = scard.SCARD_STATE_PRESENT if seen.present else scard.SCARD_STATE_EMPTY
-        return int(state) | seen.count << _COUNT_SHIFT
+        return int(scard.SCARD_STATE_UNAWARE) if seen is None else seen.state & _KNOWN
 
     def _compare(self, name: str, state: int) -> None:
         before = self._seen.get(name)
-        now = _Seen(
-            bool(state & scard.SCARD_STATE_PRESENT), (state >> _COUNT_SHIFT) & 0xFFFF
-        )
-        self._seen[name] = now
+        now = self._seen[name] = _Seen(state)
         if before is None:
             self._tell(name, EventKind.READER_ADDED)
-            before = _Seen(present=False, count=now.count)
+            before = _Seen(scard.SCARD_STATE_EMPTY)
         swapped = before.present and now.present and before.count != now.count
         if before.present and (swapped or not now.present):
             self._tell(name, EventKind.REMOVED)
