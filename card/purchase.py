@@ -24,7 +24,7 @@ After its proof has come the customer has paid, whatever follows: a failed CREDI
 proof wrong is the outcome unknown again: this machine cannot verify a proof itself, and
 the purse can be asked for it once more. What is left behind, `card.recovery` settles.
 
-The table below holds every transition; anything else raises `MachineMisuseError`.
+The table below holds every transition; `card.machine` runs it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ from card.customs import CreditAnswer, InitSAMAnswer
 from card.exchange import (
     CustomsCredited,
     Finished,
-    JournalStep,
     MachineMisuseError,
     PurchaseBegun,
     PurchaseOpened,
@@ -48,6 +47,7 @@ from card.exchange import (
     Transmit,
     parse_or_none,
 )
+from card.machine import Event, Machine
 from card.profile import ALGORITHM_AES_CMAC, Role
 from card.purchase_result import (
     Approved,
@@ -64,7 +64,7 @@ from card.records import DebitProof, TransactionRecord
 from card.sw import SW, tries_left
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from card.apdu import CommandAPDU, ResponseAPDU
 
@@ -107,37 +107,29 @@ class _State(Enum):
     FINISHED = auto()
 
 
-class _Event(Enum):
-    """What came of it: DONE goes on; STOPPED and LOST end the machine."""
-
-    DONE = auto()
-    STOPPED = auto()
-    LOST = auto()
-
-
-_TABLE: Final[Mapping[tuple[_State, _Event], _State]] = {
-    (_State.VERIFY, _Event.DONE): _State.INIT_PURCHASE,
-    (_State.VERIFY, _Event.STOPPED): _State.FINISHED,
-    (_State.VERIFY, _Event.LOST): _State.FINISHED,
-    (_State.INIT_PURCHASE, _Event.DONE): _State.RECORD_BEGUN,
-    (_State.INIT_PURCHASE, _Event.STOPPED): _State.FINISHED,
-    (_State.INIT_PURCHASE, _Event.LOST): _State.FINISHED,
-    (_State.RECORD_BEGUN, _Event.DONE): _State.INIT_SAM,
-    (_State.INIT_SAM, _Event.DONE): _State.RECORD_OPENED,
-    (_State.INIT_SAM, _Event.STOPPED): _State.FINISHED,
-    (_State.INIT_SAM, _Event.LOST): _State.FINISHED,
-    (_State.RECORD_OPENED, _Event.DONE): _State.DEBIT,
-    (_State.DEBIT, _Event.DONE): _State.RECORD_DEBITED,
-    (_State.DEBIT, _Event.STOPPED): _State.FINISHED,
-    (_State.DEBIT, _Event.LOST): _State.FINISHED,
-    (_State.RECORD_DEBITED, _Event.DONE): _State.CREDIT,
-    (_State.CREDIT, _Event.DONE): _State.RECORD_CREDITED,
-    (_State.CREDIT, _Event.STOPPED): _State.FINISHED,
-    (_State.CREDIT, _Event.LOST): _State.FINISHED,
-    (_State.RECORD_CREDITED, _Event.DONE): _State.ACK,
-    (_State.ACK, _Event.DONE): _State.FINISHED,
-    (_State.ACK, _Event.STOPPED): _State.FINISHED,
-    (_State.ACK, _Event.LOST): _State.FINISHED,
+_TABLE: Final[Mapping[tuple[_State, Event], _State]] = {
+    (_State.VERIFY, Event.DONE): _State.INIT_PURCHASE,
+    (_State.VERIFY, Event.STOPPED): _State.FINISHED,
+    (_State.VERIFY, Event.LOST): _State.FINISHED,
+    (_State.INIT_PURCHASE, Event.DONE): _State.RECORD_BEGUN,
+    (_State.INIT_PURCHASE, Event.STOPPED): _State.FINISHED,
+    (_State.INIT_PURCHASE, Event.LOST): _State.FINISHED,
+    (_State.RECORD_BEGUN, Event.DONE): _State.INIT_SAM,
+    (_State.INIT_SAM, Event.DONE): _State.RECORD_OPENED,
+    (_State.INIT_SAM, Event.STOPPED): _State.FINISHED,
+    (_State.INIT_SAM, Event.LOST): _State.FINISHED,
+    (_State.RECORD_OPENED, Event.DONE): _State.DEBIT,
+    (_State.DEBIT, Event.DONE): _State.RECORD_DEBITED,
+    (_State.DEBIT, Event.STOPPED): _State.FINISHED,
+    (_State.DEBIT, Event.LOST): _State.FINISHED,
+    (_State.RECORD_DEBITED, Event.DONE): _State.CREDIT,
+    (_State.CREDIT, Event.DONE): _State.RECORD_CREDITED,
+    (_State.CREDIT, Event.STOPPED): _State.FINISHED,
+    (_State.CREDIT, Event.LOST): _State.FINISHED,
+    (_State.RECORD_CREDITED, Event.DONE): _State.ACK,
+    (_State.ACK, Event.DONE): _State.FINISHED,
+    (_State.ACK, Event.STOPPED): _State.FINISHED,
+    (_State.ACK, Event.LOST): _State.FINISHED,
 }
 
 _REASONS: Final[Mapping[Role, Mapping[int, DeclineReason]]] = {
@@ -183,7 +175,7 @@ the card sent the first one twice.
 """
 
 
-class PurchaseExchange:
+class PurchaseExchange(Machine[_State, Record, PurchaseResult]):
     """One payment; see the module's docstring for how it runs and how it ends."""
 
     def __init__(self, terms: PurchaseTerms, pin_block: bytes) -> None:
@@ -193,68 +185,15 @@ class PurchaseExchange:
             terms: what is to be paid.
             pin_block: see `card.pin.pin_block`.
         """
+        first = Transmit(role=Role.PURSE, command=verify(Role.PURSE, pin_block))
+        super().__init__(_TABLE, _State.VERIFY, first)
         self._terms = terms
-        self._state = _State.VERIFY
-        self._pending: PurchaseAction = Transmit(
-            role=Role.PURSE, command=verify(Role.PURSE, pin_block)
-        )
         # Each is set by the step that learns it, and used only by later steps.
         self._init: InitAnswer
         self._tx: TransactionRecord
         self._mac1: bytes
         self._proof: DebitProof
         self._ack: bytes
-
-    def __repr__(self) -> str:
-        return f"PurchaseExchange({self._state.name})"
-
-    def next_action(self) -> PurchaseAction:
-        """What to do now; the same until it was fed."""
-        return self._pending
-
-    def receive(self, response: ResponseAPDU) -> None:
-        """Take the answer to the pending `Transmit`.
-
-        Raises:
-            MachineMisuseError: None is pending.
-        """
-        handlers = {
-            _State.VERIFY: self._verified,
-            _State.INIT_PURCHASE: self._begun,
-            _State.INIT_SAM: self._opened,
-            _State.DEBIT: self._debited,
-            _State.CREDIT: self._credited,
-            _State.ACK: self._acked,
-        }
-        handler = handlers.get(self._state)
-        if handler is None:
-            raise MachineMisuseError(f"no answer is expected in {self._state.name}")
-        handler(response)
-
-    def lost(self) -> None:
-        """The pending `Transmit` got no answer; it may have been carried out.
-
-        Raises:
-            MachineMisuseError: None is pending.
-        """
-        match self._state:
-            case _State.VERIFY | _State.INIT_PURCHASE:
-                self._finish(
-                    _Event.LOST,
-                    Declined(reason=DeclineReason.CARD_REMOVED, role=Role.PURSE),
-                )
-            case _State.INIT_SAM:
-                self._finish(_Event.LOST, OutcomeUnknown(stage=Stage.INIT_SAM, tx=None))
-            case _State.DEBIT:
-                self._finish(
-                    _Event.LOST, OutcomeUnknown(stage=Stage.DEBIT, tx=self._tx)
-                )
-            case _State.CREDIT:
-                self._finish(_Event.LOST, self._credit_pending(None))
-            case _State.ACK:
-                self._finish(_Event.LOST, self._approved(acked=False))
-            case _:
-                raise MachineMisuseError(f"nothing was sent in {self._state.name}")
 
     def recorded(self) -> None:
         """The pending `Record` is durable.
@@ -277,6 +216,32 @@ class PurchaseExchange:
                 raise MachineMisuseError(f"nothing to record in {self._state.name}")
 
     # Answers, in their order.
+
+    def _handlers(self) -> Mapping[_State, Callable[[ResponseAPDU], None]]:
+        return {
+            _State.VERIFY: self._verified,
+            _State.INIT_PURCHASE: self._begun,
+            _State.INIT_SAM: self._opened,
+            _State.DEBIT: self._debited,
+            _State.CREDIT: self._credited,
+            _State.ACK: self._acked,
+        }
+
+    def _unanswered(self) -> PurchaseResult:
+        match self._state:
+            case _State.VERIFY | _State.INIT_PURCHASE:
+                reason = DeclineReason.CARD_REMOVED
+                return Declined(reason=reason, role=Role.PURSE)
+            case _State.INIT_SAM:
+                return OutcomeUnknown(stage=Stage.INIT_SAM, tx=None)
+            case _State.DEBIT:
+                return OutcomeUnknown(stage=Stage.DEBIT, tx=self._tx)
+            case _State.CREDIT:
+                return self._credit_pending(None)
+            case _State.ACK:
+                return self._approved(acked=False)
+            case _:
+                raise AssertionError("every state that sends is above")
 
     def _verified(self, response: ResponseAPDU) -> None:
         if not response.ok:
@@ -309,7 +274,7 @@ class PurchaseExchange:
                 rc=init.rc,
                 cid=init.cid,
             )
-            self._record(step)
+            self._ask(Record(step=step))
 
     def _opened(self, response: ResponseAPDU) -> None:
         if not response.ok:
@@ -323,7 +288,9 @@ class PurchaseExchange:
             return
         self._tx = replace(self._draft(), tsn=answer.tsn)
         self._mac1 = answer.mac1
-        self._record(PurchaseOpened(tx=self._tx, kv=self._init.kv, rc=self._init.rc))
+        init = self._init
+        step = PurchaseOpened(tx=self._tx, kv=init.kv, rc=init.rc)
+        self._ask(Record(step=step))
 
     def _debited(self, response: ResponseAPDU) -> None:
         if response.sw in _DEBIT_REFUSES:
@@ -332,49 +299,34 @@ class PurchaseExchange:
         proof = parse_or_none(DebitProof.parse, response) if response.ok else None
         if proof is None:
             unknown = OutcomeUnknown(stage=Stage.DEBIT, tx=self._tx, sw=response.sw)
-            self._finish(_Event.STOPPED, unknown)
+            self._finish(Event.STOPPED, unknown)
             return
         self._proof = proof
         init = self._init
-        self._record(PurseDebited(tx=self._tx, proof=proof, kv=init.kv, rc=init.rc))
+        step = PurseDebited(tx=self._tx, proof=proof, kv=init.kv, rc=init.rc)
+        self._ask(Record(step=step))
 
     def _credited(self, response: ResponseAPDU) -> None:
         if response.sw == SW.MAC_WRONG:
             # Something between the cards spoiled the proof: it proves nothing yet.
             unknown = OutcomeUnknown(stage=Stage.DEBIT, tx=self._tx, sw=response.sw)
-            self._finish(_Event.STOPPED, unknown)
+            self._finish(Event.STOPPED, unknown)
             return
         answer = parse_or_none(CreditAnswer.parse, response) if response.ok else None
         if answer is None:
-            self._finish(_Event.STOPPED, self._credit_pending(response.sw))
+            self._finish(Event.STOPPED, self._credit_pending(response.sw))
             return
         self._ack = answer.ack
         step = CustomsCredited(
             tx=self._tx, proof=self._proof, total_minor=answer.total_minor
         )
-        self._record(step)
+        self._ask(Record(step=step))
 
     def _acked(self, response: ResponseAPDU) -> None:
-        event = _Event.DONE if response.ok else _Event.STOPPED
+        event = Event.DONE if response.ok else Event.STOPPED
         self._finish(event, self._approved(acked=response.ok))
 
-    # Moves: the only places where the state changes.
-
-    def _send(self, role: Role, command: CommandAPDU) -> None:
-        self._move(_Event.DONE, Transmit(role=role, command=command))
-
-    def _record(self, step: JournalStep) -> None:
-        self._move(_Event.DONE, Record(step=step))
-
-    def _finish(self, event: _Event, result: PurchaseResult) -> None:
-        self._move(event, Finished(result=result))
-
-    def _move(self, event: _Event, action: PurchaseAction) -> None:
-        state = _TABLE.get((self._state, event))
-        if state is None:
-            raise MachineMisuseError(f"{event.name} is not for {self._state.name}")
-        self._state = state
-        self._pending = action
+    # Endings with nothing debited.
 
     def _decline(self, role: Role, sw: int, *, open_left: bool = False) -> None:
         left = tries_left(sw)
@@ -386,13 +338,13 @@ class PurchaseExchange:
             tries_left=0 if sw == SW.PIN_BLOCKED else left,
             open_left=open_left,
         )
-        self._finish(_Event.STOPPED, declined)
+        self._finish(Event.STOPPED, declined)
 
     def _stop(
         self, reason: DeclineReason, role: Role, *, open_left: bool = False
     ) -> None:
         declined = Declined(reason=reason, role=role, open_left=open_left)
-        self._finish(_Event.STOPPED, declined)
+        self._finish(Event.STOPPED, declined)
 
     # What the steps are made of.
 
