@@ -16,7 +16,7 @@ no care: the machine ends as `RecoveryInterrupted`, and the next run starts from
 LIST OPEN says then. A purse or customs card that refuses for good (a MAC that does not
 verify, a number that the purse does not know) leaves the record to the bank.
 
-The table below holds every transition; anything else raises `MachineMisuseError`.
+The table below holds every transition; `card.machine` runs it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from card.customs import CreditAnswer
 from card.exchange import (
     CustomsCredited,
     Finished,
-    JournalStep,
     MachineMisuseError,
     PurchaseVoided,
     PurseDebited,
@@ -38,15 +37,16 @@ from card.exchange import (
     Transmit,
     parse_or_none,
 )
+from card.machine import Event, Machine
 from card.profile import Role
 from card.purse import parse_vmac
 from card.records import DebitProof, OpenRecord, TransactionRecord
 from card.sw import SW
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from card.apdu import CommandAPDU, ResponseAPDU
+    from card.apdu import ResponseAPDU
 
 __all__ = [
     "CustomsCredited",
@@ -139,35 +139,26 @@ class _State(Enum):
     FINISHED = auto()
 
 
-class _Event(Enum):
-    """What came of it: DONE goes on, NO_PROOF turns to VOID, the rest end."""
-
-    DONE = auto()
-    NO_PROOF = auto()
-    STOPPED = auto()
-    LOST = auto()
-
-
-_TABLE: Final[Mapping[tuple[_State, _Event], _State]] = {
-    (_State.PROVE, _Event.DONE): _State.RECORD_DEBITED,
-    (_State.PROVE, _Event.NO_PROOF): _State.VOID_PURSE,
-    (_State.PROVE, _Event.STOPPED): _State.FINISHED,
-    (_State.PROVE, _Event.LOST): _State.FINISHED,
-    (_State.RECORD_DEBITED, _Event.DONE): _State.CREDIT,
-    (_State.CREDIT, _Event.DONE): _State.RECORD_CREDITED,
-    (_State.CREDIT, _Event.STOPPED): _State.FINISHED,
-    (_State.CREDIT, _Event.LOST): _State.FINISHED,
-    (_State.RECORD_CREDITED, _Event.DONE): _State.ACK,
-    (_State.ACK, _Event.DONE): _State.FINISHED,
-    (_State.ACK, _Event.STOPPED): _State.FINISHED,
-    (_State.ACK, _Event.LOST): _State.FINISHED,
-    (_State.VOID_PURSE, _Event.DONE): _State.VOID_CUSTOMS,
-    (_State.VOID_PURSE, _Event.STOPPED): _State.FINISHED,
-    (_State.VOID_PURSE, _Event.LOST): _State.FINISHED,
-    (_State.VOID_CUSTOMS, _Event.DONE): _State.RECORD_VOIDED,
-    (_State.VOID_CUSTOMS, _Event.STOPPED): _State.FINISHED,
-    (_State.VOID_CUSTOMS, _Event.LOST): _State.FINISHED,
-    (_State.RECORD_VOIDED, _Event.DONE): _State.FINISHED,
+_TABLE: Final[Mapping[tuple[_State, Event], _State]] = {
+    (_State.PROVE, Event.DONE): _State.RECORD_DEBITED,
+    (_State.PROVE, Event.NO_PROOF): _State.VOID_PURSE,
+    (_State.PROVE, Event.STOPPED): _State.FINISHED,
+    (_State.PROVE, Event.LOST): _State.FINISHED,
+    (_State.RECORD_DEBITED, Event.DONE): _State.CREDIT,
+    (_State.CREDIT, Event.DONE): _State.RECORD_CREDITED,
+    (_State.CREDIT, Event.STOPPED): _State.FINISHED,
+    (_State.CREDIT, Event.LOST): _State.FINISHED,
+    (_State.RECORD_CREDITED, Event.DONE): _State.ACK,
+    (_State.ACK, Event.DONE): _State.FINISHED,
+    (_State.ACK, Event.STOPPED): _State.FINISHED,
+    (_State.ACK, Event.LOST): _State.FINISHED,
+    (_State.VOID_PURSE, Event.DONE): _State.VOID_CUSTOMS,
+    (_State.VOID_PURSE, Event.STOPPED): _State.FINISHED,
+    (_State.VOID_PURSE, Event.LOST): _State.FINISHED,
+    (_State.VOID_CUSTOMS, Event.DONE): _State.RECORD_VOIDED,
+    (_State.VOID_CUSTOMS, Event.STOPPED): _State.FINISHED,
+    (_State.VOID_CUSTOMS, Event.LOST): _State.FINISHED,
+    (_State.RECORD_VOIDED, Event.DONE): _State.FINISHED,
 }
 
 _FOR_GOOD: Final[Mapping[_State, frozenset[int]]] = {
@@ -177,17 +168,8 @@ _FOR_GOOD: Final[Mapping[_State, frozenset[int]]] = {
 }
 """Refusals that asking the same cards again will not change."""
 
-_ROLES: Final[Mapping[_State, Role]] = {
-    _State.PROVE: Role.PURSE,
-    _State.CREDIT: Role.CUSTOMS,
-    _State.ACK: Role.PURSE,
-    _State.VOID_PURSE: Role.PURSE,
-    _State.VOID_CUSTOMS: Role.CUSTOMS,
-}
-"""The card that each sending state asks; the other states send nothing."""
 
-
-class RecoveryExchange:
+class RecoveryExchange(Machine[_State, Record, RecoveryResult]):
     """Settles one open record; see the module's docstring.
 
     The caller has made sure that the purse in the reader is the one in the record: by
@@ -196,51 +178,14 @@ class RecoveryExchange:
 
     def __init__(self, open_record: OpenRecord) -> None:
         """Begin with PROVE for ``open_record``, as LIST OPEN gave it."""
+        first = Transmit(role=Role.PURSE, command=purse.prove(open_record.tx))
+        super().__init__(_TABLE, _State.PROVE, first)
         self._record_open = open_record
-        self._state = _State.PROVE
-        self._pending: RecoveryAction = self._transmit(
-            _State.PROVE, purse.prove(open_record.tx)
-        )
         self._proof: DebitProof | None = None
         self._ack: bytes = b""
 
     def __repr__(self) -> str:
         return f"RecoveryExchange({self._state.name}, {self._tx!r})"
-
-    def next_action(self) -> RecoveryAction:
-        """What to do now; the same until it was fed."""
-        return self._pending
-
-    def receive(self, response: ResponseAPDU) -> None:
-        """Take the answer to the pending `Transmit`.
-
-        Raises:
-            MachineMisuseError: None is pending.
-        """
-        handlers = {
-            _State.PROVE: self._proved,
-            _State.CREDIT: self._credited,
-            _State.ACK: self._acked,
-            _State.VOID_PURSE: self._burned,
-            _State.VOID_CUSTOMS: self._closed,
-        }
-        handler = handlers.get(self._state)
-        if handler is None:
-            raise MachineMisuseError(f"no answer is expected in {self._state.name}")
-        handler(response)
-
-    def lost(self) -> None:
-        """The pending `Transmit` got no answer; it may have been carried out.
-
-        Raises:
-            MachineMisuseError: None is pending.
-        """
-        if self._state not in _ROLES:
-            raise MachineMisuseError(f"nothing was sent in {self._state.name}")
-        if self._state is _State.ACK:
-            self._finish(_Event.LOST, self._recovered(acked=False))
-        else:
-            self._finish(_Event.LOST, self._interrupted(None))
 
     def recorded(self) -> None:
         """The pending `Record` is durable.
@@ -251,20 +196,34 @@ class RecoveryExchange:
         match self._state:
             case _State.RECORD_DEBITED:
                 assert self._proof is not None, "it has just been recorded"
-                self._send(_State.CREDIT, customs.credit(self._tx.tsn, self._proof))
+                self._send(Role.CUSTOMS, customs.credit(self._tx.tsn, self._proof))
             case _State.RECORD_CREDITED:
-                self._send(_State.ACK, purse.ack(self._tx, self._ack))
+                self._send(Role.PURSE, purse.ack(self._tx, self._ack))
             case _State.RECORD_VOIDED:
-                self._finish(_Event.DONE, RecoveredNotDebited(tx=self._tx))
+                self._finish(Event.DONE, RecoveredNotDebited(tx=self._tx))
             case _:
                 raise MachineMisuseError(f"nothing to record in {self._state.name}")
 
     # Answers.
 
+    def _handlers(self) -> Mapping[_State, Callable[[ResponseAPDU], None]]:
+        return {
+            _State.PROVE: self._proved,
+            _State.CREDIT: self._credited,
+            _State.ACK: self._acked,
+            _State.VOID_PURSE: self._burned,
+            _State.VOID_CUSTOMS: self._closed,
+        }
+
+    def _unanswered(self) -> RecoveryResult:
+        if self._state is _State.ACK:
+            return self._recovered(acked=False)
+        return self._interrupted(None)
+
     def _proved(self, response: ResponseAPDU) -> None:
         if response.sw == SW.NO_PROOF:
             command = purse.void(self._tx, self._record_open.vreq)
-            self._move(_Event.NO_PROOF, self._transmit(_State.VOID_PURSE, command))
+            self._send(Role.PURSE, command, Event.NO_PROOF)
             return
         proof = parse_or_none(DebitProof.parse, response) if response.ok else None
         if proof is None:
@@ -272,7 +231,8 @@ class RecoveryExchange:
             return
         self._proof = proof
         record = self._record_open
-        self._record(PurseDebited(tx=self._tx, proof=proof, kv=record.kv, rc=record.rc))
+        step = PurseDebited(tx=self._tx, proof=proof, kv=record.kv, rc=record.rc)
+        self._ask(Record(step=step))
 
     def _credited(self, response: ResponseAPDU) -> None:
         answer = parse_or_none(CreditAnswer.parse, response) if response.ok else None
@@ -281,13 +241,13 @@ class RecoveryExchange:
             return
         assert self._proof is not None, "CREDIT was built from it"
         self._ack = answer.ack
-        total_minor = answer.total_minor
-        self._record(
-            CustomsCredited(tx=self._tx, proof=self._proof, total_minor=total_minor)
+        step = CustomsCredited(
+            tx=self._tx, proof=self._proof, total_minor=answer.total_minor
         )
+        self._ask(Record(step=step))
 
     def _acked(self, response: ResponseAPDU) -> None:
-        event = _Event.DONE if response.ok else _Event.STOPPED
+        event = Event.DONE if response.ok else Event.STOPPED
         self._finish(event, self._recovered(acked=response.ok))
 
     def _burned(self, response: ResponseAPDU) -> None:
@@ -295,53 +255,40 @@ class RecoveryExchange:
         if vmac is None:
             self._stop(response.sw)
             return
-        self._send(_State.VOID_CUSTOMS, customs.void(self._tx.tsn, vmac))
+        self._send(Role.CUSTOMS, customs.void(self._tx.tsn, vmac))
 
     def _closed(self, response: ResponseAPDU) -> None:
         if not response.ok:
             # 6A83 as well: the record was not open, so LIST OPEN has news of it.
             self._stop(response.sw)
             return
-        self._record(PurchaseVoided(tx=self._tx))
+        self._ask(Record(step=PurchaseVoided(tx=self._tx)))
 
-    # Moves: the only places where the state changes.
-
-    def _send(self, state: _State, command: CommandAPDU) -> None:
-        self._move(_Event.DONE, self._transmit(state, command))
-
-    def _record(self, step: JournalStep) -> None:
-        self._move(_Event.DONE, Record(step=step))
+    # Endings.
 
     def _stop(self, sw: int) -> None:
         """End on a refusal: for good, or until the next run."""
-        role = _ROLES[self._state]
         result: RecoveryResult = self._interrupted(sw)
         if sw in _FOR_GOOD.get(self._state, frozenset()):
-            result = LeftToBank(tx=self._tx, role=role, sw=sw)
-        self._finish(_Event.STOPPED, result)
-
-    def _finish(self, event: _Event, result: RecoveryResult) -> None:
-        self._move(event, Finished(result=result))
-
-    def _move(self, event: _Event, action: RecoveryAction) -> None:
-        state = _TABLE.get((self._state, event))
-        if state is None:
-            raise MachineMisuseError(f"{event.name} is not for {self._state.name}")
-        self._state = state
-        self._pending = action
-
-    @staticmethod
-    def _transmit(state: _State, command: CommandAPDU) -> Transmit:
-        return Transmit(role=_ROLES[state], command=command)
-
-    @property
-    def _tx(self) -> TransactionRecord:
-        return self._record_open.tx
+            result = LeftToBank(tx=self._tx, role=self._role, sw=sw)
+        self._finish(Event.STOPPED, result)
 
     def _recovered(self, *, acked: bool) -> RecoveredDebited:
         assert self._proof is not None, "ACK comes after CREDIT"
         return RecoveredDebited(tx=self._tx, proof=self._proof, acked=acked)
 
     def _interrupted(self, sw: int | None) -> RecoveryInterrupted:
-        role = _ROLES[self._state]
+        role = self._role
         return RecoveryInterrupted(tx=self._tx, role=role, sw=sw, proof=self._proof)
+
+    # What the steps are made of.
+
+    @property
+    def _tx(self) -> TransactionRecord:
+        return self._record_open.tx
+
+    @property
+    def _role(self) -> Role:
+        """The card that the pending command asks."""
+        assert isinstance(self._pending, Transmit), "a command is pending"
+        return self._pending.role
