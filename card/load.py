@@ -12,7 +12,7 @@ moved. From then on only LTAC ends a load well. Anything else is `LoadUnknown`, 
 refusal of CREDIT LOAD included: the bank has booked, and takes that back only against
 the purse's own VMAC. `LoadRecovery` (`card.load_recovery`) gets one or the other.
 
-The table below holds every transition; anything else raises `MachineMisuseError`.
+The table below holds every transition; `card.machine` runs it.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ from card.load_result import (
     LoadUnknown,
     LoadVoided,
 )
+from card.machine import Event, Machine
 from card.profile import ALGORITHM_AES_CMAC, Role
 from card.purse import InitAnswer, LoadProof, parse_init
 from card.records import LoadRecord, LoadRequest
 from card.sw import SW, tries_left
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from card.apdu import CommandAPDU, ResponseAPDU
+    from card.apdu import ResponseAPDU
 
 __all__ = [
     "Authorise",
@@ -81,26 +82,18 @@ class _State(Enum):
     FINISHED = auto()
 
 
-class _Event(Enum):
-    """What came of it: DONE goes on; STOPPED and LOST end the machine."""
-
-    DONE = auto()
-    STOPPED = auto()
-    LOST = auto()
-
-
-_TABLE: Final[Mapping[tuple[_State, _Event], _State]] = {
-    (_State.VERIFY, _Event.DONE): _State.INIT_LOAD,
-    (_State.VERIFY, _Event.STOPPED): _State.FINISHED,
-    (_State.VERIFY, _Event.LOST): _State.FINISHED,
-    (_State.INIT_LOAD, _Event.DONE): _State.AUTHORISE,
-    (_State.INIT_LOAD, _Event.STOPPED): _State.FINISHED,
-    (_State.INIT_LOAD, _Event.LOST): _State.FINISHED,
-    (_State.AUTHORISE, _Event.DONE): _State.CREDIT_LOAD,
-    (_State.AUTHORISE, _Event.STOPPED): _State.FINISHED,
-    (_State.CREDIT_LOAD, _Event.DONE): _State.FINISHED,
-    (_State.CREDIT_LOAD, _Event.STOPPED): _State.FINISHED,
-    (_State.CREDIT_LOAD, _Event.LOST): _State.FINISHED,
+_TABLE: Final[Mapping[tuple[_State, Event], _State]] = {
+    (_State.VERIFY, Event.DONE): _State.INIT_LOAD,
+    (_State.VERIFY, Event.STOPPED): _State.FINISHED,
+    (_State.VERIFY, Event.LOST): _State.FINISHED,
+    (_State.INIT_LOAD, Event.DONE): _State.AUTHORISE,
+    (_State.INIT_LOAD, Event.STOPPED): _State.FINISHED,
+    (_State.INIT_LOAD, Event.LOST): _State.FINISHED,
+    (_State.AUTHORISE, Event.DONE): _State.CREDIT_LOAD,
+    (_State.AUTHORISE, Event.STOPPED): _State.FINISHED,
+    (_State.CREDIT_LOAD, Event.DONE): _State.FINISHED,
+    (_State.CREDIT_LOAD, Event.STOPPED): _State.FINISHED,
+    (_State.CREDIT_LOAD, Event.LOST): _State.FINISHED,
 }
 
 _REASONS: Final[Mapping[int, LoadDeclineReason]] = {
@@ -115,7 +108,7 @@ _REASONS: Final[Mapping[int, LoadDeclineReason]] = {
 }
 
 
-class LoadExchange:
+class LoadExchange(Machine[_State, Authorise, LoadResult]):
     """One load; see the module's docstring."""
 
     def __init__(self, terms: LoadTerms, pin_block: bytes) -> None:
@@ -125,48 +118,12 @@ class LoadExchange:
             terms: what is to be loaded.
             pin_block: see `card.pin.pin_block`.
         """
+        first = Transmit(role=Role.PURSE, command=verify(Role.PURSE, pin_block))
+        super().__init__(_TABLE, _State.VERIFY, first)
         self._terms = terms
-        self._state = _State.VERIFY
-        self._pending: LoadAction = Transmit(
-            role=Role.PURSE, command=verify(Role.PURSE, pin_block)
-        )
         # Each is set by the step that learns it, and used only by later steps.
         self._init: InitAnswer
         self._lx: LoadRecord
-
-    def __repr__(self) -> str:
-        return f"LoadExchange({self._state.name})"
-
-    def next_action(self) -> LoadAction:
-        """What to do now; the same until it was fed."""
-        return self._pending
-
-    def receive(self, response: ResponseAPDU) -> None:
-        """Take the answer to the pending `Transmit`.
-
-        Raises:
-            MachineMisuseError: None is pending.
-        """
-        handlers = {
-            _State.VERIFY: self._verified,
-            _State.INIT_LOAD: self._begun,
-            _State.CREDIT_LOAD: self._credited,
-        }
-        handler = handlers.get(self._state)
-        if handler is None:
-            raise MachineMisuseError(f"no answer is expected in {self._state.name}")
-        handler(response)
-
-    def lost(self) -> None:
-        """The pending `Transmit` got no answer; it may have been carried out.
-
-        Raises:
-            MachineMisuseError: None is pending.
-        """
-        result: LoadResult = LoadDeclined(reason=LoadDeclineReason.CARD_REMOVED)
-        if self._state is _State.CREDIT_LOAD:
-            result = self._unknown(None)
-        self._move(_Event.LOST, Finished(result=result))
 
     def authorised(self, *, lsn: int, at: datetime, m2: bytes) -> None:
         """The bank has booked this load.
@@ -190,7 +147,8 @@ class LoadExchange:
             currency=terms.currency,
             at=at,
         )
-        self._send(purse.credit_load(lsn=lsn, at=self._lx.at, m2=m2))
+        command = purse.credit_load(lsn=lsn, at=self._lx.at, m2=m2)
+        self._send(Role.PURSE, command)
 
     def refused(self) -> None:
         """The bank has not booked this load.
@@ -203,6 +161,18 @@ class LoadExchange:
 
     # Answers, in their order.
 
+    def _handlers(self) -> Mapping[_State, Callable[[ResponseAPDU], None]]:
+        return {
+            _State.VERIFY: self._verified,
+            _State.INIT_LOAD: self._begun,
+            _State.CREDIT_LOAD: self._credited,
+        }
+
+    def _unanswered(self) -> LoadResult:
+        if self._state is _State.CREDIT_LOAD:
+            return self._unknown(None)
+        return LoadDeclined(reason=LoadDeclineReason.CARD_REMOVED)
+
     def _verified(self, response: ResponseAPDU) -> None:
         if not response.ok:
             self._refuse(response.sw)
@@ -214,7 +184,7 @@ class LoadExchange:
             currency=terms.currency,
             lid=terms.lid,
         )
-        self._send(command)
+        self._send(Role.PURSE, command)
 
     def _begun(self, response: ResponseAPDU) -> None:
         if not response.ok:
@@ -228,25 +198,21 @@ class LoadExchange:
             self._decline(LoadDeclineReason.OTHER_CARD)
         else:
             self._init = init
-            self._move(_Event.DONE, Authorise(request=self._request(init)))
+            self._ask(Authorise(request=self._request(init)))
 
     def _credited(self, response: ResponseAPDU) -> None:
         proof = parse_or_none(LoadProof.parse, response) if response.ok else None
         if proof is None:
-            result = Finished(result=self._unknown(response.sw))
-            self._move(_Event.STOPPED, result)
+            self._finish(Event.STOPPED, self._unknown(response.sw))
             return
         done = LoadDone(
             lx=self._lx,
             balance_after_minor=proof.balance_after_minor,
             ltac=proof.ltac,
         )
-        self._move(_Event.DONE, Finished(result=done))
+        self._finish(Event.DONE, done)
 
-    # Moves: the only places where the state changes.
-
-    def _send(self, command: CommandAPDU) -> None:
-        self._move(_Event.DONE, Transmit(role=Role.PURSE, command=command))
+    # Endings with nothing booked.
 
     def _refuse(self, sw: int) -> None:
         left = tries_left(sw)
@@ -262,14 +228,9 @@ class LoadExchange:
         tries: int | None = None,
     ) -> None:
         declined = LoadDeclined(reason=reason, sw=sw, tries_left=tries)
-        self._move(_Event.STOPPED, Finished(result=declined))
+        self._finish(Event.STOPPED, declined)
 
-    def _move(self, event: _Event, action: LoadAction) -> None:
-        state = _TABLE.get((self._state, event))
-        if state is None:
-            raise MachineMisuseError(f"{event.name} is not for {self._state.name}")
-        self._state = state
-        self._pending = action
+    # What the steps are made of.
 
     def _require_authorise(self) -> None:
         if self._state is not _State.AUTHORISE:
