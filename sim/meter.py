@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Metered", "Reading"]
 
+_INS_OFFSET: Final = 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -22,6 +24,7 @@ class Reading:
         instructions: INS byte of each command, in order.
         bytes_moved: commands, responses and status words together.
         card_ns: nanoseconds that the card itself took.
+        resets: how often it was powered up, powered down or reset.
     """
 
     instructions: tuple[int, ...] = ()
@@ -48,11 +51,13 @@ class Metered:
 
     def process(self, apdu: bytes, /) -> bytes:
         """Pass a command to the card and measure it."""
+        # Counted before it is answered: a card that is pulled then never answers.
+        self._instructions.append(apdu[_INS_OFFSET] if len(apdu) > _INS_OFFSET else 0)
+        self._bytes_moved += len(apdu)
         before_ns = self.now_ns()
         answer = self.card.process(apdu)
         self._card_ns += self.now_ns() - before_ns
-        self._instructions.append(apdu[_INS_OFFSET] if len(apdu) > _INS_OFFSET else 0)
-        self._bytes_moved += len(apdu) + len(answer)
+        self._bytes_moved += len(answer)
         return answer
 
     def read(self) -> Reading:
@@ -68,6 +73,3 @@ class Metered:
         """Set the meter to zero."""
         self._instructions.clear()
         self._bytes_moved = self._card_ns = self._resets = 0
-
-
-_INS_OFFSET: Final = 1

@@ -26,18 +26,23 @@ __all__ = ["PrivatePCSCD", "PrivatePCSCDError", "free_port_pair"]
 SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
 _DRIVER: Final = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 _START_TIMEOUT_S: Final = 15.0
+_STOP_TIMEOUT_S: Final = 5.0
 _LOOK_AGAIN_S: Final = 0.02
+_PORTS_TAKEN: Final = "Could not initialize connection to virtual ICC"
+"""What the driver says when another program listens on one of its ports."""
 _PORT_FIRST: Final = 36000
 _PORT_LAST: Final = 60000
 
 # pcscd's socket path is fixed when it is built, hence the bind mount; an empty folder
 # over the hotplug drivers keeps it away from USB readers. setpriv ends the daemon
-# with us even when we are killed.
+# with us even when we are killed. Newer daemons ask polkit who may use a reader; here
+# are only simulated ones, and no polkit where nobody is logged in.
 _SCRIPT: Final = """
 mkdir -p /run/pcscd 2>/dev/null || { mount -t tmpfs tmpfs /run && mkdir /run/pcscd; }
 mount --bind "$1/run" /run/pcscd &&
 mount --bind "$1/drivers" /usr/lib/pcsc/drivers &&
-exec setpriv --pdeathsig TERM "$2" --foreground --config "$1/conf"
+if "$2" --help 2>&1 | grep -q -e --disable-polkit; then polkit=--disable-polkit; fi &&
+exec setpriv --pdeathsig TERM "$2" --foreground --config "$1/conf" $polkit
 """
 
 
@@ -95,7 +100,12 @@ class PrivatePCSCD:
         """End the daemon and remove its folder; may be called again."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(timeout=_START_TIMEOUT_S)
+            try:
+                self._process.wait(_STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                # It waits for ever for a card that does not answer.
+                self._process.kill()
+                self._process.wait()
             self._process = None
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
@@ -145,9 +155,20 @@ class PrivatePCSCD:
             process = self._process
             if process is None or process.poll() is not None:
                 raise PrivatePCSCDError(f"pcscd did not start: {self._words()}")
+            self._require_own_ports()
             if time.monotonic() > deadline:
                 raise PrivatePCSCDError(f"pcscd does not answer: {self._words()}")
             pause.wait(_LOOK_AGAIN_S)
+        # Ports that listen may be another daemon's, and its readers with them.
+        self._require_own_ports()
+
+    def _require_own_ports(self) -> None:
+        if _PORTS_TAKEN in self._words():
+            raise PrivatePCSCDError(
+                f"The virtual readers cannot use TCP ports {self.port} and "
+                f"{self.port + 1}, probably because another program does. "
+                f"pcscd said: {self._words()}"
+            )
 
     def _slots_listen(self) -> bool:
         # The daemon writes its pid file last, after the driver has opened its ports.

@@ -47,23 +47,47 @@ def call(
         pin: written to the program's standard input.
 
     Raises:
-        ProgramError: it ended with another status than 0.
+        ProgramError: it cannot be run, ended with another status than 0, did not end
+            in time, or printed no document.
     """
     pin_option = [] if pin is None else ["--pin-stdin"]
-    done = subprocess.run(  # noqa: S603  our own programs, our own words
-        [program_path(name), *arguments, *pin_option, "--json"],
-        input="" if pin is None else f"{pin}\n",
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-        timeout=_CALL_TIMEOUT_S,
-        check=False,
-    )
+    called = " ".join((name, *arguments[:1]))
+    try:
+        done = subprocess.run(  # noqa: S603  our own programs, our own words
+            [program_path(name), *arguments, *pin_option, "--json"],
+            input="" if pin is None else f"{pin}\n",
+            capture_output=True,
+            text=True,
+            env={**os.environ, **environment},
+            timeout=_CALL_TIMEOUT_S,
+            check=False,
+        )
+    except OSError as error:
+        raise _cannot_run(name, error) from None
+    except subprocess.TimeoutExpired:
+        raise ProgramError(
+            f"{called} did not end within {_CALL_TIMEOUT_S} s and was stopped"
+        ) from None
     if done.returncode != 0:
         words = (done.stdout + done.stderr).strip()
-        raise ProgramError(f"{name} {arguments[0]} ended with an error: {words}")
-    document: dict[str, Any] = json.loads(done.stdout)
+        raise ProgramError(f"{called} ended with an error: {words}")
+    return _document(called, done.stdout)
+
+
+def _document(called: str, printed: str) -> dict[str, Any]:
+    try:
+        document = json.loads(printed)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise ProgramError(f"{called} printed no JSON document: {printed.strip()}")
     return document
+
+
+def _cannot_run(name: str, error: OSError) -> ProgramError:
+    return ProgramError(
+        f"{name} cannot be run ({error.strerror}); install the project (make does)"
+    )
 
 
 class BackgroundProgram:
@@ -72,17 +96,24 @@ class BackgroundProgram:
     def __init__(
         self, name: str, *arguments: str, environment: Mapping[str, str], log: Path
     ) -> None:
-        """Start it."""
+        """Start it.
+
+        Raises:
+            ProgramError: it cannot be run.
+        """
         self._name = name
         self.log: Final = log
         with log.open("wb") as output:
-            self._process = subprocess.Popen(  # noqa: S603  our own programs
-                [program_path(name), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **environment},
-            )
+            try:
+                self._process = subprocess.Popen(  # noqa: S603  our own programs
+                    [program_path(name), *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **environment},
+                )
+            except OSError as error:
+                raise _cannot_run(name, error) from None
 
     def __enter__(self) -> Self:
         return self
