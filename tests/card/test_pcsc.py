@@ -319,19 +319,18 @@ class _Recorder:
         return self._contacts.process(apdu)
 
 
-@pytest.mark.parametrize(
-    "asks",
-    ["pcsc.readers()", "pcsc.find_reader('purse')", "pcsc.open_card('Raseed 00 00')"],
-)
-def test_a_service_that_does_not_run_is_named(asks: str) -> None:
+def test_a_service_that_does_not_run_is_named() -> None:
     program = (
         "from card import pcsc\n"
         "from card.errors import ReaderError\n"
-        f"try:\n    {asks}\n"
-        "except ReaderError as error:\n    print(error)\n"
+        "for ask in (pcsc.readers, lambda: pcsc.find_reader('purse'),\n"
+        "            lambda: pcsc.open_card('Raseed 00 00')):\n"
+        "    try:\n        ask()\n"
+        "    except ReaderError as error:\n        print(error)\n"
     )
-    said = _run(program, PCSCLITE_CSOCK_NAME="/nowhere/pcscd.comm")
-    assert "The card reader service (pcscd) does not run; no card was touched." in said
+    said = _run(program, PCSCLITE_CSOCK_NAME="/nowhere/pcscd.comm").splitlines()
+    words = "The card reader service (pcscd) does not run; no card was touched. "
+    assert [line.startswith(words) for line in said] == [True, True, True]
 
 
 @pytest.mark.parametrize(
