@@ -1,7 +1,8 @@
 """What every card machine says to the loop that runs it.
 
-A machine (`card.purchase`, `card.recovery`, `card.load`) decides and does no I/O. The
-loop asks ``next_action()``, carries the action out and feeds back what came of it:
+A machine (`card.purchase`, `card.recovery`, `card.load`, all on `card.machine`) decides
+and does no I/O. The loop asks ``next_action()``, carries the action out and feeds back
+what came of it:
 
 * `Transmit`: send the command to the card of that role, then ``receive(response)``;
   or ``lost()`` when no answer came, whatever the reason.
@@ -152,10 +153,12 @@ class Finished(Generic[Result_co]):
 
 
 def parse_or_none(parse: Callable[[bytes], T], response: ResponseAPDU) -> T | None:
-    """The answer through ``parse``, or None when it has not the profile's shape.
+    """The answer through ``parse``, or None: refused, or not of the profile's shape.
 
     For a machine a malformed answer is a fact to decide on, like any status word.
     """
+    if not response.ok:
+        return None
     try:
         return parse(response.data)
     except MalformedResponseError:

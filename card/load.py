@@ -201,7 +201,7 @@ class LoadExchange(Machine[_State, Authorise, LoadResult]):
             self._ask(Authorise(request=self._request(init)))
 
     def _credited(self, response: ResponseAPDU) -> None:
-        proof = parse_or_none(LoadProof.parse, response) if response.ok else None
+        proof = parse_or_none(LoadProof.parse, response)
         if proof is None:
             self._finish(Event.STOPPED, self._unknown(response.sw))
             return

@@ -95,7 +95,7 @@ class LoadRecovery(Machine[_State, Never, LoadRecoveryResult]):
             )
             self._send(Role.PURSE, command, Event.NO_PROOF)
             return
-        proof = parse_or_none(LoadProof.parse, response) if response.ok else None
+        proof = parse_or_none(LoadProof.parse, response)
         if proof is None:
             self._finish(Event.STOPPED, self._unknown(response.sw))
             return
@@ -109,7 +109,7 @@ class LoadRecovery(Machine[_State, Never, LoadRecoveryResult]):
         self._finish(Event.DONE, proved)
 
     def _voided(self, response: ResponseAPDU) -> None:
-        vmac = parse_or_none(parse_vmac, response) if response.ok else None
+        vmac = parse_or_none(parse_vmac, response)
         if vmac is None:
             self._finish(Event.STOPPED, self._unknown(response.sw))
             return

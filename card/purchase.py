@@ -296,7 +296,7 @@ class PurchaseExchange(Machine[_State, Record, PurchaseResult]):
         if response.sw in _DEBIT_REFUSES:
             self._decline(Role.PURSE, response.sw, open_left=True)
             return
-        proof = parse_or_none(DebitProof.parse, response) if response.ok else None
+        proof = parse_or_none(DebitProof.parse, response)
         if proof is None:
             unknown = OutcomeUnknown(stage=Stage.DEBIT, tx=self._tx, sw=response.sw)
             self._finish(Event.STOPPED, unknown)
@@ -312,7 +312,7 @@ class PurchaseExchange(Machine[_State, Record, PurchaseResult]):
             unknown = OutcomeUnknown(stage=Stage.DEBIT, tx=self._tx, sw=response.sw)
             self._finish(Event.STOPPED, unknown)
             return
-        answer = parse_or_none(CreditAnswer.parse, response) if response.ok else None
+        answer = parse_or_none(CreditAnswer.parse, response)
         if answer is None:
             self._finish(Event.STOPPED, self._credit_pending(response.sw))
             return

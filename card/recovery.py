@@ -225,7 +225,7 @@ class RecoveryExchange(Machine[_State, Record, RecoveryResult]):
             command = purse.void(self._tx, self._record_open.vreq)
             self._send(Role.PURSE, command, Event.NO_PROOF)
             return
-        proof = parse_or_none(DebitProof.parse, response) if response.ok else None
+        proof = parse_or_none(DebitProof.parse, response)
         if proof is None:
             self._stop(response.sw)
             return
@@ -235,7 +235,7 @@ class RecoveryExchange(Machine[_State, Record, RecoveryResult]):
         self._ask(Record(step=step))
 
     def _credited(self, response: ResponseAPDU) -> None:
-        answer = parse_or_none(CreditAnswer.parse, response) if response.ok else None
+        answer = parse_or_none(CreditAnswer.parse, response)
         if answer is None:
             self._stop(response.sw)
             return
@@ -251,7 +251,7 @@ class RecoveryExchange(Machine[_State, Record, RecoveryResult]):
         self._finish(event, self._recovered(acked=response.ok))
 
     def _burned(self, response: ResponseAPDU) -> None:
-        vmac = parse_or_none(parse_vmac, response) if response.ok else None
+        vmac = parse_or_none(parse_vmac, response)
         if vmac is None:
             self._stop(response.sw)
             return
