@@ -62,10 +62,8 @@ def parse_challenge(data: bytes) -> bytes:
     Raises:
         MalformedResponseError: It is none.
     """
-    reader = FieldReader(data, "GET CHALLENGE response")
-    challenge = reader.take(8)
-    reader.end()
-    return challenge
+    with FieldReader(data, "GET CHALLENGE response") as reader:
+        return reader.take(8)
 
 
 def verify(role: Role, pin_block: bytes) -> CommandAPDU:

@@ -64,20 +64,18 @@ class CustomsStatus:
         Raises:
             MalformedResponseError: They are none.
         """
-        reader = FieldReader(data, "status of a customs card")
-        status = cls(
-            mid=reader.take(8),
-            batch=reader.uint(4),
-            tsn_next=reader.uint(4),
-            count=reader.uint(4),
-            sum_minor=reader.uint(8),
-            total_minor=reader.uint(8),
-            open_count=reader.uint(2),
-            open_capacity=reader.uint(2),
-            closed_count=reader.uint(1),
-        )
-        reader.end()
-        return status
+        with FieldReader(data, "status of a customs card") as reader:
+            return cls(
+                mid=reader.take(8),
+                batch=reader.uint(4),
+                tsn_next=reader.uint(4),
+                count=reader.uint(4),
+                sum_minor=reader.uint(8),
+                total_minor=reader.uint(8),
+                open_count=reader.uint(2),
+                open_capacity=reader.uint(2),
+                closed_count=reader.uint(1),
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,18 +122,16 @@ class BatchClose:
         Raises:
             MalformedResponseError: They are none.
         """
-        reader = FieldReader(data, "batch close")
-        close = cls(
-            batch=reader.uint(4),
-            count=reader.uint(4),
-            sum_minor=reader.uint(8),
-            open_count=reader.uint(4),
-            open_sum_minor=reader.uint(8),
-            chain=reader.take(16),
-            mac=reader.take(16),
-        )
-        reader.end()
-        return close
+        with FieldReader(data, "batch close") as reader:
+            return cls(
+                batch=reader.uint(4),
+                count=reader.uint(4),
+                sum_minor=reader.uint(8),
+                open_count=reader.uint(4),
+                open_sum_minor=reader.uint(8),
+                chain=reader.take(16),
+                mac=reader.take(16),
+            )
 
 
 def chain_next(

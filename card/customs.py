@@ -63,10 +63,8 @@ class InitSAMAnswer:
         Raises:
             MalformedResponseError: They are none.
         """
-        reader = FieldReader(data, "INIT SAM response")
-        answer = cls(tsn=reader.uint(4), mac1=reader.take(8))
-        reader.end()
-        return answer
+        with FieldReader(data, "INIT SAM response") as reader:
+            return cls(tsn=reader.uint(4), mac1=reader.take(8))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +86,8 @@ class CreditAnswer:
         Raises:
             MalformedResponseError: They are none.
         """
-        reader = FieldReader(data, "CREDIT response")
-        answer = cls(total_minor=reader.uint(8), ack=reader.take(8))
-        reader.end()
-        return answer
+        with FieldReader(data, "CREDIT response") as reader:
+            return cls(total_minor=reader.uint(8), ack=reader.take(8))
 
 
 def init_sam(
@@ -213,7 +209,5 @@ class CustomsSession(ApplicationSession):
         Raises:
             StatusError: 9302, the MAC is wrong; 6A83, no such batch waits.
         """
-        reader = FieldReader(self.run(bank_ack(batch, mac)), "BANK ACK response")
-        total_minor = reader.uint(8)
-        reader.end()
-        return total_minor
+        with FieldReader(self.run(bank_ack(batch, mac)), "BANK ACK response") as reader:
+            return reader.uint(8)

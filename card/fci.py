@@ -172,10 +172,8 @@ def _field(
     """The object's value through ``read``, which must use all of it; None if absent."""
     if tag not in objects:
         return None
-    reader = FieldReader(objects[tag], _WHAT, tag=tag)
-    value = read(reader)
-    reader.end()
-    return value
+    with FieldReader(objects[tag], _WHAT, tag=tag) as reader:
+        return read(reader)
 
 
 def _text(objects: dict[int, bytes], tag: Tag, size_max: int) -> str | None:

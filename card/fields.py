@@ -8,7 +8,7 @@ names the place where they stop making sense; the ``*_bytes`` functions write th
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Final
+from typing import Final, Self
 
 from card.errors import MalformedResponseError
 from card.profile import AMOUNT_MINOR_MAX
@@ -58,10 +58,11 @@ def datetime_bytes(at: datetime) -> bytes:
 
 
 class FieldReader:
-    """Takes fixed fields off the front of ``data``.
+    """Takes fixed fields off the front of ``data``, in a ``with`` block.
 
     Every method raises `MalformedResponseError` with the offset of the field that does
-    not fit; ``what`` says in that error what was being read.
+    not fit, and so does the end of the block when bytes are left; ``what`` says in that
+    error what was being read.
     """
 
     def __init__(self, data: bytes, what: str, *, tag: int | None = None) -> None:
@@ -69,6 +70,13 @@ class FieldReader:
         self._what = what
         self._tag = tag
         self._offset = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and self._offset != len(self._data):
+            raise self._malformed(self._offset)
 
     def take(self, size: int) -> bytes:
         """The next ``size`` bytes."""
@@ -121,11 +129,6 @@ class FieldReader:
     def moment(self) -> datetime:
         """A moment: 7 bytes of BCD, aware UTC."""
         return self._moment(7)
-
-    def end(self) -> None:
-        """State that nothing is left."""
-        if self._offset != len(self._data):
-            raise self._malformed(self._offset)
 
     def _digits(self, size: int) -> str:
         start = self._offset

@@ -96,10 +96,8 @@ class LoadProof:
         Raises:
             MalformedResponseError: They are none.
         """
-        reader = FieldReader(data, "proof of load")
-        proof = cls(balance_after_minor=reader.uint(4), ltac=reader.take(8))
-        reader.end()
-        return proof
+        with FieldReader(data, "proof of load") as reader:
+            return cls(balance_after_minor=reader.uint(4), ltac=reader.take(8))
 
 
 def parse_init(data: bytes) -> InitAnswer:
@@ -108,18 +106,16 @@ def parse_init(data: bytes) -> InitAnswer:
     Raises:
         MalformedResponseError: They are none.
     """
-    reader = FieldReader(data, "INIT response")
-    answer = InitAnswer(
-        cid=reader.take(8),
-        balance_minor=reader.uint(4),
-        counter=reader.uint(4),
-        kv=reader.uint(1),
-        alg=reader.uint(1),
-        rc=reader.take(8),
-        mac=reader.take(8),
-    )
-    reader.end()
-    return answer
+    with FieldReader(data, "INIT response") as reader:
+        return InitAnswer(
+            cid=reader.take(8),
+            balance_minor=reader.uint(4),
+            counter=reader.uint(4),
+            kv=reader.uint(1),
+            alg=reader.uint(1),
+            rc=reader.take(8),
+            mac=reader.take(8),
+        )
 
 
 def parse_vmac(data: bytes) -> bytes:
@@ -128,10 +124,8 @@ def parse_vmac(data: bytes) -> bytes:
     Raises:
         MalformedResponseError: It is none.
     """
-    reader = FieldReader(data, "VOID response")
-    vmac = reader.take(8)
-    reader.end()
-    return vmac
+    with FieldReader(data, "VOID response") as reader:
+        return reader.take(8)
 
 
 def change_pin(old_block: bytes, new_block: bytes) -> CommandAPDU:
@@ -221,10 +215,8 @@ class PurseSession(ApplicationSession):
 
     def balance(self) -> int:
         """GET BALANCE, in minor units."""
-        reader = FieldReader(self.run(get_balance()), "GET BALANCE response")
-        balance_minor = reader.uint(4)
-        reader.end()
-        return balance_minor
+        with FieldReader(self.run(get_balance()), "GET BALANCE response") as reader:
+            return reader.uint(4)
 
     def change_pin(self, old_block: bytes, new_block: bytes) -> None:
         """CHANGE PIN; the new one has to be verified before it is used.

@@ -83,15 +83,13 @@ class DebitProof:
         Raises:
             MalformedResponseError: They are none.
         """
-        reader = FieldReader(data, "proof of debit")
-        proof = cls(
-            balance_after_minor=reader.uint(4),
-            cumulative_debit_minor=reader.uint(8),
-            tac=reader.take(8),
-            mac2=reader.take(8),
-        )
-        reader.end()
-        return proof
+        with FieldReader(data, "proof of debit") as reader:
+            return cls(
+                balance_after_minor=reader.uint(4),
+                cumulative_debit_minor=reader.uint(8),
+                tac=reader.take(8),
+                mac2=reader.take(8),
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,15 +123,13 @@ class OpenRecord:
         Raises:
             MalformedResponseError: They are none.
         """
-        reader = FieldReader(data, "open record")
-        record = cls(
-            tx=TransactionRecord.parse(reader.take(TX_BYTES)),
-            kv=reader.uint(1),
-            rc=reader.take(8),
-            vreq=reader.take(8),
-        )
-        reader.end()
-        return record
+        with FieldReader(data, "open record") as reader:
+            return cls(
+                tx=TransactionRecord.parse(reader.take(TX_BYTES)),
+                kv=reader.uint(1),
+                rc=reader.take(8),
+                vreq=reader.take(8),
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,17 +174,15 @@ class CreditedRecord:
         Raises:
             MalformedResponseError: They are none.
         """
-        reader = FieldReader(data, "credited record")
-        record = cls(
-            batch=reader.uint(4),
-            tx=TransactionRecord.parse(reader.take(TX_BYTES)),
-            kv=reader.uint(1),
-            balance_after_minor=reader.uint(4),
-            cumulative_debit_minor=reader.uint(8),
-            tac=reader.take(8),
-        )
-        reader.end()
-        return record
+        with FieldReader(data, "credited record") as reader:
+            return cls(
+                batch=reader.uint(4),
+                tx=TransactionRecord.parse(reader.take(TX_BYTES)),
+                kv=reader.uint(1),
+                balance_after_minor=reader.uint(4),
+                cumulative_debit_minor=reader.uint(8),
+                tac=reader.take(8),
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,12 +217,10 @@ class LogEntry:
         Raises:
             MalformedResponseError: They are none.
         """
-        reader = FieldReader(data, "log entry")
-        entry = cls(
-            kind=LogKind(reader.one_of(_LOG_KINDS)),
-            tx=TransactionRecord.parse(reader.take(TX_BYTES)),
-            balance_after_minor=reader.uint(4),
-            acked=bool(reader.one_of(_BOOLEANS)),
-        )
-        reader.end()
-        return entry
+        with FieldReader(data, "log entry") as reader:
+            return cls(
+                kind=LogKind(reader.one_of(_LOG_KINDS)),
+                tx=TransactionRecord.parse(reader.take(TX_BYTES)),
+                balance_after_minor=reader.uint(4),
+                acked=bool(reader.one_of(_BOOLEANS)),
+            )

@@ -127,21 +127,19 @@ class TransactionRecord:
         Raises:
             MalformedResponseError: They are none.
         """
-        reader = FieldReader(data, "TX")
-        reader.constant(PROFILE_VERSION)
-        reader.constant(RecordType.PURCHASE)
-        record = cls(
-            cid=reader.take(8),
-            otc=reader.uint(4),
-            mid=reader.take(8),
-            tsn=reader.uint(4),
-            amount_minor=reader.amount(),
-            currency=reader.currency(),
-            at=reader.moment(),
-            digest=reader.take(8),
-        )
-        reader.end()
-        return record
+        with FieldReader(data, "TX") as reader:
+            reader.constant(PROFILE_VERSION)
+            reader.constant(RecordType.PURCHASE)
+            return cls(
+                cid=reader.take(8),
+                otc=reader.uint(4),
+                mid=reader.take(8),
+                tsn=reader.uint(4),
+                amount_minor=reader.amount(),
+                currency=reader.currency(),
+                at=reader.moment(),
+                digest=reader.take(8),
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,20 +202,18 @@ class LoadRecord:
         Raises:
             MalformedResponseError: They are none.
         """
-        reader = FieldReader(data, "LX")
-        reader.constant(PROFILE_VERSION)
-        reader.constant(RecordType.LOAD)
-        record = cls(
-            cid=reader.take(8),
-            ltc=reader.uint(4),
-            lid=reader.take(8),
-            lsn=reader.uint(4),
-            amount_minor=reader.amount(),
-            currency=reader.currency(),
-            at=reader.moment(),
-        )
-        reader.end()
-        return record
+        with FieldReader(data, "LX") as reader:
+            reader.constant(PROFILE_VERSION)
+            reader.constant(RecordType.LOAD)
+            return cls(
+                cid=reader.take(8),
+                ltc=reader.uint(4),
+                lid=reader.take(8),
+                lsn=reader.uint(4),
+                amount_minor=reader.amount(),
+                currency=reader.currency(),
+                at=reader.moment(),
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
