@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 from card.records import BatchClose, TransactionRecord
 from settlement.messages import BatchHeader, Total
 from settlement.schema import batch, batch_collected, incident, open_report
-from settlement.store_records import details_to_text
+from settlement.store_records import batch_is, batch_key, details_to_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -104,9 +104,7 @@ class BatchTables:
         """Note that a batch was opened."""
         self._connection.execute(
             sa.insert(batch).values(
-                terminal_id=header.terminal_id,
-                mid=header.mid,
-                batch=header.close.batch,
+                **batch_key(header),
                 office=header.office,
                 currency=header.currency,
                 count=header.close.count,
@@ -121,7 +119,7 @@ class BatchTables:
 
     def batch(self, header: BatchHeader) -> BatchHeader | None:
         """What was opened under this terminal, customs card and number, or None."""
-        found = self._batches(*_batch_is(batch, header))
+        found = self._batches(*batch_is(batch, header))
         return found[0] if found else None
 
     def batches_of_card(self, mid: bytes, number: int) -> list[BatchHeader]:
@@ -138,9 +136,7 @@ class BatchTables:
         """Note that a batch reconciled and was acknowledged."""
         self._connection.execute(
             sa.insert(batch_collected).values(
-                terminal_id=header.terminal_id,
-                mid=header.mid,
-                batch=header.close.batch,
+                **batch_key(header),
                 ack_mac=row.ack_mac,
                 posted_count=row.posted.count,
                 posted_minor=row.posted.sum_minor,
@@ -152,7 +148,7 @@ class BatchTables:
 
     def collected(self, header: BatchHeader) -> CollectedRow | None:
         """How a batch ended, or None while it is pending."""
-        query = sa.select(batch_collected).where(*_batch_is(batch_collected, header))
+        query = sa.select(batch_collected).where(*batch_is(batch_collected, header))
         row = self._connection.execute(query).first()
         if row is None:
             return None
@@ -173,9 +169,7 @@ class BatchTables:
         self._connection.execute(
             insert(open_report)
             .values(
-                terminal_id=header.terminal_id,
-                mid=header.mid,
-                batch=header.close.batch,
+                **batch_key(header),
                 tsn=row.tx.tsn,
                 stan=row.stan,
                 tx=row.tx.to_bytes(),
@@ -194,7 +188,7 @@ class BatchTables:
         """The open records that a batch reported, by tsn."""
         query = (
             sa.select(open_report)
-            .where(*_batch_is(open_report, header))
+            .where(*batch_is(open_report, header))
             .order_by(open_report.c.tsn)
         )
         return [_open_row(row) for row in self._connection.execute(query)]
@@ -247,16 +241,6 @@ class BatchTables:
             .order_by(batch.c.terminal_id, batch.c.mid, batch.c.batch)
         )
         return [_header(row) for row in self._connection.execute(query)]
-
-
-def _batch_is(
-    table: sa.Table, header: BatchHeader
-) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        table.c.terminal_id == header.terminal_id,
-        table.c.mid == header.mid,
-        table.c.batch == header.close.batch,
-    )
 
 
 def _header(row: sa.Row[Any]) -> BatchHeader:

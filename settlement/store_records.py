@@ -29,6 +29,8 @@ __all__ = [
     "PaymentRow",
     "RecordRow",
     "RecordTables",
+    "batch_is",
+    "batch_key",
     "details_from_text",
     "details_to_text",
 ]
@@ -172,12 +174,12 @@ class RecordTables:
 
     def record(self, header: BatchHeader, stan: int) -> RecordRow | None:
         """What was received under this STAN of a batch, or None."""
-        found = self._records(*_batch_is(header), record.c.stan == stan)
+        found = self._records(*batch_is(record, header), record.c.stan == stan)
         return found[0] if found else None
 
     def records(self, header: BatchHeader) -> list[RecordRow]:
         """All records of a batch in the order of the customs card's credits."""
-        return self._records(*_batch_is(header))
+        return self._records(*batch_is(record, header))
 
     def record_of(self, row: PaymentRow) -> RecordRow:
         """The record that a payment was posted from."""
@@ -265,6 +267,22 @@ class RecordTables:
         return [_record_row(row) for row in self._connection.execute(query)]
 
 
+def batch_key(header: BatchHeader) -> dict[str, str | bytes | int]:
+    """The columns that name a batch, in every table that refers to one."""
+    return {
+        "terminal_id": header.terminal_id,
+        "mid": header.mid,
+        "batch": header.close.batch,
+    }
+
+
+def batch_is(
+    table: sa.Table, header: BatchHeader
+) -> tuple[sa.ColumnElement[bool], ...]:
+    """The conditions that find a batch in such a table."""
+    return tuple(table.c[name] == value for name, value in batch_key(header).items())
+
+
 def details_to_text(details: PaymentDetails) -> str:
     """Details as they are stored: JSON, readable by any tool."""
     return json.dumps(
@@ -292,14 +310,6 @@ def details_from_text(text: str) -> PaymentDetails:
     )
     kind = PaymentKind(stored.pop("kind"))
     return PaymentDetails(kind=kind, lines=tuple(lines), **stored)
-
-
-def _batch_is(header: BatchHeader) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        record.c.terminal_id == header.terminal_id,
-        record.c.mid == header.mid,
-        record.c.batch == header.close.batch,
-    )
 
 
 def _record_row(row: sa.Row[Any]) -> RecordRow:
