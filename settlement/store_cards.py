@@ -124,14 +124,12 @@ class CardTables:
 
     def bind_terminal(self, row: TerminalRow, at: datetime) -> None:
         """Bind a terminal from now on; earlier bindings stay as history."""
-        newest = sa.select(sa.func.max(terminal.c.serial)).where(
-            terminal.c.terminal_id == row.terminal_id
-        )
-        serial = self._connection.execute(newest).scalar() or 0
+        same_terminal = terminal.c.terminal_id == row.terminal_id
+        serial = self._next(terminal.c.serial, same_terminal)
         self._connection.execute(
             sa.insert(terminal).values(
                 terminal_id=row.terminal_id,
-                serial=serial + 1,
+                serial=serial,
                 mid=row.mid,
                 office=row.office,
                 currency=row.currency,
@@ -142,14 +140,7 @@ class CardTables:
 
     def terminal(self, terminal_id: str) -> TerminalRow | None:
         """What a terminal is bound to now, or None when it is unknown."""
-        query = (
-            sa.select(terminal)
-            .where(terminal.c.terminal_id == terminal_id)
-            .order_by(terminal.c.serial.desc())
-            .limit(1)
-        )
-        row = self._connection.execute(query).first()
-        return None if row is None else _terminal_row(row)
+        return self._newest_binding(terminal.c.terminal_id == terminal_id)
 
     def terminals(self) -> list[TerminalRow]:
         """All terminals with their newest binding, by id."""
@@ -162,14 +153,9 @@ class CardTables:
 
         A batch may arrive after the terminal was given another customs card.
         """
-        query = (
-            sa.select(terminal)
-            .where(terminal.c.terminal_id == terminal_id, terminal.c.mid == mid)
-            .order_by(terminal.c.serial.desc())
-            .limit(1)
+        return self._newest_binding(
+            terminal.c.terminal_id == terminal_id, terminal.c.mid == mid
         )
-        row = self._connection.execute(query).first()
-        return None if row is None else _terminal_row(row)
 
     def add_purse(self, row: PurseRow, account_id: int, at: datetime) -> None:
         """Register an issued purse."""
@@ -201,11 +187,10 @@ class CardTables:
         self, cid: bytes, *, listed: bool, reason: str, since: datetime
     ) -> None:
         """Put a card on the hotlist, or take it off."""
-        newest = sa.select(sa.func.max(hotlist.c.serial)).where(hotlist.c.cid == cid)
-        serial = self._connection.execute(newest).scalar() or 0
+        serial = self._next(hotlist.c.serial, hotlist.c.cid == cid)
         self._connection.execute(
             sa.insert(hotlist).values(
-                cid=cid, serial=serial + 1, listed=listed, reason=reason, since=since
+                cid=cid, serial=serial, listed=listed, reason=reason, since=since
             )
         )
 
@@ -227,8 +212,7 @@ class CardTables:
 
     def next_lsn(self) -> int:
         """The bank's next load number, from 1."""
-        highest = self._connection.execute(sa.select(sa.func.max(load.c.lsn))).scalar()
-        return (highest or 0) + 1
+        return self._next(load.c.lsn)
 
     def add_load(self, row: LoadRow) -> None:
         """Note an authorised load as pending."""
@@ -271,6 +255,23 @@ class CardTables:
     def loads(self, cid: bytes) -> list[LoadRow]:
         """All loads of a card, by ltc."""
         return self._loads(load.c.cid == cid)
+
+    def _next(self, column: sa.Column[int], *conditions: sa.ColumnElement[bool]) -> int:
+        """One more than the highest so far, from 1."""
+        query = sa.select(sa.func.max(column)).where(*conditions)
+        return (self._connection.execute(query).scalar() or 0) + 1
+
+    def _newest_binding(
+        self, *conditions: sa.ColumnElement[bool]
+    ) -> TerminalRow | None:
+        query = (
+            sa.select(terminal)
+            .where(*conditions)
+            .order_by(terminal.c.serial.desc())
+            .limit(1)
+        )
+        row = self._connection.execute(query).first()
+        return None if row is None else _terminal_row(row)
 
     def _purses(self, *conditions: sa.ColumnElement[bool]) -> list[PurseRow]:
         query = (
