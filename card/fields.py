@@ -15,6 +15,7 @@ from card.profile import AMOUNT_MINOR_MAX
 
 __all__ = [
     "CURRENCY_MAX",
+    "UINT4_MAX",
     "FieldReader",
     "currency_bytes",
     "date_bytes",
@@ -24,6 +25,9 @@ __all__ = [
 
 CURRENCY_MAX: Final = 999
 """Largest numeric code of ISO 4217."""
+
+UINT4_MAX: Final = 0xFFFFFFFF
+"""Largest counter or balance."""
 
 
 def uint4(value: int) -> bytes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from card.batch import CHAIN_START, BatchClose, CustomsStatus, chain_next
-from card.fields import FieldReader, uint4
+from card.fields import UINT4_MAX, FieldReader, uint4
 from card.profile import LogKind
 from card.transaction import (
     TX_BYTES,
@@ -40,7 +40,6 @@ __all__ = [
     "payment_digest",
 ]
 
-_UINT4_MAX: Final = 0xFFFFFFFF
 _UINT8_MAX: Final = 0xFFFFFFFFFFFFFFFF
 _LOG_KINDS: Final = frozenset(int(kind) for kind in LogKind)
 _BOOLEANS: Final = frozenset({0, 1})
@@ -64,7 +63,7 @@ class DebitProof:
 
     def __post_init__(self) -> None:
         assert len(self.tac) == len(self.mac2) == 8
-        assert 0 <= self.balance_after_minor <= _UINT4_MAX, "a balance has 4 bytes"
+        assert 0 <= self.balance_after_minor <= UINT4_MAX, "a balance has 4 bytes"
         assert 0 <= self.cumulative_debit_minor <= _UINT8_MAX, "a sum has 8 bytes"
 
     def to_bytes(self) -> bytes:

@@ -13,6 +13,7 @@ from typing import Final, Self
 
 from card.fields import (
     CURRENCY_MAX,
+    UINT4_MAX,
     FieldReader,
     currency_bytes,
     datetime_bytes,
@@ -30,8 +31,6 @@ __all__ = [
 ]
 
 TX_BYTES: Final = 47
-
-_UINT4_MAX: Final = 0xFFFFFFFF
 
 
 def mask_card_number(cid: bytes) -> str:
@@ -85,8 +84,8 @@ class TransactionRecord:
 
     def __post_init__(self) -> None:
         assert len(self.cid) == len(self.mid) == len(self.digest) == 8
-        assert 0 <= self.otc <= _UINT4_MAX, "a counter has 4 bytes"
-        assert 0 <= self.tsn <= _UINT4_MAX, "a counter has 4 bytes"
+        assert 0 <= self.otc <= UINT4_MAX, "a counter has 4 bytes"
+        assert 0 <= self.tsn <= UINT4_MAX, "a counter has 4 bytes"
         assert 1 <= self.amount_minor <= AMOUNT_MINOR_MAX, "an amount is 1 to 7FFFFFFF"
         assert 0 <= self.currency <= CURRENCY_MAX, "a currency has three digits"
         object.__setattr__(self, "at", _as_it_travels(self.at))
@@ -166,8 +165,8 @@ class LoadRecord:
 
     def __post_init__(self) -> None:
         assert len(self.cid) == len(self.lid) == 8
-        assert 0 <= self.ltc <= _UINT4_MAX, "a counter has 4 bytes"
-        assert 0 <= self.lsn <= _UINT4_MAX, "a counter has 4 bytes"
+        assert 0 <= self.ltc <= UINT4_MAX, "a counter has 4 bytes"
+        assert 0 <= self.lsn <= UINT4_MAX, "a counter has 4 bytes"
         assert 1 <= self.amount_minor <= AMOUNT_MINOR_MAX, "an amount is 1 to 7FFFFFFF"
         assert 0 <= self.currency <= CURRENCY_MAX, "a currency has three digits"
         object.__setattr__(self, "at", _as_it_travels(self.at))
