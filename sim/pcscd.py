@@ -3,7 +3,8 @@
 The system's pcscd, its readers and its cards are left alone. A second daemon runs in
 a mount namespace of its own, where it sees only the virtual reader driver `vpcd` (so
 it can never open a real reader), and talks to its clients over a socket in a folder of
-its own. The clients find it by the environment variable ``PCSCLITE_CSOCK_NAME``.
+its own. The clients find it by the environment variable ``PCSCLITE_CSOCK_NAME``. Where
+an ordinary user may have no namespace, the daemon runs without one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -33,17 +35,26 @@ _PORTS_TAKEN: Final = "Could not initialize connection to virtual ICC"
 _PORT_FIRST: Final = 36000
 _PORT_LAST: Final = 60000
 
-# pcscd's socket path is fixed when it is built, hence the bind mount; an empty folder
-# over the hotplug drivers keeps it away from USB readers. setpriv ends the daemon
-# with us even when we are killed. Newer daemons ask polkit who may use a reader; here
-# are only simulated ones, and no polkit where nobody is logged in.
-_SCRIPT: Final = """
-mkdir -p /run/pcscd 2>/dev/null || { mount -t tmpfs tmpfs /run && mkdir /run/pcscd; }
-mount --bind "$1/run" /run/pcscd &&
-mount --bind "$1/drivers" /usr/lib/pcsc/drivers &&
+# setpriv ends the daemon with us even when we are killed. Newer daemons ask polkit who
+# may use a reader; here are simulated ones only, and no polkit where nobody logged in.
+_RUN: Final = """
 if "$2" --help 2>&1 | grep -q -e --disable-polkit; then polkit=--disable-polkit; fi &&
 exec setpriv --pdeathsig TERM "$2" --foreground --config "$1/conf" $polkit
 """
+# pcscd's socket path is fixed when it is built, hence the bind mount; an empty folder
+# over the hotplug drivers keeps it away from USB readers.
+_ISOLATED: Final = f"""
+mkdir -p /run/pcscd 2>/dev/null || {{ mount -t tmpfs tmpfs /run && mkdir /run/pcscd; }}
+mount --bind "$1/run" /run/pcscd &&
+mount --bind "$1/drivers" /usr/lib/pcsc/drivers &&
+{_RUN}"""
+# Where a user may make no namespace of his own (Ubuntu since 23.10), the daemon is
+# handed a socket that listens already, as systemd does. It runs as that user, who may
+# not open USB readers. (dash knows no descriptor above 9, bash does.)
+_ACTIVATED: Final = f"""
+exec 3<&"$3" && export LISTEN_FDS=1 LISTEN_PID=$$ &&
+{_RUN}"""
+_UNSHARE: Final = "/usr/bin/unshare"
 
 
 class PrivatePCSCDError(Exception):
@@ -78,6 +89,8 @@ class PrivatePCSCD:
     def __enter__(self) -> Self:
         self._directory = Path(tempfile.mkdtemp(prefix="raseed-pcscd-"))
         try:
+            if any(_is_taken(port) for port in (self.port, self.port + 1)):
+                raise self._ports_in_use()
             self._lay_out()
             self._start()
             self._wait_until_it_answers()
@@ -139,13 +152,24 @@ class PrivatePCSCD:
         daemon = shutil.which("pcscd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         if daemon is None:
             raise PrivatePCSCDError("pcscd is missing: install the Debian package.")
-        isolate = ["--mount"] if os.geteuid() == 0 else ["--mount", "--map-root-user"]
-        with (root / "log").open("wb") as log:
+        isolation = _isolation()
+        with ExitStack() as stack:
+            log = stack.enter_context((root / "log").open("wb"))
+            if isolation is not None:
+                handed: tuple[int, ...] = ()
+                words = [*isolation, "sh", "-c", _ISOLATED, "sh", str(root), daemon]
+            else:
+                listener = stack.enter_context(_listen(root / "run" / "pcscd.comm"))
+                handed = (listener.fileno(),)
+                (root / "run" / "pcscd.pid").touch()
+                words = ["bash", "-c", _ACTIVATED, "bash", str(root), daemon]
+                words.append(str(handed[0]))
             self._process = subprocess.Popen(  # noqa: S603  our own fixed words
-                ["/usr/bin/unshare", *isolate, "sh", "-c", _SCRIPT, "sh", root, daemon],
+                words,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                pass_fds=handed,
             )
 
     def _wait_until_it_answers(self) -> None:
@@ -164,14 +188,17 @@ class PrivatePCSCD:
 
     def _require_own_ports(self) -> None:
         if _PORTS_TAKEN in self._words():
-            raise PrivatePCSCDError(
-                f"The virtual readers cannot use TCP ports {self.port} and "
-                f"{self.port + 1}, probably because another program does. "
-                f"pcscd said: {self._words()}"
-            )
+            raise self._ports_in_use(f" pcscd said: {self._words()}")
+
+    def _ports_in_use(self, evidence: str = "") -> PrivatePCSCDError:
+        return PrivatePCSCDError(
+            f"The virtual readers cannot use TCP ports {self.port} and "
+            f"{self.port + 1}, probably because another program does.{evidence}"
+        )
 
     def _slots_listen(self) -> bool:
-        # The daemon writes its pid file last, after the driver has opened its ports.
+        # The daemon writes its pid file last, after the driver has opened its ports;
+        # where it cannot, the ports alone must do.
         return (self._root() / "run" / "pcscd.pid").exists() and all(
             _is_taken(port) for port in (self.port, self.port + 1)
         )
@@ -179,6 +206,25 @@ class PrivatePCSCD:
     def _words(self) -> str:
         log = self._root() / "log"
         return log.read_text(errors="replace").strip()[-500:] or "it said nothing"
+
+
+def _isolation() -> list[str] | None:
+    """How to get a mount namespace of one's own; None where that is not allowed."""
+    if os.geteuid() == 0:
+        return [_UNSHARE, "--mount"]
+    words = [_UNSHARE, "--mount", "--map-root-user"]
+    trial = subprocess.run(  # noqa: S603  our own fixed words
+        [*words, "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    return words if trial.returncode == 0 else None
+
+
+def _listen(path: Path) -> socket.socket:
+    """A socket that listens at ``path``, for the daemon to accept from."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    return listener
 
 
 def free_port_pair() -> int:
