@@ -35,7 +35,7 @@ from terminal.orders import (
     RefusalReason,
     Refused,
 )
-from terminal.payments import Payment, refused
+from terminal.payments import Payment, known_refusal, refused
 from terminal.purse_desk import PurseDesk
 from terminal.readers import CardSlots, ReaderEventKind
 from terminal.settling import Settler
@@ -199,6 +199,7 @@ class Counter:
             interrupted=len(unfinished),
             line=self._line,
             last_paid_at=self._last_paid_at,
+            trouble=self._customs.trouble,
         )
 
     def interrupted(self) -> list[InterruptedPayment]:
@@ -246,6 +247,10 @@ class Counter:
                     raise card_problem(CardProblemCode.UNRESOLVED_PAYMENT)
                 purse = self._purses.select()
             return self._purses.read(purse)
+
+    def check_purse(self, order: PaymentOrder, purse: PurseSeen) -> Refused | None:
+        """See `CounterService.check_purse`."""
+        return known_refusal(order, purse)
 
     def pay(
         self, order: PaymentOrder, purse: PurseSeen, pin: bytearray
@@ -422,7 +427,8 @@ class Counter:
 
     def _reader_view(self, role: Role, *, ready: bool) -> ReaderView:
         state = ReaderState.READY if ready else self._slots.state(role)
-        if role is Role.PURSE and self._purses.is_wrong:
+        desk = self._purses if role is Role.PURSE else self._customs
+        if desk.is_wrong:
             state = ReaderState.WRONG_CARD
         return ReaderView(role=role, name=self._slots.name(role), state=state)
 

@@ -22,7 +22,8 @@ from card.profile import BATCH_CREDITS_MAX, CardState, Role
 from card.purse import PurseSession
 from card.sw import SW
 from terminal.entries import BatchState
-from terminal.errors import CardProblemCode
+from terminal.errors import CardProblemCode, CardProblemError
+from terminal.snapshot import ReaderState
 from terminal.wording import card_problem
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from card.fci import CardInfo
     from card.records import BatchClose, CustomsStatus
     from settlement.money import Currency
+    from terminal.errors import Advice
     from terminal.journal import Journal
     from terminal.readers import CardSlots
 
@@ -59,6 +61,14 @@ class CustomsAtHand:
         return self.info.card_id
 
 
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """Why a card was not taken up; `insertion` is None when it gave no answer."""
+
+    insertion: int | None
+    advice: Advice
+
+
 class CustomsDesk:
     """Everything that is done with the customs card outside a payment."""
 
@@ -76,6 +86,7 @@ class CustomsDesk:
         self._currency = currency
         self._clock = clock
         self._at_hand: CustomsAtHand | None = None
+        self._trouble: _Trouble | None = None
 
     @property
     def at_hand(self) -> CustomsAtHand | None:
@@ -84,6 +95,23 @@ class CustomsDesk:
         if card is None or not self._slots.is_current(Role.CUSTOMS, card.insertion):
             return None
         return card
+
+    @property
+    def trouble(self) -> Advice | None:
+        """Why the card in the reader is of no use; None while that is not known."""
+        trouble = self._trouble
+        if trouble is None:
+            return None
+        if trouble.insertion is None:
+            there = self._slots.state(Role.CUSTOMS) is ReaderState.CARD_PRESENT
+        else:
+            there = self._slots.is_current(Role.CUSTOMS, trouble.insertion)
+        return trouble.advice if there else None
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the card in the reader was read and takes no payments."""
+        return self.trouble is not None
 
     def ready(self) -> CustomsAtHand:
         """The customs card, taken up when it is new.
@@ -94,6 +122,7 @@ class CustomsDesk:
         card = self.at_hand
         if card is not None:
             return card
+        self._trouble = None
         try:
             return self._take_up()
         except NoCardError:
@@ -102,7 +131,9 @@ class CustomsDesk:
             raise card_problem(CardProblemCode.NO_READER) from None
         except CardError:
             self.let_go()
-            raise card_problem(CardProblemCode.CARD_FAULT) from None
+            problem = card_problem(CardProblemCode.CARD_FAULT)
+            self._trouble = _Trouble(None, problem.advice)
+            raise problem from None
 
     def let_go(self) -> None:
         """Drop the connection, so that the card is taken up anew the next time."""
@@ -211,10 +242,10 @@ class CustomsDesk:
         connection = self._slots.connect(Role.CUSTOMS)
         session = CustomsSession(connection.channel)
         try:
-            info = session.select()
-        except ForeignCardError:
-            raise card_problem(self._foreign_code(connection.channel)) from None
-        self._judge(info)
+            info = self._select_judged(session, connection.channel)
+        except CardProblemError as problem:
+            self._trouble = _Trouble(connection.insertion, problem.advice)
+            raise
         card = CustomsAtHand(
             insertion=connection.insertion,
             info=info,
@@ -243,6 +274,14 @@ class CustomsDesk:
             opens = card.session.list_open()
             for close in unknown:
                 self._journal.batches.add(card.mid, close, opens, self._clock())
+
+    def _select_judged(self, session: CustomsSession, channel: Channel) -> CardInfo:
+        try:
+            info = session.select()
+        except ForeignCardError:
+            raise card_problem(self._foreign_code(channel)) from None
+        self._judge(info)
+        return info
 
     def _judge(self, info: CardInfo) -> None:
         today = self._clock().date()

@@ -77,8 +77,14 @@ class BatchOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayResult:
-    """The end of an end of day, with every batch that it touched."""
+    """The end of an end of day, with every batch that it touched.
+
+    Attributes:
+        failed_phase: where it went wrong; None when nothing did, or nothing was to
+            be done.
+    """
 
     verdict: DayVerdict
     batches: tuple[BatchOutcome, ...]
     advice: Advice
+    failed_phase: DayPhase | None = None

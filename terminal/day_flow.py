@@ -113,12 +113,14 @@ class DayFlow:
         self._outcomes: list[BatchOutcome] = []
         self._closures: list[Closure] = []
         self._discarded = 0
-        self._tell: Callable[[DayProgress], None] = lambda _: None
+        self._phase = DayPhase.CLOSING
+        self._refused_in = DayPhase.RECONCILING
+        self._on_progress: Callable[[DayProgress], None] = lambda _: None
 
     def run(self, on_progress: Callable[[DayProgress], None]) -> DayResult:
         """Do all that can be done now; never raises for card or line."""
-        self._tell = on_progress
-        on_progress(DayProgress(phase=DayPhase.CLOSING))
+        self._on_progress = on_progress
+        self._tell(DayProgress(phase=DayPhase.CLOSING))
         problem: CardProblemError | None = None
         try:
             batches = self._desk.close()
@@ -131,20 +133,26 @@ class DayFlow:
         advice = self._call(batches)
         self._desk.apply(self._closures)
         if advice is not None:
-            return self._result(DayVerdict.PENDING, advice)
+            return self._result(DayVerdict.PENDING, advice, self._phase)
         if problem is not None:
-            return self._result(DayVerdict.PENDING, no_customs_card_for_day())
+            return self._not_closed()
         return self._sent()
 
     def _without_batches(self, problem: CardProblemError | None) -> DayResult:
         if problem is None:
             return self._result(DayVerdict.NOTHING_TO_SEND, day_nothing())
-        return self._result(DayVerdict.PENDING, no_customs_card_for_day())
+        return self._not_closed()
+
+    def _not_closed(self) -> DayResult:
+        return self._result(
+            DayVerdict.PENDING, no_customs_card_for_day(), DayPhase.CLOSING
+        )
 
     def _sent(self) -> DayResult:
         refused = [outcome for outcome in self._outcomes if not outcome.collected]
         if refused:
-            return self._result(DayVerdict.REFUSED, day_refused(refused[0].text))
+            advice = day_refused(refused[0].text)
+            return self._result(DayVerdict.REFUSED, advice, self._refused_in)
         if not self._outcomes:
             return self._result(DayVerdict.NOTHING_TO_SEND, day_nothing())
         total = Money(amount_minor=0, currency=self._config.currency)
@@ -153,11 +161,23 @@ class DayFlow:
         count = sum(outcome.count for outcome in self._outcomes)
         return self._result(DayVerdict.COLLECTED, day_collected(count, total))
 
-    def _result(self, verdict: DayVerdict, advice: Advice) -> DayResult:
-        return DayResult(verdict=verdict, batches=tuple(self._outcomes), advice=advice)
+    def _result(
+        self,
+        verdict: DayVerdict,
+        advice: Advice,
+        failed_phase: DayPhase | None = None,
+    ) -> DayResult:
+        return DayResult(
+            verdict=verdict,
+            batches=tuple(self._outcomes),
+            advice=advice,
+            failed_phase=failed_phase,
+        )
 
     def _call(self, batches: list[JournalBatch]) -> Advice | None:
         """Send ``batches`` in one call; what went wrong with the line, if anything."""
+        # The modem is set up first, which takes a while and can fail, too.
+        self._tell(DayProgress(phase=DayPhase.DIALLING))
         try:
             call = self._dial(self._on_call_event)
             try:
@@ -194,7 +214,7 @@ class DayFlow:
     def _send(
         self, call: MessageCall, machine: UploadMachine, batch: JournalBatch
     ) -> None:
-        self._on_progress(batch, machine.progress)
+        self._tell_sending(batch, machine.progress)
         while not machine.finished:
             for message in machine.messages_to_send(self._clock()):
                 call.send(message)
@@ -212,7 +232,7 @@ class DayFlow:
     def _on_event(self, batch: JournalBatch, event: UploadEvent) -> None:
         match event:
             case Progress():
-                self._on_progress(batch, event)
+                self._tell_sending(batch, event)
             case ClosureReceived(closure=closure):
                 self._closures.append(closure)
             case RecordRefused(stan=stan, code=code):
@@ -238,6 +258,7 @@ class DayFlow:
         self._desk.acknowledge()
 
     def _refused(self, batch: JournalBatch, code: str, text: str) -> None:
+        self._refused_in = self._phase
         if batch.state is BatchState.CLOSED:
             self._journal.batches.refused(batch, code, text, self._clock())
         self._outcomes.append(
@@ -266,7 +287,11 @@ class DayFlow:
         if self._discarded >= DISCARDED_MAX:
             raise NoAnswerError("the bank's answers fit nothing that was asked")
 
-    def _on_progress(self, batch: JournalBatch, progress: Progress) -> None:
+    def _tell(self, progress: DayProgress) -> None:
+        self._phase = progress.phase
+        self._on_progress(progress)
+
+    def _tell_sending(self, batch: JournalBatch, progress: Progress) -> None:
         self._tell(
             DayProgress(
                 phase=DayPhase.SENDING,

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from terminal.purse_desk import PurseAtHand
     from terminal.readers import CardSlots
 
-__all__ = ["Payment", "refused"]
+__all__ = ["Payment", "known_refusal", "refused"]
 
 _CAN_RETRY: Final = frozenset(
     {
@@ -99,9 +99,9 @@ class Payment:
         Raises:
             JournalError: a step could not be written; nothing was sent after it.
         """
-        reason = self._hopeless()
-        if reason is not None:
-            return self.refused(reason)
+        known = known_refusal(self._order, self._seen)
+        if known is not None:
+            return known
         try:
             block = pin_block(pin)
         except InvalidPINError:
@@ -175,15 +175,6 @@ class Payment:
             advice=unknown_advice(),
         )
 
-    def _hopeless(self) -> RefusalReason | None:
-        """What is known before the customer is asked for anything."""
-        amount = self._order.amount
-        if not amount <= self._seen.payment_limit:
-            return RefusalReason.OVER_CARD_LIMIT
-        if not amount <= self._seen.balance:
-            return RefusalReason.BALANCE_TOO_LOW
-        return None
-
     def _intend(self, card: CustomsAtHand) -> int:
         intent = Intent(
             details=self._order.details,
@@ -216,6 +207,15 @@ class Payment:
         else:
             reason = RefusalReason.CUSTOMS_CARD_REFUSED
         return self.refused(reason, declined.tries_left)
+
+
+def known_refusal(order: PaymentOrder, seen: PurseSeen) -> Refused | None:
+    """What the card will not pay for sure: no PIN need be asked for it."""
+    if not order.amount <= seen.payment_limit:
+        return refused(order, RefusalReason.OVER_CARD_LIMIT)
+    if not order.amount <= seen.balance:
+        return refused(order, RefusalReason.BALANCE_TOO_LOW)
+    return None
 
 
 def refused(

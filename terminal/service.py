@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         PaymentResult,
         PurseSeen,
         RecoveryOutcome,
+        Refused,
     )
     from terminal.snapshot import CounterEvent, CounterSnapshot
 
@@ -68,6 +69,15 @@ class CounterService(Protocol):
 
         Raises:
             CardProblemError: it cannot, or the customs card cannot; no money moved.
+        """
+        ...
+
+    def check_purse(self, order: PaymentOrder, purse: PurseSeen) -> Refused | None:
+        """What is known of this card before its PIN is asked for.
+
+        Returns:
+            The refusal when the amount is over the card's limit or its balance; None
+            when only the card can tell. Nothing is sent or kept.
         """
         ...
 

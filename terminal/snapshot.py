@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from card.profile import Role
     from settlement.money import Currency, Money
+    from terminal.errors import Advice
 
 __all__ = [
     "BatchView",
@@ -102,6 +103,8 @@ class CounterSnapshot:
         customs: None while no customs card is ready.
         batch: None while no customs card has been read since the start.
         interrupted: payments whose end is still open.
+        trouble: why the card in the customs reader takes no payments, known as soon
+            as that card was read; None while there is nothing to say.
     """
 
     terminal_id: str
@@ -116,6 +119,7 @@ class CounterSnapshot:
     interrupted: int
     line: LineState
     last_paid_at: datetime | None = None
+    trouble: Advice | None = None
 
 
 @unique

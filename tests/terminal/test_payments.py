@@ -29,6 +29,7 @@ from terminal.snapshot import CounterEventKind, ReaderState
 
 if TYPE_CHECKING:
     from terminal.snapshot import CounterEvent
+    from tests.fake_readers import SimulatedCard
     from tests.terminal.conftest import Bench
 
 WAIT_S = 20
@@ -407,3 +408,54 @@ def test_a_stopped_counter_still_draws_and_does_nothing_more(running: Bench) -> 
     with pytest.raises(CounterStateError):
         running.counter.pay(order, seen, bytearray(b"1234"))
     assert running.balance() == 500_000
+
+
+@pytest.mark.parametrize(
+    ("card", "words"),
+    [
+        pytest.param(issue_purse(None, PurseData()), "each other's", id="a purse"),
+        pytest.param(ForeignCard(), "not a customs card", id="foreign"),
+        pytest.param(
+            issue_customs_card(None, CustomsData(currency="0840")),
+            "currency",
+            id="other",
+        ),
+    ],
+)
+def test_a_wrong_card_in_the_customs_reader_is_told_before_any_payment(
+    running: Bench, card: SimulatedCard, words: str
+) -> None:
+    assert running.counter.snapshot().trouble is None
+    running.readers.remove(Role.CUSTOMS)
+    running.readers.insert(Role.CUSTOMS, card)
+    running.counter.on_card_inserted()
+    snapshot = running.counter.snapshot()
+    assert snapshot.customs_reader.state is ReaderState.WRONG_CARD
+    assert snapshot.trouble is not None
+    assert words in snapshot.trouble.happened
+    running.readers.remove(Role.CUSTOMS)
+    assert running.counter.snapshot().trouble is None
+    running.readers.insert(Role.CUSTOMS, running.customs)
+    running.counter.on_card_inserted()
+    snapshot = running.counter.snapshot()
+    assert (snapshot.trouble, snapshot.customs_reader.state) == (
+        None,
+        ReaderState.READY,
+    )
+
+
+@pytest.mark.parametrize(
+    ("amount", "reason"),
+    [
+        pytest.param("500.001", RefusalReason.BALANCE_TOO_LOW, id="balance"),
+        pytest.param("500.000", None, id="all of it"),
+    ],
+)
+def test_a_balance_too_low_is_known_before_the_pin_is_asked_for(
+    running: Bench, amount: str, reason: RefusalReason | None
+) -> None:
+    seen = running.counter.read_purse()
+    running.faults.log.clear()
+    known = running.counter.check_purse(running.order(amount), seen)
+    assert (None if known is None else known.reason) is reason
+    assert running.faults.log == []

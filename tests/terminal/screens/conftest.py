@@ -311,6 +311,7 @@ class FakeCounter:
         self.now_shown = picture()
         self.seen: PurseSeen | TerminalError = NO_CARD
         self.results: deque[Answer] = deque()
+        self.known_refusal: Refused | None = None
         self.recovered: list[RecoveryOutcome] = []
         self.recovered_at_start: list[RecoveryOutcome] = []
         self.broken = ""
@@ -361,6 +362,9 @@ class FakeCounter:
         if isinstance(self.seen, TerminalError):
             raise self.seen
         return self.seen
+
+    def check_purse(self, order: PaymentOrder, purse: PurseSeen) -> Refused | None:
+        return self.known_refusal
 
     def pay(
         self, order: PaymentOrder, purse: PurseSeen, pin: bytearray
