@@ -68,6 +68,13 @@ class _Control(IntEnum):
     ATR = 4
 
 
+_RESETTING: Final = frozenset(
+    bytes((control,))
+    for control in (_Control.POWER_OFF, _Control.POWER_ON, _Control.RESET)
+)
+"""Controls that reset the card. One that is none of vpcd's changes nothing."""
+
+
 class _Gone(Exception):  # noqa: N818  control flow inside this file
     """The other side closed, or the card is to be removed."""
 
@@ -192,7 +199,7 @@ class _Serving:
             return self._card.process(message)
         if message == bytes((_Control.ATR,)):
             return self._atr
-        if message:
+        if message in _RESETTING:
             self._card.reset()
         return None
 

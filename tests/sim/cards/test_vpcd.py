@@ -80,6 +80,20 @@ def test_power_and_reset_reset_the_card_and_answer_nothing(
         assert card.resets == before + 1
 
 
+@pytest.mark.parametrize("control", [b"\x03", b"\x05", b"\xff"], ids=bytes.hex)
+def test_a_control_that_is_none_of_vpcds_is_ignored(
+    slot: FakeSlot, control: bytes
+) -> None:
+    card = CountingCard(default_purse())
+    with VPCDCard(card, slot.port):
+        slot.wait_for_card()
+        slot.ask(SELECT)
+        before = card.resets
+        slot.send(control)
+        assert slot.ask(GET_BALANCE) == "0007A1209000", "still selected"
+        assert card.resets == before
+
+
 def test_a_message_may_come_byte_by_byte(slot: FakeSlot) -> None:
     with VPCDCard(default_purse(), slot.port):
         slot.wait_for_card()
