@@ -77,8 +77,11 @@ class Credits:
 
     def _check_terms(self, transaction: Transaction, algorithm: bytes) -> None:
         amount = int.from_bytes(transaction.amount, "big")
+        otc = int.from_bytes(transaction.otc, "big")
         if (
             algorithm[0] != ALGORITHM_AES_CMAC
+            # No purse has these numbers: neither debit nor void could close the record.
+            or otc in {0, COUNTER_NEVER_USED}
             or transaction.currency != self._customs.currency
             or not 1 <= amount <= AMOUNT_MINOR_MAX
             or not is_bcd(transaction.at)
