@@ -4,7 +4,8 @@ Theory of operation: a `Row` describes one command of the profile. `process` fin
 row and checks in the profile's order: CLA 6E00, INS 6D00, P1 P2 6A86, Lc 6700, not
 selected 6985, state 01 6985. What follows is the command's own and stands in its
 handler, which returns the response data or raises `Refused`. A command that fails the
-common checks was none, and changes nothing. Le is never looked at:
+common checks was none, and changes nothing, except that a command of class 84 with an
+instruction of the card spends the challenge whatever refuses it. Le is never looked at:
 it is optional, and under T=1 the answer always comes whole.
 """
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_DATA",
+    "PROTECTED",
     "Application",
     "Command",
     "Refused",
@@ -35,6 +37,8 @@ __all__ = [
 
 STATE: Final = "state"
 CHALLENGE_BYTES: Final = 8
+PROTECTED: Final = 0x84
+"""Class of the commands that need a challenge and carry a MAC."""
 NO_DATA: Final = frozenset({0})
 _AID_BYTES: Final = range(1, 17)
 _CLASSES: Final = frozenset({0x00, 0x80})
@@ -51,10 +55,16 @@ class Refused(Exception):  # noqa: N818  an answer of the card, not an error
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One command that has passed the common checks."""
+    """One command that has passed the common checks.
+
+    Attributes:
+        header: CLA INS P1 P2.
+        challenge: the Rc that a command of class 84 spends; None when there was none.
+    """
 
     header: bytes
     data: bytes = field(repr=False)
+    challenge: bytes | None = field(default=None, repr=False)
 
     @property
     def p1(self) -> int:
@@ -176,6 +186,8 @@ class Application:
             raise Refused(SW.WRONG_LENGTH)
         cla, ins, p1, p2 = apdu[:4]
         rows = self._rows_for(cla, ins)
+        # Before anything can refuse it, so that no Rc serves a second attempt.
+        challenge = self._runtime.spend_challenge() if cla == PROTECTED else None
         row = next((row for row in rows if row.takes(p1, p2)), None)
         if row is None:
             raise Refused(SW.WRONG_P1_P2)
@@ -187,7 +199,7 @@ class Application:
         personalised = self._runtime.life_cycle is not CardState.INITIALISED
         if not (personalised or row.before_personalisation):
             raise Refused(SW.CONDITIONS_NOT_SATISFIED)
-        return row.handler(Command(header=apdu[:4], data=data))
+        return row.handler(Command(header=apdu[:4], data=data, challenge=challenge))
 
     def _rows_for(self, cla: int, ins: int) -> list[Row]:
         """The rows of one command; the class is looked at before the instruction."""

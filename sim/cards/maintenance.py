@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from card.profile import INS, CardState
 from card.sw import SW
 from sim.cards import purse_runtime as names
-from sim.cards.application import STATE, Command, Refused, Row, Runtime, exactly
+from sim.cards.application import PROTECTED, STATE, Command, Refused, Row, exactly
 from sim.cards.crypto import MAC_BYTES, decrypt_ecb, kdf, mac8, same
 from sim.cards.pin import PIN_BLOCK_BYTES, is_pin_block
 
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
     from sim.cards.purse_runtime import PurseRuntime
 
-__all__ = ["CLASS", "Maintenance", "Unwrapped", "padded_pin_block", "unwrap"]
+__all__ = ["Maintenance", "Unwrapped", "padded_pin_block", "unwrap"]
 
-CLASS: Final = 0x84
 _PADDING: Final = bytes.fromhex("80 00 00 00 00 00 00 00")
 
 
@@ -35,21 +34,18 @@ class Unwrapped:
         return decrypt_ecb(self.key, cryptogram)
 
 
-def unwrap(
-    runtime: Runtime, *, key: bytes, identity: bytes, command: Command
-) -> Unwrapped:
-    """Check the MAC of a protected command and spend the challenge.
+def unwrap(command: Command, *, key: bytes, identity: bytes) -> Unwrapped:
+    """Check the MAC of a protected command.
 
     Args:
-        runtime: has the challenge.
+        command: its data end in MAC8.
         key: KM, or the transport key.
         identity: CID, or the chip's serial number; 8 bytes.
-        command: its data end in MAC8.
 
     Raises:
         Refused: 6985 without a challenge, 9302 when the MAC is wrong.
     """
-    challenge = runtime.spend_challenge()
+    challenge = command.challenge
     if challenge is None:
         raise Refused(SW.CONDITIONS_NOT_SATISFIED)
     data, mac = command.data[:-MAC_BYTES], command.data[-MAC_BYTES:]
@@ -85,14 +81,12 @@ class Maintenance:
         self, ins: INS, p2: int, lc: int, handler: Callable[[Command], bytes]
     ) -> Row:
         return Row(
-            cla=CLASS, ins=ins, p2=p2, lc=exactly(lc), handler=handler,
+            cla=PROTECTED, ins=ins, p2=p2, lc=exactly(lc), handler=handler,
         )  # fmt: skip
 
     def _unwrap(self, command: Command) -> Unwrapped:
         key = self._purse.memory.octets(names.KEY_MAINTENANCE)
-        return unwrap(
-            self._purse, key=key, identity=self._purse.card_id, command=command
-        )
+        return unwrap(command, key=key, identity=self._purse.card_id)
 
     def _block(self, command: Command) -> bytes:
         self._unwrap(command)

@@ -4,7 +4,8 @@ Outside the profile, and ours: ``84 DA P1 00 data || MAC8``, in state 01 only, e
 command under a fresh challenge. P1 = 01 public objects, 02 keys, 03 PIN, 04 activate.
 What the first three bring is staged under ``new.*``; the fourth makes it the card, in
 one commit. Until then the card is as blank as before: SELECT answers the chip's
-serial number, and an interrupted personalisation simply starts again.
+serial number. The first is where a personalisation begins, also one that starts again
+after an interruption: it takes away whatever was staged before it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from card.profile import INS, CardState, Tag
 from card.sw import SW
 from sim.cards import customs_runtime as customs_names
 from sim.cards import purse_runtime as names
-from sim.cards.application import STATE, Command, Refused, Row
+from sim.cards.application import PROTECTED, STATE, Command, Refused, Row
 from sim.cards.crypto import KEY_BYTES, MAC_BYTES
-from sim.cards.maintenance import CLASS, Unwrapped, padded_pin_block, unwrap
+from sim.cards.maintenance import Unwrapped, padded_pin_block, unwrap
 from sim.cards.records import is_bcd
 
 if TYPE_CHECKING:
@@ -93,19 +94,17 @@ class _Personalisation:
             return b""
 
         return Row(
-            cla=CLASS, ins=INS.PUT_DATA, p1=p1, lc=range(MAC_BYTES, 256), handler=put,
-            before_personalisation=True,
+            cla=PROTECTED, ins=INS.PUT_DATA, p1=p1, lc=range(MAC_BYTES, 256),
+            handler=put, before_personalisation=True,
         )  # fmt: skip
 
     def _unwrap(self, command: Command) -> Unwrapped:
         if self._runtime.life_cycle is not CardState.INITIALISED:
-            self._runtime.spend_challenge()
             raise Refused(SW.CONDITIONS_NOT_SATISFIED)
         return unwrap(
-            self._runtime,
+            command,
             key=self._memory.octets(TRANSPORT_KEY),
             identity=self._memory.octets(SERIAL),
-            command=command,
         )
 
     def _public(self, unwrapped: Unwrapped) -> Changes:
@@ -114,7 +113,9 @@ class _Personalisation:
             raise Refused(SW.WRONG_DATA)
         if not all(_CHECKS[Tag(tag)](value) for tag, value in objects.items()):
             raise Refused(SW.WRONG_DATA)
-        return _staged(self._public_values(objects))
+        # A code that an abandoned attempt brought must not survive into this one.
+        abandoned = self._memory.keys_from(_STAGED)
+        return dict.fromkeys(abandoned) | _staged(self._public_values(objects))
 
     def _pin(self, unwrapped: Unwrapped) -> Changes:
         if len(unwrapped.data) != KEY_BYTES:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from card.profile import INS, PURSE_AID, CardState, Tag
 from sim.cards import purse_runtime as names
-from sim.cards.application import Application, Command, Row, exactly
+from sim.cards.application import PROTECTED, Application, Command, Row, exactly
 from sim.cards.loads import Loads
-from sim.cards.maintenance import CLASS, Maintenance
+from sim.cards.maintenance import Maintenance
 from sim.cards.personalisation import PursePersonalisation
 from sim.cards.pin import PIN_BLOCK_BYTES
 from sim.cards.purchases import Purchases
@@ -70,7 +70,7 @@ class SimulatedPurse(Application):
         ]
 
     def _classes(self) -> frozenset[int]:
-        return super()._classes() | {CLASS}
+        return super()._classes() | {PROTECTED}
 
     def _pin_rows(self) -> list[Row]:
         return [

@@ -47,6 +47,35 @@ def test_any_maintenance_command_spends_the_challenge(
     assert purse.maintain(BLOCK, challenge=challenge) == "6985"
 
 
+@pytest.mark.parametrize("header", [BLOCK, UNBLOCK, RESET_PIN, "84 DA 01 00"])
+@pytest.mark.parametrize("wrong", ["P1", "P2", "Lc", "no data"])
+def test_a_maintenance_command_that_is_refused_for_its_form_spends_the_challenge(
+    purse: PurseDriver, header: str, wrong: str
+) -> None:
+    cla, ins, p1, p2 = bytes.fromhex(header)
+    challenge = purse.challenge()
+    match wrong:
+        case "P1":
+            answer = purse.command(bytes((cla, ins, 0x55, p2)).hex(), bytes(8))
+        case "P2":
+            answer = purse.command(bytes((cla, ins, p1, 0x55)).hex(), bytes(8))
+        case "Lc":
+            answer = purse.command(header, bytes(7))
+        case _:
+            answer = purse.command(header)
+    assert answer.sw == ("6A86" if wrong in {"P1", "P2"} else "6700")
+    assert purse.maintain(BLOCK, challenge=challenge) == "6985"
+
+
+@pytest.mark.parametrize("apdu", ["84 FF 00 00", "80 1E 00 00", "0C 1E 00 00"])
+def test_a_command_that_the_purse_does_not_have_leaves_the_challenge(
+    purse: PurseDriver, apdu: str
+) -> None:
+    challenge = purse.challenge()
+    assert purse.send(apdu).sw in {"6D00", "6E00"}
+    assert purse.maintain(BLOCK, challenge=challenge) == "9000"
+
+
 @pytest.mark.parametrize("dropping", ["reset", "select"])
 def test_reset_and_select_drop_the_challenge(purse: PurseDriver, dropping: str) -> None:
     challenge = purse.challenge()

@@ -122,8 +122,8 @@ def test_a_customs_card_with_an_activation_code(
     blank_customs: CustomsDriver, put: Putter, purchase: type[Purchase]
 ) -> None:
     card = blank_customs
-    put.secret(card, PIN, b"", PIN_CLEAR)
     put(card, PUBLIC, CUSTOMS_PUBLIC)
+    put.secret(card, PIN, b"", PIN_CLEAR)
     put.customs_keys(card)
     assert put(card, ACTIVATE) == "9000"
     assert bytes.fromhex("C8 01 03") in card.select().data
@@ -142,9 +142,35 @@ def test_until_activation_the_card_is_as_blank_as_before(
     assert blank.select() == before
     assert put(blank, ACTIVATE) == "6985", "no PIN yet"
     assert put.secret(blank, PIN, b"", PIN_CLEAR) == "9000"
-    assert put(blank, PUBLIC, PURSE_PUBLIC) == "9000", "a group may come again"
+    assert put.purse_keys(blank) == "9000", "a group may come again"
     assert put(blank, ACTIVATE) == "9000"
     assert blank.verify() == "9000"
+
+
+def test_the_public_group_begins_again_without_what_was_staged(
+    blank: PurseDriver, put: Putter
+) -> None:
+    put(blank, PUBLIC, PURSE_PUBLIC)
+    put.purse_keys(blank)
+    put.secret(blank, PIN, b"", PIN_CLEAR)
+    assert put(blank, PUBLIC, b"") == "6A80", "which takes nothing away"
+    assert put(blank, PUBLIC, PURSE_PUBLIC) == "9000"
+    put.purse_keys(blank)
+    assert put(blank, ACTIVATE) == "6985", "no PIN any more"
+
+
+def test_an_abandoned_activation_code_does_not_survive_a_new_start(
+    blank_customs: CustomsDriver, put: Putter, purchase: type[Purchase]
+) -> None:
+    card = blank_customs
+    put(card, PUBLIC, CUSTOMS_PUBLIC)
+    put.secret(card, PIN, b"", PIN_CLEAR)
+    card.restart()
+    put(card, PUBLIC, CUSTOMS_PUBLIC)
+    put.customs_keys(card)
+    assert put(card, ACTIVATE) == "9000"
+    assert b"\xc8" not in card.select().data
+    assert card.init(purchase()).sw == "9000"
 
 
 @pytest.mark.parametrize("missing", [PUBLIC, KEYS, PIN])
@@ -171,6 +197,30 @@ def test_an_active_card_answers_6985_and_forgets_the_transport_key(
         assert put(blank, group, PURSE_PUBLIC) == "6985"
     assert "transport_key" not in blank.memory
     assert blank.memory.keys_from("new.") == []
+
+
+@pytest.mark.parametrize(
+    ("header", "count", "sw"),
+    [
+        ("84 DA 05 00", 8, "6A86"),
+        ("84 DA 01 01", 8, "6A86"),
+        ("84 DA 01 00", 7, "6700"),
+    ],
+    ids=["P1", "P2", "Lc"],
+)
+def test_put_data_that_is_refused_for_its_form_spends_the_challenge(
+    blank: PurseDriver,
+    blank_customs: CustomsDriver,
+    put: Putter,
+    header: str,
+    count: int,
+    sw: str,
+) -> None:
+    for card, public in ((blank, PURSE_PUBLIC), (blank_customs, CUSTOMS_PUBLIC)):
+        challenge = card.challenge()
+        assert card.command(header, bytes(count)) == sw
+        assert put.under(card, challenge, PUBLIC, public) == "6985"
+        assert put(card, PUBLIC, public) == "9000"
 
 
 def test_put_data_checks_in_order(blank: PurseDriver, put: Putter) -> None:
