@@ -34,6 +34,7 @@ from terminal.orders import (
     PaymentOrder,
     RefusalReason,
     Refused,
+    Unknown,
 )
 from terminal.payments import Payment, known_refusal, refused
 from terminal.purse_desk import PurseDesk
@@ -317,13 +318,16 @@ class Counter:
         try:
             self._customs_ready()
             card = self._customs.make_room()
+            is_unresolved = self._is_unresolved(seen.card_id)
         except CardProblemError as error:
             reason = _REFUSALS.get(error.code, RefusalReason.NO_CUSTOMS_CARD)
             return refused(order, reason)
+        except JournalError:
+            return refused(order, RefusalReason.JOURNAL_FAILED)
         purse = self._purses.at_hand
         if purse is None or purse.insertion != seen.insertion:
             return refused(order, RefusalReason.CARD_REMOVED)
-        if self._is_unresolved(seen.card_id):
+        if is_unresolved:
             return refused(order, RefusalReason.UNRESOLVED_PAYMENT)
         payment = self._payment = Payment(
             order, seen, journal=self._journal, clock=self._clock
@@ -337,10 +341,15 @@ class Counter:
             self._last_paid_at = self._clock()
         elif payment.number is not None:
             self._purses.forget_pin()
-        if result is None:
+        return result or self._from_the_cards(payment)
+
+    def _from_the_cards(self, payment: Payment) -> PaymentResult:
+        """Ask both cards how it ended; the journal keeps what they say."""
+        try:
             self._ask_the_cards()
-            result = payment.from_journal()
-        return result
+            return payment.from_journal()
+        except JournalError:
+            return payment.unknown(journal_failed=True)
 
     def _without_journal(self, payment: Payment) -> PaymentResult:
         """A step could not be written: both cards are taken up anew and asked."""
@@ -348,14 +357,13 @@ class Counter:
         self._purses.let_go()
         if payment.number is None:
             return payment.refused(RefusalReason.JOURNAL_FAILED)
-        try:
-            self._ask_the_cards()
-            result = payment.from_journal()
-        except JournalError:
-            return payment.unknown()
-        if isinstance(result, Refused):
-            return payment.refused(RefusalReason.JOURNAL_FAILED)
-        return result
+        match self._from_the_cards(payment):
+            case Refused():
+                return payment.refused(RefusalReason.JOURNAL_FAILED)
+            case Unknown():
+                return payment.unknown(journal_failed=True)
+            case result:
+                return result
 
     def _customs_ready(self) -> CustomsAtHand:
         """The customs card; when it is new, what it left open is settled first."""

@@ -7,10 +7,19 @@ from enum import StrEnum, unique
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from settlement.money import Money
     from terminal.errors import Advice
 
-__all__ = ["BatchOutcome", "DayPhase", "DayProgress", "DayResult", "DayVerdict"]
+__all__ = [
+    "BatchOutcome",
+    "DayPhase",
+    "DayProgress",
+    "DayResult",
+    "DayVerdict",
+    "Share",
+]
 
 
 @unique
@@ -57,11 +66,22 @@ class DayVerdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """Part of the payments: how many, and their sum."""
+
+    count: int
+    total: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOutcome:
     """One batch: what it holds, and what the bank answered.
 
     Attributes:
         open_count: payments that went up with it as not known yet.
+        posted: what the bank has posted of it; None while there is no answer.
+        suspended: what the bank holds in suspense until it is cleared there; None
+            when it holds nothing, or has not answered.
         code: the bank's response code, empty while there is no answer.
         text: the bank's own words, or empty.
     """
@@ -73,13 +93,16 @@ class BatchOutcome:
     collected: bool
     code: str = ""
     text: str = ""
+    posted: Share | None = None
+    suspended: Share | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayResult:
-    """The end of an end of day, with every batch that it touched.
+    """The end of an end of day.
 
     Attributes:
+        batches: those that were sent, then those that still wait.
         failed_phase: where it went wrong; None when nothing did, or nothing was to
             be done.
     """
@@ -88,3 +111,23 @@ class DayResult:
     batches: tuple[BatchOutcome, ...]
     advice: Advice
     failed_phase: DayPhase | None = None
+
+    @property
+    def posted(self) -> Share | None:
+        """What the bank has posted of all batches; None when it took none."""
+        return _sum(batch.posted for batch in self.batches)
+
+    @property
+    def suspended(self) -> Share | None:
+        """What the bank holds in suspense of all batches; None when nothing."""
+        return _sum(batch.suspended for batch in self.batches)
+
+
+def _sum(shares: Iterable[Share | None]) -> Share | None:
+    told = [share for share in shares if share is not None]
+    if not told:
+        return None
+    total = told[0].total
+    for share in told[1:]:
+        total += share.total
+    return Share(count=sum(share.count for share in told), total=total)

@@ -19,6 +19,7 @@ was.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from modem.errors import CallTimeoutError, ModemError
@@ -36,16 +37,26 @@ from settlement.upload import (
     UploadMachine,
     UploadPhase,
 )
-from terminal.day import BatchOutcome, DayPhase, DayProgress, DayResult, DayVerdict
+from terminal.day import (
+    BatchOutcome,
+    DayPhase,
+    DayProgress,
+    DayResult,
+    DayVerdict,
+    Share,
+)
 from terminal.entries import BatchState
-from terminal.errors import CardProblemError
+from terminal.errors import CardProblemError, JournalError
 from terminal.snapshot import LineState
-from terminal.wording import (
+from terminal.wording_day import (
     day_collected,
+    day_not_closed,
     day_nothing,
     day_refused,
+    day_without_journal,
+    dial_failed,
     line_failed,
-    no_customs_card_for_day,
+    line_rate,
     settlement_failed,
 )
 
@@ -54,6 +65,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from modem.events import CallEvent
+    from settlement.messages import Total
     from settlement.payment import Closure
     from settlement.upload import Session, UploadEvent
     from terminal.config import TerminalConfig
@@ -111,6 +123,7 @@ class DayFlow:
         self._clock = clock
         self._on_line = on_line
         self._outcomes: list[BatchOutcome] = []
+        self._answered: set[tuple[bytes, int]] = set()
         self._closures: list[Closure] = []
         self._discarded = 0
         self._phase = DayPhase.CLOSING
@@ -118,8 +131,14 @@ class DayFlow:
         self._on_progress: Callable[[DayProgress], None] = lambda _: None
 
     def run(self, on_progress: Callable[[DayProgress], None]) -> DayResult:
-        """Do all that can be done now; never raises for card or line."""
+        """Do all that can be done now; never raises for card, line or journal."""
         self._on_progress = on_progress
+        try:
+            return self._run()
+        except JournalError:
+            return self._failed(day_without_journal(), self._phase)
+
+    def _run(self) -> DayResult:
         self._tell(DayProgress(phase=DayPhase.CLOSING))
         problem: CardProblemError | None = None
         try:
@@ -129,24 +148,16 @@ class DayFlow:
             batches = self._desk.waiting()
         if not batches:
             self._desk.acknowledge()
-            return self._without_batches(problem)
+            if problem is None:
+                return self._result(DayVerdict.NOTHING_TO_SEND, day_nothing())
+            return self._failed(day_not_closed(problem), DayPhase.CLOSING)
         advice = self._call(batches)
         self._desk.apply(self._closures)
         if advice is not None:
-            return self._result(DayVerdict.PENDING, advice, self._phase)
+            return self._failed(advice, self._phase)
         if problem is not None:
-            return self._not_closed()
+            return self._failed(day_not_closed(problem), DayPhase.CLOSING)
         return self._sent()
-
-    def _without_batches(self, problem: CardProblemError | None) -> DayResult:
-        if problem is None:
-            return self._result(DayVerdict.NOTHING_TO_SEND, day_nothing())
-        return self._not_closed()
-
-    def _not_closed(self) -> DayResult:
-        return self._result(
-            DayVerdict.PENDING, no_customs_card_for_day(), DayPhase.CLOSING
-        )
 
     def _sent(self) -> DayResult:
         refused = [outcome for outcome in self._outcomes if not outcome.collected]
@@ -155,11 +166,14 @@ class DayFlow:
             return self._result(DayVerdict.REFUSED, advice, self._refused_in)
         if not self._outcomes:
             return self._result(DayVerdict.NOTHING_TO_SEND, day_nothing())
-        total = Money(amount_minor=0, currency=self._config.currency)
-        for outcome in self._outcomes:
-            total += outcome.total
+        result = self._result(DayVerdict.COLLECTED, day_nothing())
+        assert result.posted is not None, "what was collected has been answered"
         count = sum(outcome.count for outcome in self._outcomes)
-        return self._result(DayVerdict.COLLECTED, day_collected(count, total))
+        advice = day_collected(count, result.posted.total, result.suspended)
+        return replace(result, advice=advice)
+
+    def _failed(self, advice: Advice, phase: DayPhase) -> DayResult:
+        return self._result(DayVerdict.PENDING, advice, phase)
 
     def _result(
         self,
@@ -169,10 +183,20 @@ class DayFlow:
     ) -> DayResult:
         return DayResult(
             verdict=verdict,
-            batches=tuple(self._outcomes),
+            batches=(*self._outcomes, *self._waiting()),
             advice=advice,
             failed_phase=failed_phase,
         )
+
+    def _waiting(self) -> list[BatchOutcome]:
+        """What the bank gave no answer about; also after the journal has failed."""
+        with suppress(JournalError):
+            return [
+                self._outcome(batch, collected=False, code=batch.code, text=batch.text)
+                for batch in self._desk.waiting()
+                if (batch.mid, batch.number) not in self._answered
+            ]
+        return []
 
     def _call(self, batches: list[JournalBatch]) -> Advice | None:
         """Send ``batches`` in one call; what went wrong with the line, if anything."""
@@ -238,8 +262,8 @@ class DayFlow:
             case RecordRefused(stan=stan, code=code):
                 detail = f"batch {batch.number}, STAN {stan}: {code.value}"
                 self._journal.note("record-refused", self._clock(), detail)
-            case Collected(ack_mac=ack_mac):
-                self._collected(batch, ack_mac)
+            case Collected():
+                self._collected(batch, event)
             case Refused(code=code, text=text):
                 self._refused(batch, code.value, text)
             case ResponseDiscarded(reason=reason):
@@ -248,12 +272,24 @@ class DayFlow:
                 detail = f"bank's clock ahead by {offset.total_seconds():.0f} s"
                 self._journal.note("logged-on", self._clock(), detail)
 
-    def _collected(self, batch: JournalBatch, ack_mac: bytes) -> None:
-        self._journal.batches.collected(batch, ack_mac, self._clock())
+    def _collected(self, batch: JournalBatch, answer: Collected) -> None:
+        posted, held = answer.posted, answer.suspended
+        detail = (
+            f"posted {posted.count} ({posted.sum_minor}), "
+            f"in suspense {held.count} ({held.sum_minor})"
+        )
+        book = self._journal.batches
+        book.collected(batch, answer.ack_mac, self._clock(), detail)
         if batch.state is BatchState.ACKNOWLEDGED:
             # It was taken before, and sent again only to ask about its open records.
             return
-        self._outcomes.append(self._outcome(batch, collected=True, code="00", text=""))
+        outcome = replace(
+            self._outcome(batch, collected=True, code="00", text=""),
+            posted=self._share(posted),
+            suspended=self._share(held) if held.count else None,
+        )
+        self._answered.add((batch.mid, batch.number))
+        self._outcomes.append(outcome)
         self._tell(DayProgress(phase=DayPhase.ACKNOWLEDGING, batch=batch.number))
         self._desk.acknowledge()
 
@@ -261,6 +297,7 @@ class DayFlow:
         self._refused_in = self._phase
         if batch.state is BatchState.CLOSED:
             self._journal.batches.refused(batch, code, text, self._clock())
+        self._answered.add((batch.mid, batch.number))
         self._outcomes.append(
             self._outcome(batch, collected=False, code=code, text=text)
         )
@@ -268,9 +305,7 @@ class DayFlow:
     def _outcome(
         self, batch: JournalBatch, *, collected: bool, code: str, text: str
     ) -> BatchOutcome:
-        total = Money(
-            amount_minor=batch.close.sum_minor, currency=self._config.currency
-        )
+        total = self._money(batch.close.sum_minor)
         return BatchOutcome(
             number=batch.number,
             count=batch.close.count,
@@ -280,6 +315,12 @@ class DayFlow:
             code=code,
             text=text,
         )
+
+    def _share(self, part: Total) -> Share:
+        return Share(count=part.count, total=self._money(part.sum_minor))
+
+    def _money(self, amount_minor: int) -> Money:
+        return Money(amount_minor=amount_minor, currency=self._config.currency)
 
     def _count_discarded(self, reason: str) -> None:
         self._discarded += 1
@@ -307,11 +348,11 @@ class DayFlow:
                 self._on_line(LineState.DIALLING)
                 self._tell(DayProgress(phase=DayPhase.DIALLING, detail=number))
             case DialFailed(number=number, code=code):
-                detail = f"{number}: {code.value}"
+                detail = dial_failed(number, code)
                 self._tell(DayProgress(phase=DayPhase.DIALLING, detail=detail))
             case Connected(rate_bps=rate_bps):
                 self._on_line(LineState.CONNECTED)
-                detail = f"{rate_bps} bit/s"
+                detail = line_rate(rate_bps)
                 self._tell(DayProgress(phase=DayPhase.SECURING, detail=detail))
             case Securing() | Secured() | Closed():
                 # Closed is told from the call's own thread; the end is told by `run`.

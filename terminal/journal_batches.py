@@ -77,13 +77,16 @@ class BatchBook:
             self._update(batch, "code = ?, text = ?", (code, text))
             self._rows.event("batch-refused", at, batch=batch.number, detail=code)
 
-    def collected(self, batch: JournalBatch, ack_mac: bytes, at: datetime) -> None:
+    def collected(
+        self, batch: JournalBatch, ack_mac: bytes, at: datetime, detail: str = ""
+    ) -> None:
         """The bank has the batch; written before BANK ACK goes to the customs card.
 
         Args:
             batch: one that waits, or was collected before.
             ack_mac: the bank's BANK ACK MAC, 16 bytes.
             at: now.
+            detail: what the bank posted and what it holds, for the event.
         """
         state = BatchState.COLLECTED
         if batch.state is BatchState.ACKNOWLEDGED:
@@ -91,7 +94,7 @@ class BatchBook:
         with self._rows.transaction():
             setting = "state = ?, ack_mac = ?, code = '00', text = ''"
             self._update(batch, setting, (state.value, ack_mac))
-            self._rows.event("batch-collected", at, batch=batch.number)
+            self._rows.event("batch-collected", at, batch=batch.number, detail=detail)
 
     def acknowledged(self, batch: JournalBatch, at: datetime) -> None:
         """The customs card has taken the BANK ACK: the batch is done with."""

@@ -165,14 +165,14 @@ class Payment:
         """This order, refused for ``reason``."""
         return refused(self._order, reason, tries_left, number=self.number)
 
-    def unknown(self) -> Unknown:
+    def unknown(self, *, journal_failed: bool = False) -> Unknown:
         """This order, its end not known yet."""
         assert self.number is not None, "it was journalled"
         return Unknown(
             number=self.number,
             order=self._order,
             card_number_masked=self._seen.card_number_masked,
-            advice=unknown_advice(),
+            advice=unknown_advice(journal_failed=journal_failed),
         )
 
     def _intend(self, card: CustomsAtHand) -> int:

@@ -1,57 +1,39 @@
 """What the counter tells people: what happened, whether money moved, what to do next.
 
 All sentences stand here, one function or table for each sort of news, so that whoever
-translates or rewords them finds them in one place.
+translates or rewords them finds them in one place; those of the end of day and of the
+line stand in `terminal.wording_day`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
 
-from modem.errors import (
-    BusyError,
-    CallLostError,
-    CertificateFileError,
-    CertificateRefusedError,
-    ModemRefusedError,
-    ModemSilentError,
-    NoAnswerError,
-    NoCarrierError,
-    NoDialToneError,
-    NumberRefusedError,
-    PortError,
-)
 from settlement.errors import AmountProblem, DeclarationProblem
 from terminal.catalogue import msgid, tr, trn
 from terminal.errors import Advice, CardProblemCode, CardProblemError
 from terminal.orders import InterruptedState, RecoveryVerdict, RefusalReason
 
 if TYPE_CHECKING:
-    from modem.errors import ModemError
-    from settlement.errors import AmountError, DeclarationError, SettlementError
+    from settlement.errors import AmountError, DeclarationError
     from settlement.money import Money
 
 __all__ = [
+    "NO_MONEY_YET",
     "amount_message",
     "card_problem",
-    "day_collected",
-    "day_nothing",
-    "day_refused",
     "declaration_message",
     "interrupted_advice",
-    "line_failed",
-    "no_customs_card_for_day",
     "paid_advice",
     "recovery_advice",
     "refusal_advice",
-    "settlement_failed",
     "unknown_advice",
 ]
 
 _Sentences = tuple[str, str]
 
 _NOTHING_MOVED: Final = msgid("Nothing was taken from the card.")
-_NO_MONEY_YET: Final = msgid("No money moved.")
+NO_MONEY_YET: Final = msgid("No money moved.")
 
 _CARD_PROBLEMS: Final[dict[CardProblemCode, _Sentences]] = {
     CardProblemCode.NO_READER: (
@@ -171,8 +153,13 @@ _REFUSALS: Final[dict[RefusalReason, _Sentences]] = {
         CardProblemCode.UNRESOLVED_PAYMENT
     ],
     RefusalReason.JOURNAL_FAILED: (
-        msgid("The journal could not be written, so the payment was not made."),
-        msgid("Call the supervisor: the disk is full or damaged."),
+        msgid(
+            "The payment was not made: this machine's journal could not be written. "
+            "Its disk is full or damaged."
+        ),
+        msgid(
+            "Call the supervisor to free space on the disk; another card cannot help."
+        ),
     ),
 }
 
@@ -181,7 +168,7 @@ def card_problem(code: CardProblemCode) -> CardProblemError:
     """The error to raise for ``code``, in words."""
     happened, next_step = _CARD_PROBLEMS[code]
     advice = Advice(
-        happened=tr(happened), money=tr(_NO_MONEY_YET), next_step=tr(next_step)
+        happened=tr(happened), money=tr(NO_MONEY_YET), next_step=tr(next_step)
     )
     return CardProblemError(code, advice)
 
@@ -211,11 +198,30 @@ def paid_advice(amount: Money, *, credited: bool) -> Advice:
     )
 
 
-def unknown_advice() -> Advice:
-    """The end of a payment is not known yet."""
+def unknown_advice(*, journal_failed: bool = False) -> Advice:
+    """The end of a payment is not known yet.
+
+    Args:
+        journal_failed: the journal could not be written; until it can, putting the
+            card back settles nothing.
+    """
+    money = tr("It is not known yet whether the amount was taken from the card.")
+    if journal_failed:
+        return Advice(
+            happened=tr(
+                "The payment was interrupted: this machine's journal could not be "
+                "written. Its disk is full or damaged."
+            ),
+            money=money,
+            next_step=tr(
+                "Call the supervisor to free space on the disk: before that the card "
+                "cannot help. Then put the same card back; do not take the amount "
+                "another way before the result is shown."
+            ),
+        )
     return Advice(
         happened=tr("The payment was interrupted."),
-        money=tr("It is not known yet whether the amount was taken from the card."),
+        money=money,
         next_step=tr(
             "Put the same card back and leave it in; do not take the amount another "
             "way before the result is shown."
@@ -314,103 +320,3 @@ def declaration_message(error: DeclarationError) -> str:
             )
         case DeclarationProblem.WRONG_FORM:
             return tr("The declaration number does not have the form of this office.")
-
-
-def day_nothing() -> Advice:
-    """There was no batch to send."""
-    return Advice(
-        happened=tr("There is nothing to send: no payment since the last end of day."),
-        money=tr(_NO_MONEY_YET),
-        next_step=tr("Nothing is left to do."),
-    )
-
-
-def day_collected(count: int, total: Money) -> Advice:
-    """The bank has taken every waiting batch."""
-    return Advice(
-        happened=trn(
-            "The bank has taken {count} payment.",
-            "The bank has taken {count} payments.",
-            count=count,
-        ),
-        money=tr("{total} goes to the customs account.", total=str(total)),
-        next_step=tr("Nothing is left to do."),
-    )
-
-
-def day_refused(text: str) -> Advice:
-    """The bank did not take a batch."""
-    return Advice(
-        happened=tr("The bank did not take the batch: {text}.", text=text.rstrip(".")),
-        money=tr("Nothing is lost: the batch stays here and in the customs card."),
-        next_step=tr(
-            "Call the bank and name the batch; then run the end of day again."
-        ),
-    )
-
-
-def no_customs_card_for_day() -> Advice:
-    """The batch could not be closed for want of a customs card."""
-    return Advice(
-        happened=tr("The batch could not be closed: the customs card is not ready."),
-        money=tr("Nothing is lost: the payments stay in the customs card."),
-        next_step=tr("Insert the customs card, then run the end of day again."),
-    )
-
-
-def line_failed(error: ModemError) -> Advice:
-    """The call to the bank did not come about, or broke off."""
-    return Advice(
-        happened=_line_failure(error),
-        money=tr("Nothing is lost: the batch stays here and can be sent again."),
-        next_step=_line_next_step(error),
-    )
-
-
-def settlement_failed(error: SettlementError) -> Advice:
-    """The bank stopped answering in the middle of a call."""
-    return Advice(
-        happened=tr("The call ended early: {reason}.", reason=str(error).rstrip(".")),
-        money=tr("Nothing is lost: the batch stays here and can be sent again."),
-        next_step=tr("Run the end of day again."),
-    )
-
-
-def _line_failure(error: ModemError) -> str:
-    match error:
-        case NoDialToneError():
-            message = tr("There is no dial tone on the telephone line.")
-        case BusyError():
-            message = tr("The bank's number is busy.")
-        case NoAnswerError():
-            message = tr("The bank's number does not answer.")
-        case NoCarrierError():
-            message = tr("The bank's number answered, but not with a modem.")
-        case CertificateRefusedError():
-            message = tr(
-                "The two machines could not prove to each other who they are: "
-                "a certificate was refused."
-            )
-        case ModemSilentError():
-            message = tr("The modem does not answer.")
-        case PortError(reason=reason):
-            message = tr("The modem's port cannot be used: {reason}.", reason=reason)
-        case CallLostError():
-            message = tr("The call to the bank was lost.")
-        case _:
-            message = error.what
-    return message
-
-
-def _line_next_step(error: ModemError) -> str:
-    match error:
-        case NoDialToneError():
-            return tr("Check the telephone cable, then run the end of day again.")
-        case CertificateRefusedError():
-            return tr("Do not go on by other means: tell the bank.")
-        case NumberRefusedError() | ModemRefusedError() | CertificateFileError():
-            return tr("Correct the configuration, then run the end of day again.")
-        case ModemSilentError() | PortError():
-            return tr("Check the modem and its cable, then run the end of day again.")
-        case _:
-            return tr("Run the end of day again in a few minutes.")

@@ -44,17 +44,22 @@ PIN = b"1234"
 
 @dataclass
 class WriteFaults:
-    """Stops the program at the n-th write (from 0) to the journal's payments."""
+    """Stops the program at the n-th write (from 0) to the journal's payments.
+
+    With ``stays`` every later write fails, too.
+    """
 
     at: int = -1
     after: bool = False
     error: type[Exception] | None = None
     count: int = 0
+    stays: bool = False
 
     def wrap(self, write: Callable[..., object]) -> Callable[..., object]:
         def counted(*args: object) -> object:
             self.count += 1
-            if self.count - 1 != self.at:
+            place = self.count - 1
+            if place != self.at and not (self.stays and place > self.at):
                 return write(*args)
             if self.error is not None:
                 raise self.error("the disk is full")

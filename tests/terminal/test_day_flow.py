@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import deque
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ import pytest
 
 from card.profile import Role
 from modem.errors import BusyError, CallLostError, CallTimeoutError
-from modem.events import Connected, Dialling, Secured, Securing
+from modem.events import Connected, DialFailed, Dialling, Secured, Securing
+from modem.result_codes import ResultCode
 from settlement.bank import Bank
 from settlement.check import check_bank
 from settlement.intake import IntakeMachine
@@ -24,7 +26,7 @@ from settlement.store import BankStore
 from settlement.store_cards import PurseRow
 from terminal.day import DayPhase, DayVerdict
 from terminal.entries import BatchState
-from terminal.errors import CounterStateError
+from terminal.errors import CounterStateError, JournalError
 from terminal.orders import InterruptedState, Paid, RecoveryVerdict, Unknown
 from terminal.snapshot import LineState
 from tests.fake_readers import Stopped
@@ -43,6 +45,14 @@ CID = bytes.fromhex("64000000 00000001")
 MID = bytes.fromhex("43555300 00000007")
 WAIT_S = 20
 NOW = datetime(2025, 11, 22, 15, 0, tzinfo=UTC)
+
+
+def events(bench: Bench, kind: str) -> str:
+    """The details of all events of ``kind`` in the journal."""
+    path = bench.config.state_directory / "journal.sqlite"
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute("SELECT detail FROM events WHERE kind = ?", (kind,))
+        return "\n".join(detail for (detail,) in rows)
 
 
 class Line:
@@ -169,6 +179,10 @@ def test_every_payment_of_the_day_reaches_the_customs_account(world: World) -> N
     assert (batch.number, batch.count, batch.total.amount_minor) == (1, 3, 3_501)
     assert batch.collected
     assert "3.501 OMR" in result.advice.money
+    assert batch.posted is not None
+    assert (batch.posted.count, batch.posted.total.amount_minor) == (3, 3_501)
+    assert (result.suspended, result.failed_phase) == (None, None)
+    assert result.advice.next_step == "Nothing is left to do."
     phases = list(dict.fromkeys(step.phase for step in progress))
     assert phases == list(DayPhase)
     sending = [step for step in progress if step.phase is DayPhase.SENDING]
@@ -195,6 +209,10 @@ def test_a_busy_line_leaves_the_batch_and_payments_go_on_in_the_next(
     result = world.close_day()
     assert result.verdict is DayVerdict.PENDING
     assert "busy" in result.advice.happened
+    assert result.failed_phase is DayPhase.DIALLING
+    (batch,) = result.batches
+    assert (batch.number, batch.count, batch.collected) == (1, 1, False)
+    assert (batch.total.amount_minor, batch.posted) == (1_000, None)
     assert "Nothing is lost" in result.advice.money
     assert isinstance(world.bench.pay("2.000"), Paid)
     snapshot = world.bench.counter.snapshot()
@@ -332,6 +350,7 @@ def test_without_a_customs_card_a_waiting_batch_is_sent_and_acknowledged_later(
     assert result.verdict is DayVerdict.PENDING
     assert result.batches[0].collected
     assert "customs card" in result.advice.happened
+    assert result.failed_phase is DayPhase.CLOSING
     assert world.bench.held() == 1_000
     assert world.bench.journal.batches.in_state(BatchState.COLLECTED)
     world.bench.readers.insert(Role.CUSTOMS, world.bench.customs)
@@ -393,6 +412,7 @@ def test_a_batch_whose_sums_differ_is_refused_by_name_and_stays(world: World) ->
     result = world.close_day()
     assert result.verdict is DayVerdict.REFUSED
     assert "did not take the batch" in result.advice.happened
+    assert result.failed_phase is DayPhase.RECONCILING
     assert "Nothing is lost" in result.advice.money
     (batch,) = world.bench.counter.snapshot().unsettled
     assert (batch.number, batch.code) == (1, result.batches[0].code)
@@ -412,6 +432,13 @@ def test_a_lost_journal_still_sends_what_the_customs_card_credited(
     assert world.bench.held() == 0
     # Without its declaration a payment cannot be posted to customs: it is in suspense.
     assert world.posted() == 0
+    held = result.suspended
+    assert held is not None
+    assert (held.count, held.total.amount_minor) == (1, 1_000)
+    assert "Nothing goes to the customs account" in result.advice.money
+    assert "the bank holds 1.000 OMR" in result.advice.money
+    assert "Call the bank" in result.advice.next_step
+    assert "in suspense 1 (1000)" in events(world.bench, "batch-collected")
     assert check_bank(world.store).ok
 
 
@@ -436,3 +463,50 @@ def test_an_unknown_payment_goes_up_with_the_batch_and_the_bank_closes_it(
     calls = world.line.calls
     assert world.close_day().verdict is DayVerdict.NOTHING_TO_SEND
     assert world.line.calls == calls + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "phase"),
+    [
+        pytest.param("add", DayPhase.CLOSING, id="closing"),
+        pytest.param("in_state", DayPhase.CLOSING, id="reading"),
+        pytest.param("collected", DayPhase.RECONCILING, id="reconciling"),
+        pytest.param("acknowledged", DayPhase.ACKNOWLEDGING, id="acknowledging"),
+    ],
+)
+def test_a_journal_that_fails_in_the_end_of_day_is_not_blamed_on_the_card(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, phase: DayPhase
+) -> None:
+    world.bench.pay("1.000")
+
+    def fail(*_: object) -> None:
+        raise JournalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.bench.journal.batches, name, fail)
+        result = world.close_day()
+    assert (result.verdict, result.failed_phase) == (DayVerdict.PENDING, phase)
+    assert "disk is full" in result.advice.happened
+    assert "card" not in result.advice.next_step
+    world.bench.restart()
+    world.close_day()
+    world.assert_settled(1_000)
+
+
+def test_a_number_that_is_busy_is_told_in_words_while_dialling_goes_on(
+    world: World,
+) -> None:
+    world.bench.pay("1.000")
+    dial = world.line.dial
+
+    def dial_twice(on_event: Callable[[CallEvent], None]) -> LoopCall:
+        on_event(Dialling(number="5551234", attempt=1))
+        on_event(DialFailed(number="5551234", code=ResultCode.BUSY, retry_in_ms=2_000))
+        return dial(on_event)
+
+    world.bench.dial = dial_twice
+    progress: list[DayProgress] = []
+    world.bench.counter.close_day(progress.append)
+    details = [step.detail for step in progress if step.phase is DayPhase.DIALLING]
+    assert "5551234: busy; trying again" in details
+    world.assert_settled(1_000)

@@ -130,18 +130,22 @@ def test_a_stop_at_any_journal_write_is_settled_at_the_next_start(
     assert_next_payment_works(running)
 
 
+@pytest.mark.parametrize("stays", [False, True], ids=["once", "stays"])
 @pytest.mark.parametrize("at", range(5), ids=WRITES)
 def test_a_journal_that_cannot_be_written_stops_the_payment_where_it_is(
-    running: Bench, at: int
+    running: Bench, at: int, *, stays: bool
 ) -> None:
     seen = running.counter.read_purse()
-    WriteFaults(at=at, error=JournalError).watch(running.journal)
+    WriteFaults(at=at, error=JournalError, stays=stays).watch(running.journal)
     running.faults.log.clear()
     result = running.pay(seen=seen)
     if at == 0:
         assert isinstance(result, Refused)
         assert result.reason is RefusalReason.JOURNAL_FAILED
         assert running.faults.log == []
+    if not isinstance(result, Paid):
+        assert "disk is full" in result.advice.happened
+        assert "free space" in result.advice.next_step
     running.restart()
     debited = running.assert_all_value_is_accounted()
     if isinstance(result, Paid):

@@ -21,6 +21,7 @@ from modem.errors import (
     NumberRefusedError,
     PortError,
 )
+from modem.result_codes import ResultCode
 from settlement.errors import (
     AmountError,
     AmountProblem,
@@ -29,7 +30,8 @@ from settlement.errors import (
 )
 from settlement.errors import NoAnswerError as BankSilentError
 from settlement.money import CURRENCIES, Money
-from terminal import wording
+from terminal import wording, wording_day
+from terminal.day import Share
 from terminal.errors import CardProblemCode
 from terminal.orders import InterruptedState, RecoveryVerdict, RefusalReason
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from terminal.errors import Advice
 
 AMOUNT = Money(amount_minor=1_234, currency=CURRENCIES["OMR"])
+NOTHING = Money(amount_minor=0, currency=CURRENCIES["OMR"])
 
 
 def assert_whole(advice: Advice) -> None:
@@ -68,12 +71,19 @@ def test_every_refusal_has_its_words(reason: RefusalReason) -> None:
         wording.paid_advice(AMOUNT, credited=True),
         wording.paid_advice(AMOUNT, credited=False),
         wording.unknown_advice(),
-        wording.day_nothing(),
-        wording.day_collected(1, AMOUNT),
-        wording.day_collected(2, AMOUNT),
-        wording.day_refused("the sums differ"),
-        wording.no_customs_card_for_day(),
-        wording.settlement_failed(BankSilentError("the bank is silent")),
+        wording.unknown_advice(journal_failed=True),
+        wording_day.day_nothing(),
+        wording_day.day_collected(1, AMOUNT),
+        wording_day.day_collected(2, AMOUNT),
+        wording_day.day_collected(3, AMOUNT, Share(count=1, total=AMOUNT)),
+        wording_day.day_collected(2, NOTHING, Share(count=2, total=AMOUNT)),
+        wording_day.day_without_journal(),
+        wording_day.day_refused("the sums differ"),
+        *(
+            wording_day.day_not_closed(wording.card_problem(code))
+            for code in CardProblemCode
+        ),
+        wording_day.settlement_failed(BankSilentError("the bank is silent")),
         *(wording.interrupted_advice(state) for state in InterruptedState),
         *(wording.recovery_advice(verdict, AMOUNT) for verdict in RecoveryVerdict),
     ],
@@ -87,6 +97,7 @@ def test_every_outcome_has_its_words(advice: Advice) -> None:
     "advice",
     [
         wording.unknown_advice(),
+        wording.unknown_advice(journal_failed=True),
         wording.interrupted_advice(InterruptedState.UNKNOWN),
         wording.interrupted_advice(InterruptedState.LEFT_TO_BANK),
         wording.recovery_advice(RecoveryVerdict.STILL_UNKNOWN, AMOUNT),
@@ -120,7 +131,7 @@ def test_what_is_unknown_is_never_called_failed(advice: Advice) -> None:
 def test_every_failure_of_the_line_says_that_the_batch_stays(
     error: ModemError,
 ) -> None:
-    advice = wording.line_failed(error)
+    advice = wording_day.line_failed(error)
     assert_whole(advice)
     assert "the batch stays here" in advice.money
 
@@ -137,3 +148,30 @@ def test_every_wrong_declaration_has_its_words(problem: DeclarationProblem) -> N
     message = wording.declaration_message(DeclarationError(problem, "x"))
     assert message.endswith(".")
     assert message != "x"
+
+
+@pytest.mark.parametrize("code", list(ResultCode))
+def test_a_number_dialled_in_vain_is_told_in_words(code: ResultCode) -> None:
+    told = wording_day.dial_failed("5551234", code)
+    assert told.startswith("5551234: ")
+    assert told.endswith("; trying again")
+    assert str(code.value) not in told.removeprefix("5551234: ")
+
+
+def test_what_the_bank_holds_is_never_called_done() -> None:
+    held = Share(count=1, total=AMOUNT)
+    for posted in (NOTHING, AMOUNT):
+        advice = wording_day.day_collected(2, posted, held)
+        assert "the bank holds 1.234 OMR until it is cleared" in advice.money
+        assert advice.next_step == "Call the bank about the 1 payment that it holds."
+    assert "Nothing goes" in wording_day.day_collected(1, NOTHING, held).money
+
+
+def test_a_full_disk_is_named_and_no_card_is_blamed() -> None:
+    for advice in (
+        wording.unknown_advice(journal_failed=True),
+        wording.refusal_advice(RefusalReason.JOURNAL_FAILED),
+        wording_day.day_without_journal(),
+    ):
+        assert "disk is full or damaged" in advice.happened
+        assert "free space" in advice.next_step
