@@ -96,8 +96,10 @@ class SendWindow:
         if self._round_trip_ms is None:
             base = _FIRST_TIMEOUT_MS + 2 * self._frame_ms
         else:
-            # The other side may have begun a frame of its own before it can answer.
-            margin = max(4 * self._deviation_ms, self._frame_ms + _SLACK_MS)
+            # The other side may have begun a frame of its own before it can answer,
+            # and its answer may ride on a whole frame.
+            loaded_ms = 2 * self._frame_ms + _SLACK_MS
+            margin = max(4 * self._deviation_ms, loaded_ms)
             base = self._round_trip_ms + margin
         return min(base << self._doublings, _TIMEOUT_MS_MAX)
 
