@@ -76,7 +76,7 @@ class PortError(ModemError):
     next_step = "Check the modem's cable and the port in the configuration."
 
     def __init__(self, port: str, reason: str) -> None:
-        """Name the port as configured and the reason as the system gives it."""
+        """Name the port as configured, and why it cannot be used, in words."""
         super().__init__(f"The serial port {port} cannot be used: {reason}.")
         self.port = port
         self.reason = reason

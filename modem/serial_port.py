@@ -14,6 +14,8 @@ asked for; RFC 2217 has no write time-out.
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -155,7 +157,44 @@ def _open(port: str, baud: int) -> serial.Serial:
     return opened
 
 
+_WORDS: Final = {
+    errno.EAGAIN: "another program uses it",
+    errno.ENOTTY: "it is no serial port",
+}
+"""For what the system has no word that a person at a counter understands."""
+_WORDS_OF_KINDS: Final = {
+    serial.SerialTimeoutException: "it takes no bytes",
+    serial.PortNotOpenError: "it is closed",
+    ValueError: "there is no serial port of such a name",
+    TypeError: "there is no serial port of such a name",
+}
+"""For what comes out of pyserial and not out of the system."""
+
+
 def _reason(error: Exception) -> str:
-    """The system's word where there is one; pyserial wraps it in a longer text."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(text).rstrip(".")
+    """Why it failed, in words: the system's, once, and not pyserial's text around them.
+
+    pyserial puts the system's number, words and the path into its own sentence, and
+    keeps the error itself only as the context of its own.
+    """
+    number = _system_number(error)
+    if number is not None:
+        return _WORDS.get(number) or os.strerror(number)
+    if isinstance(error.__context__, OSError) and error.__context__.strerror:
+        # A host's name that nobody knows has a negative number, and words.
+        return error.__context__.strerror
+    for kind, words in _WORDS_OF_KINDS.items():
+        if isinstance(error, kind) or isinstance(error.__context__, kind):
+            return words
+    return "it is gone, or does not work"
+
+
+def _system_number(error: BaseException | None) -> int | None:
+    """The number of the system's error that is at the root of an exception."""
+    while error is not None:
+        # termios.error is no OSError: it has its number as the first argument.
+        number = getattr(error, "errno", None) or next(iter(error.args), None)
+        if isinstance(number, int) and number > 0:
+            return number
+        error = error.__context__
+    return None
