@@ -16,6 +16,7 @@
     * IssuingError                  the card desk asked for what cannot be done
         * LoadRefusedError          ... a load (`problem` says why)
     * StatementError                there is no such account, period or statement
+    * HostError                     the host cannot answer calls
 
 The first branch is a person's, the second and third a peer's; the rest are the
 machine's own. Nothing here, and no `repr` here, ever holds a PIN, a key or a full
@@ -33,6 +34,7 @@ __all__ = [
     "CurrencyError",
     "DeclarationError",
     "DeclarationProblem",
+    "HostError",
     "InputError",
     "IssuingError",
     "KeyStoreError",
@@ -191,3 +193,7 @@ class LoadRefusedError(IssuingError):
 
 class StatementError(SettlementError):
     """A statement was asked for that cannot be made; nothing was issued."""
+
+
+class HostError(SettlementError):
+    """The host cannot answer calls; what it has answered before is booked."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modem.dial_plan import AnswerPlan
+from modem.errors import CertificateFileError, ModemError
 from modem.tls import server_context
 from settlement.bank import Bank
 from settlement.commands.bank_access import (
@@ -21,6 +22,7 @@ from settlement.commands.bank_access import (
 from settlement.commands.bank_log import json_line, text_line
 from settlement.commands.environment import environment_of
 from settlement.commands.output import ExampleCommand, json_option, output_of
+from settlement.errors import HostError
 from settlement.host import Host
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ def serve(  # noqa: PLR0913 - one argument for each option, as click hands them 
     except ValueError as error:
         raise click.UsageError(f"--init or --baud: {error}.") from None
     environment = environment_of(ctx)
-    with open_bank(bank) as opened:
+    with _told_as_host(), open_bank(bank) as opened:
         keys = open_keys(opened.directory, passphrase_file)
         host = Host(
             bank=Bank(opened.store, keys),
@@ -130,6 +132,27 @@ def _log(
             click.echo(line)
 
     return write
+
+
+@contextmanager
+def _told_as_host() -> Iterator[None]:
+    """Tell what ends the host as a host would: the line's own words are a counter's.
+
+    Raises:
+        HostError: in place of any `ModemError`.
+    """
+    try:
+        yield
+    except ModemError as error:
+        next_step = (
+            "Restore the bank's directory from its backup."
+            if isinstance(error, CertificateFileError)
+            else "Check --port and the modem's cable, then start the host again."
+        )
+        raise HostError(
+            f"{error.what} No calls are answered now. All that was answered before is "
+            f"booked; terminals keep the rest and send it again. {next_step}"
+        ) from None
 
 
 @contextmanager

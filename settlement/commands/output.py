@@ -12,6 +12,7 @@ command line is wrong.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -22,7 +23,6 @@ from rich.table import Table
 from rich.text import Text
 
 from card.errors import CardError
-from modem.errors import ModemError
 from settlement.errors import BankUnavailableError, SettlementError, StatementError
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ __all__ = [
 
 EXIT_OFF: Final = 1
 """Exit code of every failure that is not a wrong command line."""
+
+_NEGATIVE: Final = re.compile(r"-[.,]?\d")
 
 _PIPE_COLUMNS: Final = 200
 """Width of tables that no terminal shows: wide enough that nothing is cut."""
@@ -79,7 +81,29 @@ class Output:
 
 
 class ExampleCommand(click.Command):
-    """A command whose epilog is its examples, shown as they are written."""
+    """A command whose epilog is its examples, shown as they are written.
+
+    A number below zero is told as such, where click would look for an option.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the command line apart.
+
+        Raises:
+            click.UsageError: it is wrong.
+        """
+        given = list(args)  # click eats the list
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            for word in given:
+                if _NEGATIVE.match(word) and word.startswith(error.option_name):
+                    raise click.UsageError(
+                        f"'{word}' is less than zero, and an amount is always more. "
+                        "No money moved.",
+                        ctx,
+                    ) from None
+            raise
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, each on the lines it has in the source."""
@@ -103,7 +127,7 @@ class PlainErrorsGroup(click.Group):
         """Run the chosen command; a foreseen error is told and exits with 1."""
         try:
             return super().invoke(ctx)
-        except (CardError, ModemError, SettlementError) as error:
+        except (CardError, SettlementError) as error:
             output_of(ctx).fail(error)
             ctx.exit(EXIT_OFF)
         except OSError as error:

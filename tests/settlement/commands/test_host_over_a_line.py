@@ -272,3 +272,25 @@ def test_the_host_does_not_start_under_a_wrong_passphrase(branch: World) -> None
     result = branch.bank("serve", "--port", "/dev/null", env=env)
     assert result.exit_code == 1
     assert "The bank's keys do not open" in result.output
+
+
+def test_a_host_without_its_port_speaks_as_a_host(branch: World) -> None:
+    result = branch.bank("serve", "--port", "/dev/nope")
+    assert result.exit_code == 1
+    assert result.output == (
+        "Error: The serial port /dev/nope cannot be used: No such file or directory. "
+        "No calls are answered now. All that was answered before is booked; terminals "
+        "keep the rest and send it again. Check --port and the modem's cable, then "
+        "start the host again.\n"
+    )
+
+
+def test_a_host_whose_certificate_is_damaged_points_to_the_backup(
+    branch: World,
+) -> None:
+    (branch.bank_folder / "host.pem").write_text("no certificate")
+    result = branch.bank("serve", "--port", "/dev/nope")
+    assert result.exit_code == 1
+    assert "host.pem cannot be used" in result.output
+    assert "No calls are answered now." in result.output
+    assert result.output.endswith("bank's directory from its backup.\n")
