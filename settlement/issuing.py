@@ -28,6 +28,7 @@ from settlement.errors import IssuingError, LoadProblem, LoadRefusedError
 from settlement.ledger import (
     Account,
     EntryKind,
+    deposit_entry,
     opening_deposit_entry,
     payee_account,
 )
@@ -143,7 +144,15 @@ class Issuing:
                 raise IssuingError(message)
             books.ledger.open_account(account, holder, now)
             if deposit_minor:
-                self._deposit(books, account, deposit_minor, now)
+                _open_clearing(books, account.currency, now)
+                books.ledger.post(
+                    opening_deposit_entry(
+                        account=account,
+                        number=1,
+                        amount_minor=deposit_minor,
+                        booked_at=now,
+                    )
+                )
             return _existing(books, account)
 
     def deposit(self, *, number: str, currency: int, amount_minor: int) -> AccountRow:
@@ -158,7 +167,16 @@ class Issuing:
                 raise IssuingError(
                     f"there is no account {number}. {loads.NOTHING_MOVED}"
                 )
-            self._deposit(books, account, amount_minor, self._clock())
+            now = self._clock()
+            _open_clearing(books, currency, now)
+            books.ledger.post(
+                deposit_entry(
+                    account=account,
+                    number=books.ledger.count_of(EntryKind.DEPOSIT, number) + 1,
+                    amount_minor=amount_minor,
+                    booked_at=now,
+                )
+            )
             return _existing(books, account)
 
     def register_customs_card(
@@ -299,21 +317,6 @@ class Issuing:
             pending = [row for row in books.cards.loads(cid) if row.outcome is None]
         return [self._pending(row) for row in pending]
 
-    def _deposit(
-        self, books: Books, account: Account, amount_minor: int, now: datetime
-    ) -> None:
-        clearing = Account.clearing(account.currency)
-        books.ledger.open_account(clearing, "Core bank", now)
-        number = books.ledger.count_of(EntryKind.OPENING, account.owner) + 1
-        books.ledger.post(
-            opening_deposit_entry(
-                account=account,
-                number=number,
-                amount_minor=amount_minor,
-                booked_at=now,
-            )
-        )
-
     def _add_purse(self, books: Books, purse: PurseRow, now: datetime) -> None:
         account_id = books.ledger.account_id(purse.account)
         if account_id is None:
@@ -353,6 +356,10 @@ def _existing(books: Books, account: Account) -> AccountRow:
     row = books.ledger.account(account)
     assert row is not None, "it was opened in this transaction"
     return row
+
+
+def _open_clearing(books: Books, currency: int, now: datetime) -> None:
+    books.ledger.open_account(Account.clearing(currency), "Core bank", now)
 
 
 def _open_office_accounts(

@@ -43,6 +43,7 @@ __all__ = [
     "EntryKind",
     "Leg",
     "Source",
+    "deposit_entry",
     "load_entry",
     "load_reversal_entry",
     "opening_deposit_entry",
@@ -87,6 +88,7 @@ class EntryKind(StrEnum):
     LOAD_REVERSAL = "load reversal"
     PAYMENT = "payment"
     CORRECTION = "correction"
+    DEPOSIT = "deposit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,9 +204,21 @@ class Entry:
 def opening_deposit_entry(
     *, account: Account, number: int, amount_minor: int, booked_at: datetime
 ) -> Entry:
-    """Money that the core bank moved to a customer's account."""
+    """Money that a customer's account was opened with, moved by the core bank."""
     return _move(
         Source(kind=EntryKind.OPENING, subject=account.owner, number=number),
+        (Account.clearing(account.currency), account),
+        amount_minor,
+        booked_at,
+    )
+
+
+def deposit_entry(
+    *, account: Account, number: int, amount_minor: int, booked_at: datetime
+) -> Entry:
+    """Money that the core bank moved to a customer's account later on."""
+    return _move(
+        Source(kind=EntryKind.DEPOSIT, subject=account.owner, number=number),
         (Account.clearing(account.currency), account),
         amount_minor,
         booked_at,

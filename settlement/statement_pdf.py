@@ -61,7 +61,8 @@ _ACCOUNT_NAMES: Final = {
     AccountKind.CLEARING: "Core-bank clearing",
 }
 _ENTRY_NAMES: Final = {
-    EntryKind.OPENING: "Deposit",
+    EntryKind.OPENING: "Opening deposit",
+    EntryKind.DEPOSIT: "Deposit",
     EntryKind.LOAD: "Card load",
     EntryKind.LOAD_REVERSAL: "Card load reversed",
     EntryKind.PAYMENT: "Payment",
