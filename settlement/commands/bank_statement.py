@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from settlement.commands.bank_access import bank_option, open_bank
+from settlement.commands.bank_statement_files import StatementFiles
 from settlement.commands.environment import environment_of, today
 from settlement.commands.output import (
     ExampleCommand,
@@ -20,7 +20,6 @@ from settlement.commands.output import (
 from settlement.ledger import Account, payee_account
 from settlement.money import format_amount
 from settlement.payment import PaymentKind
-from settlement.statement_csv import statement_csv
 from settlement.statements import Statements
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ Examples:
       --to 2026-03-31 --pdf march.pdf --csv march.csv
   raseed-bank statement --account 100200300 --json
   raseed-bank statement --number 12 --pdf copy.pdf
+  raseed-bank statement --number 12 --pdf - | lp
 """,
 )
 @bank_option
@@ -69,8 +69,18 @@ Examples:
     type=click.DateTime(["%Y-%m-%d"]),
     help="Last day, included. [default: today]",
 )
-@click.option("--pdf", type=click.Path(path_type=Path), help="Write it as PDF.")
-@click.option("--csv", type=click.Path(path_type=Path), help="Write it as CSV.")
+@click.option(
+    "--pdf",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="Write it as PDF; - is standard output.",
+)
+@click.option(
+    "--csv",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="Write it as CSV; - is standard output.",
+)
 @json_option
 @click.pass_context
 def statement(  # noqa: PLR0913 - one argument for each option, as click hands them over
@@ -93,6 +103,13 @@ def statement(  # noqa: PLR0913 - one argument for each option, as click hands t
     """
     if sum(choice is not None for choice in (office, account, number)) != 1:
         raise click.UsageError("Give one of --office, --account and --number.")
+    output = output_of(ctx)
+    targets = StatementFiles(pdf=pdf, csv=csv)
+    if targets.to_stdout + output.as_json > 1:
+        raise click.UsageError(
+            "Only one of --json, --pdf - and --csv - can have standard output."
+        )
+    targets.require_writable()
     environment = environment_of(ctx)
     with open_bank(bank) as opened:
         statements = Statements(opened.store, environment.clock)
@@ -105,9 +122,12 @@ def statement(  # noqa: PLR0913 - one argument for each option, as click hands t
                 first_day.date() if first_day else now,
                 last_day.date() if last_day else now,
             )
-    files = _write_files(made, pdf=pdf, csv=csv)
+    files = targets.write(made)
+    if targets.to_stdout:
+        output.note(f"Statement {made.number}, {made.first_day} to {made.last_day}.")
+        return
     document = _document(made) | {"files": files}
-    output_of(ctx).show(document, lambda console: _read(console, made, files))
+    output.show(document, lambda console: _read(console, made, files))
 
 
 def _account(
@@ -117,33 +137,6 @@ def _account(
         return payee_account(PaymentKind(kind), office, currency)
     assert account is not None, "the command line was checked"
     return Account.customer(account, currency)
-
-
-def _write_files(
-    made: Statement, *, pdf: Path | None, csv: Path | None
-) -> dict[str, str]:
-    files = {}
-    if pdf is not None:
-        # Drawing loads a font engine: half a second that nobody else should pay.
-        from settlement.statement_pdf import statement_pdf  # noqa: PLC0415 - see above
-
-        _replace(pdf, statement_pdf(made))
-        files["pdf"] = str(pdf)
-    if csv is not None:
-        _replace(csv, statement_csv(made))
-        files["csv"] = str(csv)
-    return files
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a whole file or none; a reader never sees half a statement."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def _document(made: Statement) -> dict[str, Any]:
