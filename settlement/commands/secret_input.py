@@ -126,13 +126,19 @@ def read_passphrase(path: str | None, *, new: bool = False) -> bytearray:
             os.close(descriptor)
     if (value := os.environ.get(PASSPHRASE_VARIABLE)) is not None:
         if not value:
-            raise SecretInputError(f"{PASSPHRASE_VARIABLE} is set, but empty.")
+            raise SecretInputError(
+                f"{PASSPHRASE_VARIABLE} is set, but empty. Nothing was changed. Set it "
+                "to the passphrase, unset it to be asked for the passphrase, or use "
+                "--passphrase-file."
+            )
         return bytearray(value.encode())
     first = _prompt("Passphrase of the bank's keys")
     if new:
         second = _prompt("The same passphrase again")
         if first != second:
-            raise SecretInputError("The two passphrases differ; nothing was made.")
+            raise SecretInputError(
+                "The two passphrases differ; nothing was made. Start again."
+            )
     return first
 
 
@@ -160,7 +166,10 @@ def _read_line(descriptor: int) -> bytearray:
         )
     if len(line) > _SECRET_BYTES_MAX:
         wipe(line)
-        raise SecretInputError("What came in is too long for a PIN or a passphrase.")
+        raise SecretInputError(
+            "What came in is too long for a PIN or a passphrase. Nothing was changed. "
+            "Give one line with it and nothing else."
+        )
     return line
 
 

@@ -103,6 +103,8 @@ def test_two_inits_at_once_make_one_bank(
 def test_an_empty_passphrase_makes_no_bank(world: World) -> None:
     result = world.bank(*INIT, str(world.bank_folder), env={"RASEED_PASSPHRASE": ""})
     assert result.exit_code == 1
+    assert "RASEED_PASSPHRASE is set, but empty. Nothing was changed." in result.output
+    assert "--passphrase-file" in result.output
     assert not world.bank_folder.exists()
 
 
@@ -206,6 +208,42 @@ def test_a_booking_that_cannot_be_made_moves_nothing(
 def test_a_deposit_is_booked(branch: World) -> None:
     booked = branch.bank("account", "deposit", "100200300", "100.5", "--json")
     assert branch.json(booked)["balance"] == "1,000.500"
+
+
+def test_only_what_an_account_was_opened_with_is_an_opening_deposit(
+    branch: World,
+) -> None:
+    for amount in ("100.5", "7"):
+        branch.bank("account", "deposit", "100200300", amount)
+    made = branch.bank("statement", "--account", "100200300", "--json")
+    kinds = [entry["kind"] for entry in branch.json(made)["entries"]]
+    assert kinds == ["opening deposit", "deposit", "deposit"]
+    assert branch.bank("check").exit_code == 0
+
+
+@pytest.mark.parametrize("amount", ["-5", "-0.500", "-.5"])
+@pytest.mark.parametrize(
+    "command",
+    [("account", "deposit", "100200300"), ("card", "load")],
+    ids=["deposit", "load"],
+)
+def test_an_amount_below_zero_is_told_as_one(
+    branch: World, command: tuple[str, ...], amount: str
+) -> None:
+    if command[0] == "card":
+        result = branch.desk(*command[1:], amount)
+    else:
+        result = branch.bank(*command, amount)
+    assert result.exit_code == 2
+    assert f"'{amount}' is less than zero" in result.output
+    assert "No money moved" in result.output
+    assert "No such option" not in result.output
+
+
+def test_an_option_that_is_none_is_still_told_as_one(branch: World) -> None:
+    result = branch.bank("account", "deposit", "100200300", "--amuont", "5")
+    assert result.exit_code == 2
+    assert "No such option" in result.output
 
 
 def _add(world: World, terminal: str, mid: str, folder: str, *options: str) -> Any:
@@ -320,38 +358,6 @@ def test_a_wrong_passphrase_admits_no_terminal(
     assert "keys do not open" in result.output
     assert "not that one" not in result.output
     assert not (branch.folder / "kit").exists()
-
-
-def test_a_statement_is_written_as_pdf_and_csv(branch: World) -> None:
-    pdf, csv = branch.folder / "out" / "s.pdf", branch.folder / "s.csv"
-    issued = branch.bank(
-        *("statement", "--account", "100200300", "--json"),
-        *("--pdf", str(pdf), "--csv", str(csv)),
-    )
-    assert issued.exit_code == 0, issued.output
-    assert branch.json(issued)["closing_minor"] == 900_000
-    assert pdf.read_bytes().startswith(b"%PDF")
-    assert "900.000" in csv.read_text("utf-8-sig")
-    again = branch.bank("statement", "--number", "1", "--json")
-    assert branch.json(again)["digest"] == branch.json(issued)["digest"]
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        (("--office", "MUSCAT"), "MUSCAT"),
-        (("--account", "555"), "555"),
-        (("--number", "99"), "99"),
-        (("--office", "SOHAR", "--from", "2026-03-09", "--to", "2026-03-01"), "period"),
-    ],
-    ids=["office", "account", "number", "period"],
-)
-def test_a_statement_that_cannot_be_made_is_told(
-    branch: World, options: tuple[str, ...], told: str
-) -> None:
-    result = branch.bank("statement", *options)
-    assert result.exit_code == 1
-    assert told in result.output
 
 
 def test_check_ends_with_1_when_a_unit_is_missing(issued: World) -> None:
