@@ -1,9 +1,9 @@
 """Which chip was, or is being, made into which card.
 
 Personalising takes several commands on the card, and a card can be pulled out after any
-of them. So the desk writes down first what it is about to make, as *pending*, under the
-card's number; then it personalises; and when the card says that it is active, the bank
-registers it and the entry becomes *issued*. Whatever the moment of an interruption:
+of them. So the desk writes down first what it is about to make, as *pending*; then it
+personalises; and when the card says that it is active, the bank registers it and the
+entry becomes *issued*. Whatever the moment of an interruption:
 
 * a chip that is not active yet is found again by its serial number and gets the same
   card number and not a second one;
@@ -13,12 +13,14 @@ registers it and the entry becomes *issued*. Whatever the moment of an interrupt
 
 One JSON file for each card in the folders ``cards/pending`` and ``cards/issued`` of the
 bank's directory, written atomically; the folder is the state, and where a card is in
-both it is issued. No key, no PIN.
+both it is issued. No key, no PIN. A file is named after a digest of the card's number:
+folders are listed, and names of files are logged, where no card number belongs.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 from contextlib import contextmanager
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["CardRegister", "CardRegisterError", "MakingState", "RegisteredCard"]
 
 _ID_BYTES: Final = 8
+_NAME_BYTES: Final = 16
 
 
 class CardRegisterError(SettlementError):
@@ -143,8 +146,8 @@ class CardRegister:
 
     def numbers(self, role: Role) -> list[str]:
         """Every card number that was ever noted, in hex."""
-        names = [path.stem for path in self._folder.glob(f"*/{role}-*.json")]
-        return [name.removeprefix(f"{role}-") for name in names]
+        paths = self._folder.glob(f"*/{role}-*.json")
+        return [_read(path).card_id.hex().upper() for path in paths]
 
     def write(self, card: RegisteredCard) -> None:
         """Store an entry durably under its state."""
@@ -166,15 +169,15 @@ class CardRegister:
         return issued
 
     def _path(self, state: MakingState, role: Role, card_id: bytes) -> Path:
-        return self._folder / state / f"{role}-{card_id.hex().upper()}.json"
+        name = hashlib.sha256(card_id).digest()[:_NAME_BYTES].hex()
+        return self._folder / state / f"{role}-{name}.json"
 
 
 def _read(path: Path) -> RegisteredCard:
     try:
         return RegisteredCard.from_json(path.read_text("utf-8"))
     except (ValueError, TypeError, KeyError):
-        # The file's name holds a card number and is not repeated.
         raise CardRegisterError(
-            f"An entry of the card register in '{path.parent}' is damaged. No card was "
-            "touched. Restore the folder from its backup."
+            f"The entry '{path}' of the card register is damaged. No card was touched "
+            "and no money moved. Restore the bank's directory from its backup."
         ) from None
