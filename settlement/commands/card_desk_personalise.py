@@ -92,10 +92,8 @@ Examples:
 )
 @click.option(
     "--payment-limit",
-    default="2000",
-    show_default=True,
     metavar="AMOUNT",
-    help="Purse: most that one payment may be.",
+    help="Purse: most that one payment may be. [default: the same as --limit]",
 )
 @click.option(
     "--valid-from",
@@ -130,7 +128,7 @@ def personalise_command(  # noqa: PLR0913 - one argument for each option
     holder: str | None,
     number: str | None,
     limit: str,
-    payment_limit: str,
+    payment_limit: str | None,
     valid_from: dt.datetime | None,
     expiry: dt.datetime | None,
     language: str,

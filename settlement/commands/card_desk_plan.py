@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from settlement.commands.card_desk_bank import Desk
+    from settlement.money import Money
 
 __all__ = ["Wishes", "card_data", "plan_card", "refuse_taken"]
 
@@ -38,7 +39,7 @@ class Wishes:
     holder: str | None
     number: str | None
     limit: str
-    payment_limit: str
+    payment_limit: str | None
     valid_from: dt.date
     expiry: dt.date
     language: str
@@ -63,6 +64,7 @@ def _plan_purse(desk: Desk, serial: bytes, wishes: Wishes) -> RegisteredCard:
             "first: raseed-bank account open"
         )
     started = desk.register.find_serial(Role.PURSE, serial)
+    balance_limit, payment_limit = _limits(desk, wishes)
     return RegisteredCard(
         state=MakingState.PENDING,
         role=Role.PURSE,
@@ -73,10 +75,38 @@ def _plan_purse(desk: Desk, serial: bytes, wishes: Wishes) -> RegisteredCard:
         language=wishes.language,
         valid_from=wishes.valid_from,
         expiry=wishes.expiry,
-        balance_limit_minor=parse_amount(wishes.limit, currency).amount_minor,
-        payment_limit_minor=parse_amount(wishes.payment_limit, currency).amount_minor,
+        balance_limit_minor=balance_limit.amount_minor,
+        payment_limit_minor=payment_limit.amount_minor,
         account=wishes.account,
     )
+
+
+def _limits(desk: Desk, wishes: Wishes) -> tuple[Money, Money]:
+    """The most that a purse may hold, and the most that one payment may be.
+
+    Raises:
+        InputError: one of them is no amount, or the second is more than the first.
+    """
+    balance_limit = _limit(desk, "--limit", wishes.limit)
+    if wishes.payment_limit is None:
+        return balance_limit, balance_limit
+    payment_limit = _limit(desk, "--payment-limit", wishes.payment_limit)
+    if payment_limit.amount_minor > balance_limit.amount_minor:
+        raise InputError(
+            f"One payment cannot be more than the purse may hold: --payment-limit is "
+            f"{payment_limit}, --limit is {balance_limit}. No card was touched and no "
+            "money moved. Lower the one or raise the other."
+        )
+    return balance_limit, payment_limit
+
+
+def _limit(desk: Desk, option: str, text: str) -> Money:
+    try:
+        return parse_amount(text, desk.directory.currency)
+    except InputError as error:
+        raise InputError(
+            f"{option} '{text}': {error}. No card was touched and no money moved."
+        ) from None
 
 
 def _plan_customs(desk: Desk, serial: bytes, wishes: Wishes) -> RegisteredCard:

@@ -187,7 +187,15 @@ def test_a_terminal_gets_only_one_customs_card(branch: World) -> None:
         (("--account", "100200300", "--number", "1234"), "16 decimal digits"),
         (("--account", "100200300", "--holder", "ن" * 13), "24 bytes"),
         (("--account", "100200300", "--holder", " "), "24 bytes"),
-        (("--account", "100200300", "--limit", "0"), "more than zero"),
+        (("--account", "100200300", "--limit", "0"), "--limit '0': "),
+        (
+            ("--account", "100200300", "--payment-limit", "x"),
+            "--payment-limit 'x': ",
+        ),
+        (
+            ("--account", "100200300", "--limit", "50", "--payment-limit", "50.001"),
+            "--payment-limit is 50.001 OMR, --limit is 50.000 OMR",
+        ),
         (("--account", "100200300", "--language", "EN"), "two small letters"),
         (("--account", "100200300", "--expiry", "2020-01-01"), "expires before"),
         (("--kind", "customs", "--terminal", "T9999999"), "There is no terminal"),
@@ -227,3 +235,19 @@ def test_a_chip_of_another_maker_stays_blank(branch: World) -> None:
     result = branch.desk(*MAKE, pins="731946")
     assert result.exit_code == 1
     assert "does not accept the bank's keys" in result.output
+
+
+def test_a_purse_with_a_low_limit_pays_as_much_as_it_holds(branch: World) -> None:
+    options = ("--account", "100200300", "--limit", "50", "--json")
+    made = branch.json(branch.desk("personalise", *options, pins="731946"))
+    assert (made["balance_limit_minor"], made["payment_limit_minor"]) == (50_000,) * 2
+
+
+def test_no_file_is_named_after_a_card_number(branch: World) -> None:
+    branch.desk("personalise", "--account", "100200300", pins="731946")
+    branch.desk("personalise", "--kind", "customs", "--terminal", "T0000007")
+    names = [path.name for path in (branch.bank_folder / "cards").rglob("*.json")]
+    assert len(names) == 2
+    for name in names:
+        assert NUMBER not in name
+        assert "4355530000000007" not in name
