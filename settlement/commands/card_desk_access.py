@@ -185,10 +185,16 @@ def _choose(
         )
     if len(present) == 1:
         return present[0]
-    for role in roles[:-1]:
+    if len(roles) == 1:
+        return environment.find_reader(roles[0])
+    for role in roles:
         with suppress(ReaderError):
             return environment.find_reader(role)
-    return environment.find_reader(roles[-1])
+    raise ReaderError(
+        f"No reader could be chosen: a {' or '.join(roles)} card lies in none of them "
+        f"or in several. Readers connected: {'; '.join(present)}. No card was changed. "
+        "Insert the card, or name its reader with --reader."
+    )
 
 
 def _identify(channel: Channel, roles: tuple[Role, ...]) -> CardInfo:
@@ -260,7 +266,8 @@ def _in_words(error: CardError, reader: str) -> CardDeskError:
                 "this one was interrupted."
             )
         case NoCardError() | ReaderError():
-            told = str(error)
+            # A load that has begun tells its own end; nothing else moves money.
+            told = f"{error} No money moved."
         case _:
             told = f"{error}. No money moved."
     return CardDeskError(told)

@@ -27,8 +27,11 @@ from settlement.commands.secret_input import pin_options, pin_source, wipe
 from settlement.money import currency_by_number, format_amount
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from card.records import TransactionRecord
     from settlement.commands.card_desk_access import HeldCard
+    from settlement.money import Currency
 
 __all__ = ["log"]
 
@@ -75,27 +78,29 @@ def log(
             rows = _customs_log(held, full=full_number)
         assert held.info.currency is not None, "a personalised card has one"
         currency = currency_by_number(held.info.currency)
-    if not rows:
-        output_of(ctx).note("There is nothing in the log.")
     output_of(ctx).show(
         {"kind": held.role.value, "currency": currency.code, "entries": rows},
-        lambda console: console.print(
-            table(
-                ["What", "Time (UTC)", ">Amount", "Card", "Number", "State"],
-                [
-                    (
-                        row["what"],
-                        row["at"],
-                        format_amount(row["amount_minor"], currency),
-                        row["card"],
-                        str(row["number"]),
-                        row["state"],
-                    )
-                    for row in rows
-                ],
-            )
-        ),
+        lambda console: _read(console, rows, currency),
     )
+
+
+def _read(console: Console, rows: list[dict[str, Any]], currency: Currency) -> None:
+    if not rows:
+        console.print("There is nothing in the log.")
+        return
+    cells = [
+        (
+            row["what"],
+            row["at"],
+            format_amount(row["amount_minor"], currency),
+            row["card"],
+            str(row["number"]),
+            row["state"],
+        )
+        for row in rows
+    ]
+    headings = ["What", "Time (UTC)", ">Amount", "Card", "Number", "State"]
+    console.print(table(headings, cells))
 
 
 def _purse_log(held: HeldCard, *, full: bool) -> list[dict[str, Any]]:

@@ -308,3 +308,27 @@ def test_no_order_of_loads_and_tears_creates_or_loses_money(
     held = books()
     assert held["float"] == held["card"] == 900_000 - held["account"] > 0
     assert issued.bank("check").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "how", ["no card", "busy", "no such reader", "no reader", "no purse"]
+)
+def test_a_reader_that_cannot_be_used_moves_no_money_and_says_so(
+    issued: World, how: str
+) -> None:
+    reader = ["--reader", "A"]
+    if how == "no card":
+        issued.purse.card = None
+    elif how == "busy":
+        issued.purse.is_busy = True
+    elif how == "no reader":
+        issued.readers.slots.clear()
+        reader = []
+    elif how == "no purse":
+        issued.purse.card = None
+        reader = []
+    else:
+        reader = ["--reader", "C"]
+    result = issued.desk("load", "5", *reader, pins="731946")
+    assert result.exit_code == 1
+    assert "No money moved." in result.output

@@ -83,6 +83,15 @@ def test_where_there_is_no_purse_the_customs_card_is_shown(branch: World) -> Non
     assert (shown["reader"], shown["kind"]) == ("Reader B", "customs")
 
 
+@pytest.mark.parametrize("command", ["show", "log"])
+def test_no_card_at_all_is_told_of_both_kinds(world: World, command: str) -> None:
+    result = world.desk(command)
+    assert result.exit_code == 1
+    assert "a purse or customs card lies in none of them" in result.output
+    assert "Reader A; Reader B" in result.output
+    assert "No money moved." in result.output
+
+
 @pytest.mark.parametrize(
     ("reader", "told"),
     [
@@ -155,7 +164,9 @@ def test_a_customs_card_where_a_purse_is_needed_is_named(branch: World) -> None:
 def test_the_log_of_a_new_purse_is_empty(issued: World) -> None:
     result = issued.desk("log", "--reader", "A", pins="731946")
     assert result.exit_code == 0
-    assert "nothing in the log" in result.output
+    assert result.output == "There is nothing in the log.\n"
+    as_json = issued.desk("log", "--reader", "A", "--json", pins="731946")
+    assert issued.json(as_json)["entries"] == []
 
 
 def test_the_log_needs_the_pin(issued: World) -> None:
