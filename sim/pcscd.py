@@ -13,12 +13,13 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
+
+from sim.owned_folder import OwnedFolder, remove_abandoned
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["PrivatePCSCD", "PrivatePCSCDError", "free_port_pair"]
 
 SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
+_FOLDER_PREFIX: Final = "raseed-pcscd-"
 _DRIVER: Final = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 _START_TIMEOUT_S: Final = 15.0
 _STOP_TIMEOUT_S: Final = 5.0
@@ -73,7 +75,7 @@ class PrivatePCSCD:
         """Choose the port (a free pair when none is given); nothing runs yet."""
         self.name: Final = name
         self.port: Final = free_port_pair() if port is None else port
-        self._directory: Path | None = None
+        self._folder: OwnedFolder | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -87,7 +89,8 @@ class PrivatePCSCD:
         return {SOCKET_VARIABLE: str(self._root() / "run" / "pcscd.comm")}
 
     def __enter__(self) -> Self:
-        self._directory = Path(tempfile.mkdtemp(prefix="raseed-pcscd-"))
+        remove_abandoned(_FOLDER_PREFIX)
+        self._folder = OwnedFolder(_FOLDER_PREFIX)
         try:
             if any(_is_taken(port) for port in (self.port, self.port + 1)):
                 raise self._ports_in_use()
@@ -120,14 +123,14 @@ class PrivatePCSCD:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-        if self._directory is not None:
-            shutil.rmtree(self._directory, ignore_errors=True)
-            self._directory = None
+        if self._folder is not None:
+            self._folder.remove()
+            self._folder = None
 
     def _root(self) -> Path:
-        if self._directory is None:
+        if self._folder is None:
             raise PrivatePCSCDError("the private pcscd is not running")
-        return self._directory
+        return self._folder.path
 
     def _lay_out(self) -> None:
         root = self._root()
