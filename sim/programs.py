@@ -2,12 +2,15 @@
 
 A program is called with ``--json`` and its document comes back; what it says to people
 is passed on. PINs go in by standard input, the bank's passphrase by the environment.
+What runs when we are killed ends with us, where the system has `setpriv`.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +24,8 @@ __all__ = ["BackgroundProgram", "ProgramError", "call", "program_path"]
 
 _CALL_TIMEOUT_S: Final = 60
 _STOP_TIMEOUT_S: Final = 20
+# We may have ended before setpriv could say that it is to end with us.
+_IF_OURS: Final = '[ "$PPID" = "$0" ] && exec "$@"'
 
 
 class ProgramError(Exception):
@@ -54,7 +59,7 @@ def call(
     called = " ".join((name, *arguments[:1]))
     try:
         done = subprocess.run(  # noqa: S603  our own programs, our own words
-            [program_path(name), *arguments, *pin_option, "--json"],
+            _command_line(name, *arguments, *pin_option, "--json"),
             input="" if pin is None else f"{pin}\n",
             capture_output=True,
             text=True,
@@ -72,6 +77,23 @@ def call(
         words = (done.stdout + done.stderr).strip()
         raise ProgramError(f"{called} ended with an error: {words}")
     return _document(called, done.stdout)
+
+
+def _command_line(name: str, *arguments: str) -> list[str]:
+    """What to run; the kernel ends it (SIGTERM) when the thread that runs it ends.
+
+    Raises:
+        FileNotFoundError: there is no such program to be run.
+    """
+    path = program_path(name)
+    # Looked for here, because setpriv would find out only when it runs already.
+    if shutil.which(path) is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        return [path, *arguments]
+    bound = [setpriv, "--pdeathsig", "TERM", "sh", "-c", _IF_OURS, str(os.getpid())]
+    return [*bound, path, *arguments]
 
 
 def _document(called: str, printed: str) -> dict[str, Any]:
@@ -106,7 +128,7 @@ class BackgroundProgram:
         with log.open("wb") as output:
             try:
                 self._process = subprocess.Popen(  # noqa: S603  our own programs
-                    [program_path(name), *arguments],
+                    _command_line(name, *arguments),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
+import shutil
+import signal
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +17,9 @@ from sim.programs import BackgroundProgram, ProgramError, call, program_path
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+PYTHON = sys.executable
 
 
 class Install(Protocol):
@@ -128,3 +135,40 @@ def test_a_background_program_that_will_not_end_is_killed(
         assert fifo.read_text() == "up\n"
     with pytest.raises(ProgramError, match="ended by itself"):
         host.require_running()
+
+
+def test_a_background_program_ends_with_a_program_that_is_killed(
+    install: Install, tmp_path: Path
+) -> None:
+    install("host", "exec sleep 600")
+    log = tmp_path / "log"
+    owner_program = (
+        "import sys\nfrom pathlib import Path\n"
+        "from sim.programs import BackgroundProgram\n"
+        f"sys.executable, log = {sys.executable!r}, Path({str(log)!r})\n"
+        "with BackgroundProgram('host', environment={}, log=log) as host:\n"
+        "    print(host._process.pid, flush=True)\n    sys.stdin.read()\n"
+    )
+    with subprocess.Popen(  # noqa: S603  our own fixed words
+        [PYTHON, "-c", owner_program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as owner:
+        assert owner.stdout is not None
+        child = os.pidfd_open(int(owner.stdout.readline()))
+        try:
+            owner.send_signal(signal.SIGKILL)
+            assert select.select([child], [], [], 10)[0], "it lives on"
+        finally:
+            os.close(child)
+
+
+def test_without_setpriv_programs_run_all_the_same(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    which = shutil.which
+    monkeypatch.setattr(
+        shutil, "which", lambda name: None if name == "setpriv" else which(name)
+    )
+    install("desk", "echo '{}'")
+    assert call("desk", "show", environment={}) == {}
