@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sim.failures import told
 from sim.modems.exchange import ExchangeSettings, Outcome
 from sim.modems.line import LineSettings
 from sim.modems.pair import ModemPair
@@ -101,8 +102,7 @@ def line(
             )
             interrupted.wait()
     except OSError as error:
-        path = error.filename2 or error.filename
-        message = f"cannot make the ports: {error.strerror}: {path}"
+        message = f"The ports cannot be made ({told(error)}). No line is there."
         raise click.ClickException(message) from None
     click.echo("stopped")
 

@@ -45,8 +45,9 @@ class _Port:
         # slave stays open here, or the master would fail while nobody uses it.
         tty.setraw(self._slave)
         os.set_blocking(self.master, False)
+        self._device = Path(os.ttyname(self._slave))
         try:
-            _point(link, Path(os.ttyname(self._slave)))
+            _point(link, self._device)
         except OSError:
             self._close_descriptors()
             raise
@@ -64,8 +65,10 @@ class _Port:
             os.write(self.master, data)
 
     def close(self) -> None:
-        """Take the port away."""
-        self.link.unlink(missing_ok=True)
+        """Take the port away, and the link unless it is another's by now."""
+        with contextlib.suppress(OSError):
+            if self.link.readlink() == self._device:
+                self.link.unlink()
         self._close_descriptors()
 
     def _close_descriptors(self) -> None:

@@ -83,6 +83,19 @@ def test_links_stand_where_they_are_asked_for_and_go_away(tmp_path: Path) -> Non
     assert not far.is_symlink()
 
 
+def test_link_that_is_anothers_by_now_is_left_alone(tmp_path: Path) -> None:
+    near, far = tmp_path / "near", tmp_path / "far"
+    with ModemPair(near_path=near, far_path=far):
+        with ModemPair(near_path=near):
+            later = near.readlink()
+            assert later != far.readlink()
+        assert not near.is_symlink()
+        near.symlink_to(later)
+        far.unlink()
+    assert near.readlink() == later
+    assert not far.is_symlink()
+
+
 def test_file_that_is_no_link_is_left_alone(tmp_path: Path) -> None:
     taken = tmp_path / "far"
     taken.write_text("mine")
@@ -127,4 +140,4 @@ def test_command_tells_why_a_path_cannot_be_used(tmp_path: Path) -> None:
     arguments = ["--near", str(tmp_path / "no" / "near"), "--far", str(tmp_path / "f")]
     result = CliRunner().invoke(line, arguments)
     assert result.exit_code == 1
-    assert "cannot make the ports: No such file or directory" in result.output
+    assert f"cannot be made ({tmp_path}/no/near: No such file" in result.output
