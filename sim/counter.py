@@ -7,7 +7,6 @@ into the reader and takes it out.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -16,9 +15,10 @@ import click
 from textual.binding import Binding, BindingType
 
 from card.profile import Role
+from sim.ending import ended_by_signals
 from sim.pcscd import PrivatePCSCDError
 from sim.programs import ProgramError
-from sim.site import CURRENCY, Site
+from sim.site import CURRENCY, Site, SiteError
 from sim.slots import SlotsError
 from sim.story import CUSTOMERS
 from terminal.app import CounterApp
@@ -100,20 +100,24 @@ def counter(folder: Path, fresh: bool) -> None:
     The cards and their PINs are printed before the screen opens. Needs pcscd and
     vsmartcard-vpcd, no hardware and no root.
     """
-    if Site.is_at(folder) and (fresh or not Site.is_finished(folder)):
-        shutil.rmtree(folder)
     try:
-        with Site(folder, click.echo) as site:
+        with ended_by_signals(), Site(folder, click.echo, fresh=fresh) as site:
             _introduce()
-            counter_service = open_counter(load_config(site.terminal_toml))
-            try:
-                SimulatedCounterApp(counter_service, local_now, site).run()
-            finally:
-                counter_service.stop()
+            _open_counter(site)
+    except SiteError as error:
+        raise click.ClickException(str(error)) from None
     except (PrivatePCSCDError, ProgramError, SlotsError) as error:
         raise click.ClickException(f"{error}. Logs are in {folder}.") from None
     click.echo(f"The site is kept in {folder}; --fresh begins anew.")
     click.echo(f"Look into the bank: raseed-bank check --bank {folder / 'bank'}")
+
+
+def _open_counter(site: Site) -> None:
+    service = open_counter(load_config(site.terminal_toml))
+    try:
+        SimulatedCounterApp(service, local_now, site).run()
+    finally:
+        service.stop()
 
 
 def _introduce() -> None:

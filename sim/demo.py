@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -18,9 +17,11 @@ import click
 
 from sim.clerk import Clerk, ClerkError
 from sim.demo_report import Chips, DemoResult, holdings, must_hold, summarise
+from sim.ending import ended_by_signals
+from sim.failures import told
 from sim.pcscd import PrivatePCSCDError
 from sim.programs import ProgramError
-from sim.site import CURRENCY, OFFICE, Site
+from sim.site import CURRENCY, OFFICE, Site, SiteError
 from sim.slots import SlotsError
 from sim.story import PAYMENTS
 from terminal.app import CounterApp
@@ -64,9 +65,14 @@ def demo(output: Path, site_folder: Path) -> None:
     def say(words: str) -> None:
         click.echo(f"{time.monotonic() - started:7.1f} s  {words}")
 
-    _prepare(output, site_folder)
+    site = Site(site_folder, say, fresh=True)
     try:
-        result = _run(output, site_folder, say)
+        site.require_ours()
+        _prepare(output)
+        with ended_by_signals():
+            result = _run(output, site, say)
+    except SiteError as error:
+        raise click.ClickException(str(error)) from None
     except (ClerkError, PrivatePCSCDError, ProgramError, SlotsError) as error:
         raise click.ClickException(
             f"the demo stopped: {error}. Logs are in {site_folder}."
@@ -75,22 +81,21 @@ def demo(output: Path, site_folder: Path) -> None:
         sys.exit(1)
 
 
-def _prepare(output: Path, site_folder: Path) -> None:
-    if Site.is_at(site_folder):
-        shutil.rmtree(site_folder)
-    elif site_folder.exists() and any(site_folder.iterdir()):
+def _prepare(output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for old in [*output.glob("*.svg"), output / "summary.json"]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
         raise click.ClickException(
-            f"'{site_folder}' holds something that is not a site of ours; nothing was "
-            "done. Name another folder with --site."
-        )
-    output.mkdir(parents=True, exist_ok=True)
-    for old in [*output.glob("*.svg"), output / "summary.json"]:
-        old.unlink(missing_ok=True)
+            f"The results cannot be put there ({told(error)}). Nothing was done. Name "
+            "another folder with --output."
+        ) from None
 
 
-def _run(output: Path, site_folder: Path, say: Callable[[str], None]) -> DemoResult:
+def _run(output: Path, site: Site, say: Callable[[str], None]) -> DemoResult:
     first_day = local_now().date() - dt.timedelta(days=1)
-    with Site(site_folder, say) as site:
+    with site:
         loaded = _chips(site)
         clerk, paid, day, call_seconds = asyncio.run(_work(site, output, say))
         say("the bank checks its books and issues the statement")

@@ -3,22 +3,26 @@
 A site is a folder. Building it runs our own programs (`raseed-bank`, `raseed-card`)
 against a private pcscd with simulated cards in its two slots; afterwards the bank
 answers its modem and the counter can open. A folder that holds a site already is opened
-again as it was left.
+again as it was left, by one program at a time; any other folder is left alone.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from card.profile import CardState, Role
 from sim.cards.application import STATE
+from sim.cards.errors import SimulatedCardError
 from sim.cards.issue import blank_customs_card, blank_purse
 from sim.cards.memory import FileMemory
+from sim.failures import told
 from sim.meter import Metered
+from sim.owned_folder import try_lock
 from sim.pcscd import PrivatePCSCD
 from sim.programs import BackgroundProgram, call
 from sim.slots import Slots
@@ -29,7 +33,15 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["CURRENCY", "MERCHANT_ID", "OFFICE", "TERMINAL_ID", "Site", "SiteCard"]
+__all__ = [
+    "CURRENCY",
+    "MERCHANT_ID",
+    "OFFICE",
+    "TERMINAL_ID",
+    "Site",
+    "SiteCard",
+    "SiteError",
+]
 
 TERMINAL_ID: Final = "T0000007"
 OFFICE: Final = "SOHAR"
@@ -41,7 +53,12 @@ _HOST_NUMBER: Final = "5551234"
 _BALANCE_LIMIT: Final = "5000"
 _PASSPHRASE_FILE: Final = "bank-passphrase"  # noqa: S105  its name, not it
 _FINISHED_FILE: Final = "finished"
+_LOCK_FILE: Final = "raseed-site.lock"
 _CUSTOMS_SERIAL: Final = "C000000000000007"
+
+
+class SiteError(Exception):
+    """The site cannot be opened; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +77,24 @@ class SiteCard:
 class Site:
     """A site in a folder, built when new, running for as long as ``with`` lasts."""
 
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
-        """Choose the folder; ``say`` is told each step in words."""
+    def __init__(
+        self, folder: Path, say: Callable[[str], None], *, fresh: bool = False
+    ) -> None:
+        """Choose the folder.
+
+        Args:
+            folder: made when it is not there.
+            say: is told each step in words.
+            fresh: begin anew when a site is there already.
+        """
         self.folder: Final = folder
+        self._is_fresh: Final = fresh
         self._say: Final = say
         self._stack = ExitStack()
         self._environment: dict[str, str] = {}
         self.slots: Slots
         self.customs: SiteCard
         self.purses: list[SiteCard]
-
-    @staticmethod
-    def is_at(folder: Path) -> bool:
-        """Whether ``folder`` holds a site, perhaps one that was not finished."""
-        return (folder / _PASSPHRASE_FILE).is_file()
-
-    @staticmethod
-    def is_finished(folder: Path) -> bool:
-        """Whether the site in ``folder`` was built to the end."""
-        return (folder / _FINISHED_FILE).is_file()
 
     @property
     def bank_folder(self) -> Path:
@@ -93,6 +109,15 @@ class Site:
     def __enter__(self) -> Self:
         try:
             self._open()
+        except OSError as error:
+            self._stack.close()
+            raise SiteError(
+                f"The site in {self.folder} cannot be used ({told(error)}). Name "
+                "another folder with --site."
+            ) from None
+        except SimulatedCardError as error:
+            self._stack.close()
+            raise SiteError(str(error)) from None
         except BaseException:
             self._stack.close()
             raise
@@ -123,9 +148,46 @@ class Site:
         """What the bank's host has said so far."""
         return self._host.log.read_text(errors="replace")
 
-    def _open(self) -> None:
-        is_new = not self.is_finished(self.folder)
+    def require_ours(self) -> None:
+        """Check that the folder holds a site, finished or not, or nothing.
+
+        Raises:
+            SiteError: it holds something else, which is left as it is.
+        """
+        marks = (_LOCK_FILE, _PASSPHRASE_FILE)
+        if any((self.folder / mark).is_file() for mark in marks):
+            return
+        try:
+            is_free = not self.folder.exists() or not any(self.folder.iterdir())
+        except OSError as error:
+            raise SiteError(f"The site cannot be read ({told(error)}).") from None
+        if not is_free:
+            raise SiteError(
+                f"'{self.folder}' holds something that is not a site of ours. Nothing "
+                "was done. Name another folder with --site."
+            )
+
+    def _take_folder(self) -> bool:
+        """Keep the folder to ourselves; whether a finished site is in it."""
+        self.require_ours()
         self.folder.mkdir(parents=True, exist_ok=True)
+        lock = try_lock(self.folder / _LOCK_FILE)
+        if lock is None:
+            raise SiteError(
+                f"Another program works on the site in {self.folder}. Nothing was "
+                "changed. End that one first, or name another folder with --site."
+            )
+        self._stack.callback(os.close, lock)
+        is_finished = (self.folder / _FINISHED_FILE).is_file()
+        if is_finished and not self._is_fresh:
+            return True
+        for path in self.folder.iterdir():
+            if path.name != _LOCK_FILE:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return False
+
+    def _open(self) -> None:
+        is_new = not self._take_folder()
         self._environment = self._secrets()
         self._say("starting a private PC/SC service with two simulated readers")
         pcscd = self._stack.enter_context(PrivatePCSCD())

@@ -27,6 +27,7 @@ from sim.cards.issue import (
 )
 from sim.cards.memory import FileMemory
 from sim.cards.vpcd import CardProtocol, VPCDCard
+from sim.failures import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,8 +89,13 @@ def cards(*, state: Path, port: int, protocol: str, blank: bool) -> None:
                 )
                 for offset, role in enumerate(Role)
             }
-        except (SimulatedCardError, OSError) as error:
-            raise click.ClickException(str(error)) from error
+        except SimulatedCardError as error:
+            raise click.ClickException(str(error)) from None
+        except OSError as error:
+            raise click.ClickException(
+                f"The cards cannot be kept there ({told(error)}). No card was served. "
+                "Name another folder with --state."
+            ) from None
         for offset, role in enumerate(Role):
             click.echo(f"{role.value} card ({protocol}) on port {port + offset}")
         click.echo(_HELP_LINE)

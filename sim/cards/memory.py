@@ -136,7 +136,7 @@ class FileMemory(Memory):
             _sync_directory(self._path.parent)
         except OSError as error:
             raise MemoryFailureError(
-                f"the card's memory was not written: {error}"
+                f"the card's memory was not written: {error.strerror}"
             ) from error
 
 

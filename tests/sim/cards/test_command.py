@@ -113,3 +113,11 @@ def test_a_state_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = CliRunner().invoke(cards, ["--state", str(tmp_path / "file")])
     assert result.exit_code == 2
+
+
+def test_a_state_that_cannot_be_made_is_told_without_a_number() -> None:
+    result = CliRunner().invoke(cards, ["--state", "/proc/nope"])
+    assert result.exit_code == 1
+    assert "/proc/nope: No such file or directory" in result.output
+    assert "--state" in result.output
+    assert "Errno" not in result.output
