@@ -124,9 +124,27 @@ def _context(
     try:
         context.load_cert_chain(certificate, key, password=_no_passphrase)
     except ssl.SSLError as error:
-        reason = f"it and {key} are no matching pair ({_reason(error)})"
-        raise CertificateFileError(str(certificate), reason) from None
+        raise _pair_error(error, certificate, key) from None
     return context
+
+
+def _pair_error(
+    error: ssl.SSLError, certificate: Path, key: Path
+) -> CertificateFileError:
+    """Which of the two files is wrong, for OpenSSL often gives no reason."""
+    if b"-----BEGIN CERTIFICATE-----" not in certificate.read_bytes():
+        return CertificateFileError(str(certificate), "it holds no PEM certificate")
+    key_pem = key.read_bytes()
+    if b" PRIVATE KEY-----" not in key_pem:
+        return CertificateFileError(str(key), "it holds no PEM private key")
+    if b"ENCRYPTED" in key_pem:
+        reason = "its private key is locked by a passphrase"
+        return CertificateFileError(str(key), reason)
+    if "MISMATCH" in (error.reason or ""):
+        reason = f"the private key in {key} does not belong to it"
+        return CertificateFileError(str(certificate), reason)
+    reason = f"it and {key} are damaged or do not belong together"
+    return CertificateFileError(str(certificate), reason)
 
 
 def _no_passphrase() -> bytes:

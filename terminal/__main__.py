@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from terminal.config import TerminalConfig
-    from terminal.day import DayProgress, DayResult
+    from terminal.day import BatchOutcome, DayProgress, DayResult, Share
     from terminal.orders import RecoveryOutcome
 
 __all__ = ["main", "terminal"]
@@ -35,6 +35,8 @@ _PHASE_WORDS: Final = {
     DayPhase.ACKNOWLEDGING: "acknowledging",
 }
 
+_AS_JSON: Final = f"{__name__}.as_json"
+
 
 class _PlainErrors(click.Group):
     """Shows an error of ours as its own words, without a trace."""
@@ -43,7 +45,17 @@ class _PlainErrors(click.Group):
         try:
             return super().invoke(ctx)
         except TerminalError as error:
-            raise click.ClickException(str(error)) from None
+            if not ctx.meta.get(_AS_JSON):
+                raise click.ClickException(str(error)) from None
+            kind = type(error).__name__.removesuffix("Error")
+            document = {"error": {"kind": kind, "message": str(error)}}
+            click.echo(json.dumps(document, ensure_ascii=False))
+            ctx.exit(1)
+
+
+def _note_json(ctx: click.Context, _: click.Parameter, as_json: bool) -> bool:
+    ctx.meta[_AS_JSON] = as_json
+    return as_json
 
 
 @click.group(cls=_PlainErrors)
@@ -64,13 +76,21 @@ _config_option = click.option(
     envvar="RASEED_TERMINAL_CONFIG",
     help="This terminal's TOML file (or RASEED_TERMINAL_CONFIG).",
 )
-_json_option = click.option("--json", "as_json", is_flag=True, help="For machines.")
+_json_option = click.option(
+    "--json", "as_json", is_flag=True, callback=_note_json, help="For machines."
+)
 
 
 @terminal.command()
 @_config_option
 def run(config_path: Path) -> None:
     """Open the counter's screens."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.ClickException(
+            "The screens need a terminal, and this is none: standard input or output "
+            "is a file or a pipe. Nothing was started. Without screens there are "
+            "close, status and check-config."
+        )
     config = load_config(config_path)
     # The screens load Textual, which the other commands do without.
     from terminal.app import CounterApp  # noqa: PLC0415
@@ -85,19 +105,15 @@ def run(config_path: Path) -> None:
 @terminal.command("check-config")
 @_config_option
 def check_config(config_path: Path) -> None:
-    """Check the configuration file and say what is wrong with it."""
-    config = load_config(config_path)
-    missing = [
-        path
-        for path in (config.ca, config.certificate, config.key)
-        if not path.exists()
-    ]
-    if missing:
-        names = ", ".join(str(path) for path in missing)
-        raise click.ClickException(
-            f"The configuration is right, but these files of [security] are missing: "
-            f"{names}. Copy them from what raseed-bank terminal add wrote."
-        )
+    """Check the configuration file and what it names; say all that is wrong.
+
+    Besides the file itself, that is the journal's folder and the certificates. Nothing
+    is made, changed or dialled.
+    """
+    # The certificates need TLS, which the other commands load when they dial.
+    from terminal.config_check import check_everything  # noqa: PLC0415
+
+    config = check_everything(config_path)
     click.echo(
         f"{config_path}: right. Terminal {config.terminal.id} at "
         f"{config.terminal.office}, {config.currency.code}, up to {config.limit}."
@@ -210,23 +226,35 @@ def _day_json(result: DayResult, outcomes: list[RecoveryOutcome]) -> dict[str, A
     return {
         "verdict": result.verdict.value,
         "advice": str(result.advice),
-        "batches": [
-            {
-                "number": batch.number,
-                "count": batch.count,
-                "sum_minor": batch.total.amount_minor,
-                "open_count": batch.open_count,
-                "collected": batch.collected,
-                "code": batch.code,
-                "text": batch.text,
-            }
-            for batch in result.batches
-        ],
+        "failed_phase": result.failed_phase,
+        "posted": _share_json(result.posted),
+        "suspended": _share_json(result.suspended),
+        "batches": [_batch_json(batch) for batch in result.batches],
         "recovered": [
             {"number": outcome.number, "verdict": outcome.verdict.value}
             for outcome in outcomes
         ],
     }
+
+
+def _batch_json(batch: BatchOutcome) -> dict[str, Any]:
+    return {
+        "number": batch.number,
+        "count": batch.count,
+        "sum_minor": batch.total.amount_minor,
+        "open_count": batch.open_count,
+        "collected": batch.collected,
+        "code": batch.code,
+        "text": batch.text,
+        "posted": _share_json(batch.posted),
+        "suspended": _share_json(batch.suspended),
+    }
+
+
+def _share_json(share: Share | None) -> dict[str, int]:
+    if share is None:
+        return {"count": 0, "sum_minor": 0}
+    return {"count": share.count, "sum_minor": share.total.amount_minor}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

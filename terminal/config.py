@@ -9,19 +9,27 @@ from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path  # noqa: TC003  pydantic reads the annotation
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.types import StringConstraints
 
 from modem.dial_plan import DialPlan
-from settlement.errors import SettlementError
-from settlement.money import Currency, Money, currency_by_code, parse_amount
+from settlement.errors import AmountError
+from settlement.money import (
+    CURRENCIES,
+    Currency,
+    Money,
+    currency_by_code,
+    parse_amount,
+)
 from settlement.payment import DeclarationFormat
 from terminal.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic_core import ErrorDetails
 
 __all__ = [
@@ -32,12 +40,23 @@ __all__ = [
     "StateSection",
     "TerminalConfig",
     "TerminalSection",
+    "field_problems",
     "load_config",
+    "read_values",
 ]
 
 _CONFIG_BYTES_MAX: Final = 64 * 1024
 """A terminal's file has one page; anything longer is not one."""
 _DEFAULT_DECLARATION_PATTERN: Final = "[A-Z0-9][A-Z0-9/-]{3,23}"
+
+_FOUND_CHARACTERS_MAX: Final = 60
+_NUMBERS_MAX: Final = 8
+_DNS_NAME: Final = re.compile(
+    r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*"
+    r"(?=[a-z0-9-]*[a-z])[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+    re.IGNORECASE,
+)
+"""RFC 1123, clause 2.1; the last part is never a number, which would be an address."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
@@ -57,7 +76,7 @@ class TerminalSection(_Section):
     ] = Field(
         description="the customs office, 1 to 15 capital letters or digits: SOHAR"
     )
-    currency: str = Field(description="a currency code the program knows: OMR")
+    currency: str = Field(description=f"one of {', '.join(CURRENCIES)}")
     clerk: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,12}$")] = Field(
         default="1", description="the clerk's number, 1 to 12 letters or digits: 1"
     )
@@ -65,10 +84,8 @@ class TerminalSection(_Section):
     @field_validator("currency")
     @classmethod
     def _known_currency(cls, code: str) -> str:
-        try:
-            currency_by_code(code)
-        except SettlementError as error:
-            raise ValueError(str(error)) from None
+        if code not in CURRENCIES:
+            raise ValueError("not known here")
         return code
 
 
@@ -86,11 +103,33 @@ class ModemSection(_Section):
     baud: Annotated[int, Field(ge=300, le=921_600)] = Field(
         default=9600, description="bits a second, 300 to 921600: 9600"
     )
-    init: Text = Field(default="ATZ", description="the modem's set-up command: ATZ")
-    numbers: list[Text] = Field(
-        description='1 to 8 telephone numbers, tried in turn: ["5551234"]'
+    init: Text = Field(default="ATZ", description="a command beginning with AT: ATZ")
+    numbers: Annotated[list[Text], Field(min_length=1, max_length=_NUMBERS_MAX)] = (
+        Field(description='1 to 8 telephone numbers, tried in turn: ["5551234"]')
     )
-    server_name: Text = Field(description="the name in the bank's certificate")
+    server_name: Text = Field(
+        description="the DNS name in the bank's certificate: host.bank.raseed"
+    )
+
+    @field_validator("init")
+    @classmethod
+    def _is_command(cls, init: str) -> str:
+        DialPlan(numbers=("0",), init=init)
+        return init
+
+    @field_validator("numbers")
+    @classmethod
+    def _can_be_dialled(cls, numbers: list[str]) -> list[str]:
+        for number in numbers:
+            DialPlan(numbers=(number,))
+        return numbers
+
+    @field_validator("server_name")
+    @classmethod
+    def _is_dns_name(cls, name: str) -> str:
+        if not _DNS_NAME.fullmatch(name):
+            raise ValueError("not a DNS name")
+        return name
 
 
 class SecuritySection(_Section):
@@ -115,7 +154,10 @@ class PaymentSection(_Section):
     )
     declaration_pattern: Text = Field(
         default=_DEFAULT_DECLARATION_PATTERN,
-        description="a regular expression that a whole declaration number matches",
+        description=(
+            "a regular expression that a whole declaration number matches: "
+            f"{_DEFAULT_DECLARATION_PATTERN}"
+        ),
     )
 
     @field_validator("declaration_pattern")
@@ -191,27 +233,35 @@ def load_config(path: Path) -> TerminalConfig:
         ConfigError: it cannot be read, or a key is unknown, missing or wrong; nothing
             has been started.
     """
-    values = _read_toml(path)
-    if "folder" in values:
-        raise ConfigError((_unknown("folder", values["folder"]),))
-    try:
-        config = TerminalConfig.model_validate(
-            {**values, "folder": path.resolve().parent}
-        )
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        raise ConfigError(tuple(_sentence(detail) for detail in details)) from None
-    problems = (
-        *_amount_problems(config),
-        *_reader_problems(config),
-        *_modem_problems(config),
-    )
+    values = read_values(path)
+    problems = field_problems(values)
     if problems:
         raise ConfigError(problems)
-    return config
+    return TerminalConfig.model_validate({**values, "folder": path.resolve().parent})
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def field_problems(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Everything that is wrong in the file itself, one sentence or two for each key.
+
+    Nothing outside the file is looked at; see `terminal.config_check` for that.
+    """
+    problems = []
+    if "folder" in values:
+        problems.append(_unknown("folder", values["folder"]))
+    try:
+        TerminalConfig.model_validate({**values, "folder": Path()})
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        problems += dict.fromkeys(_sentence(detail) for detail in details)
+    return (*problems, *_amount_problems(values), *_reader_problems(values))
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """What stands in the TOML file ``path``, unchecked.
+
+    Raises:
+        ConfigError: it cannot be read, or is no TOML.
+    """
     try:
         with path.open("rb") as file:
             raw = file.read(_CONFIG_BYTES_MAX + 1)
@@ -231,24 +281,46 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _sentence(detail: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in detail["loc"])
+    place = detail["loc"]
+    key = _key(place)
     kind = detail["type"]
     if kind == "extra_forbidden":
         return _unknown(key, detail["input"])
-    right = _what_is_right(detail["loc"])
+    right = f"Right would be: {_what_is_right(place)}."
     if kind == "missing":
-        return f"{key} is missing. Right would be: {right}."
-    found = f"{key} is {detail['input']!r}"
+        return f"{key} is missing. {right}"
+    found = f"{key} is {_shown(detail['input'])}"
+    # Only our own checks say why; what the library says is not meant for a clerk.
     if kind == "value_error":
-        return f"{found}: {detail['msg'].removeprefix('Value error, ')}"
-    return f"{found}: {detail['msg'].lower()}. Right would be: {right}."
+        return f"{found}: {detail['msg'].removeprefix('Value error, ')}. {right}"
+    return f"{found}. {right}"
+
+
+def _key(place: tuple[int | str, ...]) -> str:
+    """The name of ``place``; entries of a list are counted from 1, as people do."""
+    names = ".".join(part for part in place if isinstance(part, str))
+    entries = [f", entry {part + 1}" for part in place if isinstance(part, int)]
+    return names + "".join(entries)
+
+
+def _shown(found: object) -> str:
+    """A value as the file has it, shortened."""
+    if isinstance(found, bool):
+        text = str(found).lower()
+    elif isinstance(found, str | int | float | list | dict):
+        text = repr(found)
+    else:
+        text = str(found)
+    if len(text) > _FOUND_CHARACTERS_MAX:
+        return f"{text[:_FOUND_CHARACTERS_MAX]}..."
+    return text
 
 
 def _unknown(key: str, found: object) -> str:
     *sections, _ = key.split(".")
     known = _known_keys(tuple(sections))
     return (
-        f"{key} is not a key of this file (found {found!r}). "
+        f"{key} is not a key of this file (found {_shown(found)}). "
         f"Known here: {', '.join(known)}. Remove it, or correct its spelling."
     )
 
@@ -276,30 +348,35 @@ def _what_is_right(place: tuple[int | str, ...]) -> str:
     return (field.description if field else None) or "see the documentation"
 
 
-def _amount_problems(config: TerminalConfig) -> tuple[str, ...]:
+def _amount_problems(values: Mapping[str, Any]) -> tuple[str, ...]:
+    limit = _text(values, "payment", "limit")
+    code = _text(values, "terminal", "currency")
+    # What is no text, or no currency, has been told already.
+    if not limit or code is None or code not in CURRENCIES:
+        return ()
     try:
-        parse_amount(config.payment.limit, config.currency)
-    except SettlementError as error:
-        found = config.payment.limit
+        parse_amount(limit, currency_by_code(code))
+    except AmountError as error:
+        reason = str(error).rstrip(".")
+        right = _what_is_right(("payment", "limit"))
         return (
-            f"payment.limit is {found!r}: {error} "
-            f"Right would be: {_what_is_right(('payment', 'limit'))}.",
+            f"payment.limit is {_shown(limit)}: {reason}. Right would be: {right}.",
         )
     return ()
 
 
-def _reader_problems(config: TerminalConfig) -> tuple[str, ...]:
-    if config.readers.purse == config.readers.customs:
-        return (
-            f"readers.customs is {config.readers.customs!r}, the same as "
-            "readers.purse. Right would be: two different readers.",
-        )
-    return ()
+def _reader_problems(values: Mapping[str, Any]) -> tuple[str, ...]:
+    customs = _text(values, "readers", "customs")
+    if not customs or customs != _text(values, "readers", "purse"):
+        return ()
+    return (
+        f"readers.customs is {_shown(customs)}, the same as readers.purse. Right "
+        "would be: two different readers.",
+    )
 
 
-def _modem_problems(config: TerminalConfig) -> tuple[str, ...]:
-    try:
-        _ = config.dial_plan
-    except ValueError as error:
-        return (f"modem: {error}. Correct init or numbers in that section.",)
-    return ()
+def _text(values: Mapping[str, Any], section: str, key: str) -> str | None:
+    """One value, when it is a text where one is expected."""
+    table = values.get(section)
+    found = table.get(key) if isinstance(table, dict) else None
+    return found if isinstance(found, str) else None

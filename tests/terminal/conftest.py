@@ -40,6 +40,27 @@ if TYPE_CHECKING:
     from terminal.orders import PaymentOrder, PaymentResult, PurseSeen, RecoveryOutcome
 
 PIN = b"1234"
+CONFIG_TEXT = """
+[terminal]
+id = "T0000007"
+office = "SOHAR"
+currency = "OMR"
+[readers]
+purse = "00 00"
+customs = "00 01"
+[modem]
+port = "/dev/null"
+numbers = ["5551234"]
+server_name = "host.bank.raseed"
+[security]
+ca = "ca.pem"
+certificate = "terminal.pem"
+key = "terminal.key"
+[state]
+directory = "state"
+[payment]
+limit = "2000.000"
+"""
 
 
 @dataclass

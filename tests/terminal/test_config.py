@@ -92,8 +92,20 @@ def test_what_has_a_default_may_be_left_out(tmp_path: Path) -> None:
         pytest.param(
             '"Raseed 00 01"', '"Raseed 00 00"', ["readers.customs", "two"], id="same"
         ),
-        pytest.param('["5551234"]', "[]", ["modem", "1 to 8"], id="no number"),
-        pytest.param('"ATZ"', '"Z"', ["modem", "AT", "'Z'"], id="init"),
+        pytest.param('["5551234"]', "[]", ["modem.numbers", "1 to 8"], id="no number"),
+        pytest.param('"5551234"', '"five"', ["modem.numbers", "'five'"], id="number"),
+        pytest.param(
+            '"5551234"', '"1", 5', ["modem.numbers, entry 2 is 5."], id="entry"
+        ),
+        pytest.param('"ATZ"', '"Z"', ["modem.init", "AT", "'Z'"], id="init"),
+        pytest.param(
+            '"host.bank.raseed"', '"bank_1"', ["modem.server_name", "DNS"], id="DNS"
+        ),
+        pytest.param(
+            '"host.bank.raseed"', '"10.0.0.1"', ["modem.server_name", "DNS"], id="IP"
+        ),
+        pytest.param("9600", "true", ["modem.baud is true."], id="boolean"),
+        pytest.param("9600", "2025-01-01", ["modem.baud is 2025-01-01."], id="a date"),
         pytest.param("[A-Z0-9][", "([A-Z", ["declaration_pattern"], id="pattern"),
         pytest.param("[terminal]", "folder = 1\n[terminal]", ["folder"], id="folder"),
     ],
@@ -105,11 +117,42 @@ def test_a_wrong_key_is_named_with_what_was_found_and_what_is_right(
     told = "\n".join(problems_of(tmp_path, GOOD.replace(old, new, 1)))
     for words in named:
         assert words in told
+    for sentence in told.splitlines():
+        assert sentence.endswith(".")
+        # Nothing of the library's, which speaks of inputs, strings and patterns.
+        for word in ("input", "string", "valid", "should", "pydantic", "A-Z0-9]{8}"):
+            assert word not in sentence.lower()
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
-    text = GOOD.replace("T0000007", "x").replace("9600", "1")
-    assert len(problems_of(tmp_path, text)) == 2
+    wrong = {
+        "T0000007": "x",
+        "9600": "1",
+        '["5551234"]': '["five"]',
+        '"ATZ"': '"Z"',
+        "host.bank": "host bank",
+        "2000.000": "2000.0001",
+        "Raseed 00 01": "Raseed 00 00",
+    }
+    text = GOOD
+    for right, found in wrong.items():
+        text = text.replace(right, found)
+    problems = problems_of(tmp_path, text)
+    assert [problem.split(" is ")[0] for problem in problems] == [
+        "terminal.id",
+        "modem.baud",
+        "modem.init",
+        "modem.numbers",
+        "modem.server_name",
+        "payment.limit",
+        "readers.customs",
+    ]
+
+
+def test_a_good_name_of_one_part_or_many_is_taken(tmp_path: Path) -> None:
+    for name in ("bank", "a-1.b2.Example", "1.bank"):
+        text = GOOD.replace("host.bank.raseed", name)
+        assert load_config(written(tmp_path, text)).modem.server_name == name
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
+from settlement.pki import Authority
 from terminal import __main__ as program
 from terminal.__main__ import terminal
 from terminal.counter import Counter
 from terminal.journal import Journal
+from tests.terminal.conftest import CONFIG_TEXT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,33 +26,13 @@ if TYPE_CHECKING:
 
     from tests.terminal.conftest import Bench
 
-CONFIG = """
-[terminal]
-id = "T0000007"
-office = "SOHAR"
-currency = "OMR"
-[readers]
-purse = "00 00"
-customs = "00 01"
-[modem]
-port = "/dev/null"
-numbers = ["5551234"]
-server_name = "host.bank.raseed"
-[security]
-ca = "ca.pem"
-certificate = "terminal.pem"
-key = "terminal.key"
-[state]
-directory = "state"
-[payment]
-limit = "2000.000"
-"""
+NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 @pytest.fixture
 def config(quick_path: Path) -> Path:
     path = quick_path / "terminal.toml"
-    path.write_text(CONFIG)
+    path.write_text(CONFIG_TEXT)
     return path
 
 
@@ -58,7 +41,7 @@ def run(*arguments: str) -> Result:
 
 
 def test_check_config_names_what_is_wrong(config: Path) -> None:
-    config.write_text(CONFIG.replace('office = "SOHAR"', 'ofice = "SOHAR"'))
+    config.write_text(CONFIG_TEXT.replace('office = "SOHAR"', 'ofice = "SOHAR"'))
     result = run("check-config", "--config", str(config))
     assert result.exit_code == 1
     assert "terminal.ofice" in result.output
@@ -66,15 +49,36 @@ def test_check_config_names_what_is_wrong(config: Path) -> None:
     assert "Traceback" not in result.output
 
 
-def test_check_config_misses_the_certificate_files(config: Path) -> None:
+def test_check_config_looks_at_the_certificate_files_too(config: Path) -> None:
     result = run("check-config", "--config", str(config))
     assert result.exit_code == 1
-    assert "ca.pem" in result.output
-    for name in ("ca.pem", "terminal.pem", "terminal.key"):
-        (config.parent / name).touch()
+    for key in ("ca", "certificate", "key"):
+        assert f"security.{key} is " in result.output
+    authority = Authority.create(NOW)
+    identity = authority.issue_terminal("T0000007", NOW)
+    (config.parent / "ca.pem").write_bytes(authority.certificate_pem)
+    (config.parent / "terminal.pem").write_bytes(identity.certificate_pem)
+    (config.parent / "terminal.key").write_bytes(identity.key_pem)
     result = run("check-config", "--config", str(config))
     assert result.exit_code == 0
     assert "T0000007" in result.output
+
+
+@pytest.mark.parametrize("command", ["status", "close"])
+def test_errors_for_machines_have_one_shape(config: Path, command: str) -> None:
+    config.write_text(CONFIG_TEXT.replace('"SOHAR"', '"?"'))
+    result = run(command, "--json", "--config", str(config))
+    assert result.exit_code == 1
+    error = json.loads(result.stdout)["error"]
+    assert error["kind"] == "Config"
+    assert "terminal.office is '?'" in error["message"]
+
+
+def test_the_screens_refuse_to_run_without_a_terminal(config: Path) -> None:
+    result = run("run", "--config", str(config))
+    assert result.exit_code == 1
+    assert "need a terminal" in result.output
+    assert not (config.parent / "state").exists()
 
 
 def test_status_without_a_journal_says_so(config: Path) -> None:
@@ -115,6 +119,11 @@ def test_close_without_screens_tells_each_phase_and_how_it_ended(
     found = json.loads(result.stdout)
     assert found["verdict"] == "pending"
     assert "no dial tone" in found["advice"]
+    assert found["failed_phase"] == "dialling"
+    assert found["suspended"] == {"count": 0, "sum_minor": 0}
+    (batch,) = found["batches"]
+    assert (batch["number"], batch["sum_minor"]) == (1, 1_000)
+    assert batch["collected"] is False
 
 
 def test_it_refuses_to_run_without_its_assertions() -> None:
