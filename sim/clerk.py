@@ -186,10 +186,8 @@ class Clerk:
         assert payment.tried_first is not None
         poor = CUSTOMERS[payment.tried_first]
         self._say(f"  the first card, of {poor.name}, holds too little")
-        await self._insert(payment.tried_first)
-        await self._picture("balance-too-low-warning")
-        await self._type(poor.pin)
-        await self._pilot.press("enter")
+        # The counter knows from the balance alone, and asks for no PIN.
+        await self._put_in(payment.tried_first)
         result = await self._result()
         if (
             not isinstance(result, Refused)
@@ -253,9 +251,12 @@ class Clerk:
     async def _result(self) -> object:
         return (await self._screen(ResultScreen)).result
 
-    async def _insert(self, customer: int) -> None:
+    async def _put_in(self, customer: int) -> None:
         contacts = self._site.purses[customer].contacts
         await asyncio.to_thread(self._site.slots.insert, Role.PURSE, contacts)
+
+    async def _insert(self, customer: int) -> None:
+        await self._put_in(customer)
         screen = await self._screen(CardScreen)
         await self._until(lambda: screen.state is Step.PIN, "the PIN prompt")
 

@@ -21,6 +21,7 @@ from rich.traceback import Traceback
 from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Key, Paste
 from textual.message import Message
 
 from settlement.money import format_amount
@@ -35,6 +36,7 @@ from terminal.screens.dialogs import LeaveQuestion, News, Trouble
 from terminal.screens.help import Help
 from terminal.screens.home import HomeScreen
 from terminal.screens.interrupted import InterruptedScreen
+from terminal.screens.keystrokes import Keystroke, Keystrokes
 from terminal.screens.payment import Draft, PaymentScreen
 from terminal.snapshot import CounterEventKind
 from terminal.widgets.palette import DARK, LIGHT, THEMES
@@ -44,13 +46,16 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import PurePath
 
-    from terminal.day import DayProgress
+    from textual.events import Event
+
+    from terminal.day import DayPhase, DayProgress
     from terminal.orders import (
         InterruptedPayment,
         PaymentOrder,
         PaymentResult,
         PurseSeen,
         RecoveryOutcome,
+        Refused,
     )
     from terminal.service import CounterService
     from terminal.snapshot import CounterEvent
@@ -96,6 +101,7 @@ class CounterApp(App[None]):
         self._counter = counter
         self._clock = clock
         self._cards = asyncio.Lock()
+        self._keystrokes = Keystrokes(self, self._deliver)
         self._busy = 0
         self._is_stopping = False
         self._unsubscribe: Callable[[], None] | None = None
@@ -169,11 +175,18 @@ class CounterApp(App[None]):
             )
         )
 
-    async def read_purse(self) -> PurseSeen | CardProblemError:
-        """The card in the customer's reader, or why it cannot pay."""
+    async def read_purse(
+        self, order: PaymentOrder
+    ) -> PurseSeen | Refused | CardProblemError:
+        """The card in the customer's reader, or why it cannot pay this order."""
+
+        def read() -> PurseSeen | Refused:
+            purse = self._counter.read_purse()
+            return self._counter.check_purse(order, purse) or purse
+
         async with self._cards:
             try:
-                return await self.call(self._counter.read_purse)
+                return await self.call(read)
             except CardProblemError as problem:
                 return problem
             except TerminalError as error:
@@ -214,12 +227,22 @@ class CounterApp(App[None]):
         Args:
             on_progress: called from another thread.
         """
+        reached: DayPhase | None = None
+
+        def follow(progress: DayProgress) -> None:
+            nonlocal reached
+            reached = progress.phase
+            on_progress(progress)
+
         self._busy += 1
         try:
-            return await self.call(lambda: self._counter.close_day(on_progress))
+            return await self.call(lambda: self._counter.close_day(follow))
         except TerminalError as error:
             return DayResult(
-                verdict=DayVerdict.PENDING, batches=(), advice=_advice_on(error)
+                verdict=DayVerdict.PENDING,
+                batches=(),
+                advice=_advice_on(error),
+                failed_phase=reached,
             )
         finally:
             self._busy -= 1
@@ -227,6 +250,16 @@ class CounterApp(App[None]):
             begin(self, self._card_came, group="card")
 
     # Keys
+
+    async def on_event(self, event: Event) -> None:
+        """Have keys wait for the effect of those before them."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            self._keystrokes.take(event)
+        else:
+            await super().on_event(event)
+
+    async def _deliver(self, keystroke: Keystroke) -> None:
+        await super().on_event(keystroke)
 
     def action_new_payment(self) -> None:
         """Begin a payment, or go on with the one that was begun."""

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from textual.dom import DOMNode
     from textual.worker import WorkType
 
+# Jobs of this group decide where the next key goes: it waits for their end.
+HOLDS_KEYS = "holds-keys"
+
 
 def begin(
     node: DOMNode,

@@ -202,13 +202,21 @@ class CardScreen(CounterScreen):
         )
 
     async def _read(self, number: int) -> None:
-        seen = await self.hear(self.counter_app.read_purse())
+        seen = await self.hear(self.counter_app.read_purse(self.order))
         if number != self._look_number or self.state is CardState.PAYING:
             return
         if isinstance(seen, CardProblemError):
             self._show_problem(seen)
+        elif isinstance(seen, Refused):
+            self._refuse(seen)
         else:
             await self._show_purse(seen)
+
+    def _refuse(self, refused: Refused) -> None:
+        # Known without the card's answer, so nobody types a PIN for it. Under another
+        # screen it waits: this one looks again when it is uncovered.
+        if self.is_current:
+            self._show_result(refused)
 
     def _show_problem(self, problem: CardProblemError) -> None:
         self._enter(CardState.WAITING)
@@ -223,9 +231,6 @@ class CardScreen(CounterScreen):
         self._enter(CardState.PIN)
         self.purse = purse
         self._show_tries(purse.tries_left)
-        if purse.balance < self.order.amount:
-            text = tr("The balance is less than the amount: the card will refuse.")
-            self._say(Level.WARNING, text)
 
     def _enter(self, state: CardState) -> None:
         self.state = state

@@ -16,7 +16,7 @@ from settlement.money import format_amount, parse_amount
 from settlement.payment import PaymentKind
 from terminal.catalogue import msgid, tr
 from terminal.errors import InputError, InputField
-from terminal.screens.background import begin
+from terminal.screens.background import HOLDS_KEYS, begin
 from terminal.screens.base import CounterScreen
 from terminal.screens.card import CardScreen
 from terminal.widgets.amount import BigAmount
@@ -113,7 +113,7 @@ class PaymentScreen(CounterScreen):
     @on(Button.Pressed, "#proceed")
     def action_proceed(self) -> None:
         """Check everything and go on to the card."""
-        begin(self, self._proceed, group="check", exclusive=True)
+        begin(self, self._proceed, group=HOLDS_KEYS, exclusive=True)
 
     def action_clear(self) -> None:
         """Begin with empty fields."""

@@ -133,13 +133,21 @@ class ResultScreen(CounterScreen):
             case Sign.PAID:
                 go_on.label = tr("Done (Enter)")
             case Sign.REFUSED:
-                go_on.label = tr("Try again (Enter)")
+                go_on.label = (
+                    tr("Try again (Enter)")
+                    if self._can_retry
+                    else tr("Another card (Enter)")
+                )
                 back.label = tr("Change the details (Esc)")
             case Sign.UNKNOWN:
                 back.label = tr("Leave it on the list (Esc)")
             case _:
                 assert_never(self.sign)
         self.refresh_bindings()
+
+    @property
+    def _can_retry(self) -> bool:
+        return not isinstance(self.result, Refused) or self.result.can_retry
 
     @property
     def _advice(self) -> Advice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 import threading
@@ -19,7 +20,14 @@ from settlement.errors import AmountError, DeclarationError
 from settlement.money import CURRENCIES, Money, parse_amount
 from settlement.payment import DeclarationFormat, PaymentDetails, PaymentKind
 from terminal.app import CounterApp
-from terminal.day import BatchOutcome, DayPhase, DayProgress, DayResult, DayVerdict
+from terminal.day import (
+    BatchOutcome,
+    DayPhase,
+    DayProgress,
+    DayResult,
+    DayVerdict,
+    Share,
+)
 from terminal.errors import (
     Advice,
     CardProblemCode,
@@ -73,8 +81,11 @@ Answer: TypeAlias = "PaymentResult | TerminalError"
 
 # A test that forgets to open the gate fails instead of hanging.
 GATE_SECONDS = 10
+# So many turns of the loop without a message, and everything drawn is drawn.
+STILL_ROUNDS = 5
 # Width of a cell in the pictures that Textual exports.
 SVG_CELL = 12.2
+NAMED_KEYS = frozenset({"f2", "f6", "tab", "shift+tab", "enter", "escape"})
 KEYS = {"/": "slash", "-": "minus", ".": "full_stop", " ": "space"}
 
 
@@ -289,6 +300,26 @@ LINE_BUSY = DayResult(
         money="No money moved; the batch is safe on this counter.",
         next_step="Send it again in a few minutes.",
     ),
+    failed_phase=DayPhase.DIALLING,
+)
+HELD = DayResult(
+    verdict=DayVerdict.COLLECTED,
+    batches=(
+        BatchOutcome(
+            number=12,
+            count=34,
+            total=omr(1_234_500),
+            open_count=0,
+            collected=True,
+            posted=Share(count=33, total=omr(1_222_000)),
+            suspended=Share(count=1, total=omr(12_500)),
+        ),
+    ),
+    advice=Advice(
+        happened="The bank has taken every batch; it holds 1 payment.",
+        money="12.500 OMR are held at the bank until it has looked into them.",
+        next_step="Keep the receipts; the bank calls if it needs them.",
+    ),
 )
 PROGRESS = (
     DayProgress(phase=DayPhase.CLOSING, batch=12),
@@ -437,6 +468,16 @@ class Desk:
             self.app.post_message(Key(key, None))
         await self.settle()
 
+    async def scan(self, *parts: str) -> None:
+        """Type keys and texts as fast as a scanner does: without any pause."""
+        for part in parts:
+            if part in NAMED_KEYS:
+                self.app.post_message(Key(part, None))
+                continue
+            for char in part:
+                self.app.post_message(Key(KEYS.get(char, char), char))
+        await self.settle()
+
     async def write(self, text: str) -> None:
         """Type a text."""
         for char in text:
@@ -445,16 +486,20 @@ class Desk:
 
     async def breathe(self) -> None:
         """Let the app draw, without waiting for what is under way."""
-        await self._pilot.pause()
+        still = 0
+        while still < STILL_ROUNDS:
+            await asyncio.sleep(0)
+            still = 0 if self._has_messages() else still + 1
+        self.app.screen._on_timer_update()
 
     async def settle(self) -> None:
         """Wait until nothing is under way but what the gate holds back."""
-        await self._pilot.pause()
+        await self.breathe()
         while waiting := [one for one in self.app.workers if not self._is_held(one)]:
             # A screen that is left gives up what it was waiting for.
             with suppress(WorkerCancelled):
                 await self.app.workers.wait_for_complete(waiting)
-            await self._pilot.pause()
+            await self.breathe()
 
     async def to_card(self, asked: PaymentOrder | None = None) -> None:
         """Go to the card screen with these details, without typing them again."""
@@ -491,6 +536,10 @@ class Desk:
     def text(self) -> str:
         """What is on the screen, as one text with single blanks."""
         return " ".join(" ".join(self.rows).split())
+
+    def _has_messages(self) -> bool:
+        nodes = (self.app, *self.app._registry)
+        return any(node.message_queue_size for node in nodes)
 
     def _is_held(self, worker: Worker[object]) -> bool:
         if worker.is_finished:

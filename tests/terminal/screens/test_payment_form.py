@@ -29,6 +29,34 @@ def previewed(desk: Desk) -> Money | None:
     return desk.app.screen.query_one("#preview-amount", BigAmount).money
 
 
+@pytest.mark.parametrize("on", ["tab", "enter"])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+async def test_keys_sent_without_a_pause_go_where_they_were_meant_for(
+    counter: FakeCounter, on: str, size: tuple[int, int]
+) -> None:
+    async with sitting(counter, size=size) as desk:
+        await desk.scan("f2", "IM-2026/001234", on, "12.5", on)
+        assert typed(desk, "declaration") == "IM-2026/001234"
+        assert typed(desk, "amount") == "12.5"
+        assert desk.app.draft == Draft(declaration="IM-2026/001234", amount="12.5")
+        assert desk.app.focused is field(desk, "kind").control
+        await desk.scan("shift+tab", "9", "shift+tab", "X", "f6", "IM26")
+        assert typed(desk, "declaration") == "IM26"
+        assert typed(desk, "amount") == ""
+
+
+async def test_what_is_typed_before_f2_is_checked_with_it_and_after_it_is_not(
+    counter: FakeCounter,
+) -> None:
+    async with sitting(counter) as desk:
+        await desk.scan("f2", "IM26", "enter", "5", "f2", "777")
+        assert desk.screen_name == "CardScreen"
+        assert desk.app.draft == Draft(declaration="IM26", amount="5")
+        await desk.scan("escape", "f2", "escape")
+        assert desk.screen_name == "PaymentScreen"
+        assert (typed(desk, "declaration"), typed(desk, "amount")) == ("IM26", "5")
+
+
 BAD = [
     ("", "5", "declaration", "enter the declaration number"),
     ("IM 26", "5", "declaration", "cannot contain"),
