@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
@@ -40,6 +41,13 @@ class CounterScreen(Screen[None]):
     through `CounterApp.call`, which works in another thread.
     """
 
+    # Where the focus is on something that wants the arrows itself, it gets them.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "scroll_body(-1)", show=False),
+        Binding("down", "scroll_body(1)", show=False),
+        Binding("pageup", "page_body(-1)", show=False),
+        Binding("pagedown", "page_body(1)", show=False),
+    ]
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
 
@@ -110,6 +118,15 @@ class CounterScreen(Screen[None]):
         """No key does anything before the screen is there, or when it is going."""
         del parameters
         return self.is_drawable and self.allows(action)
+
+    def action_scroll_body(self, rows: int) -> None:
+        """A row up or down, where the body is higher than the screen."""
+        self.query_one("#body").scroll_relative(y=rows, animate=False)
+
+    def action_page_body(self, pages: int) -> None:
+        """A page up or down."""
+        body = self.query_one("#body")
+        body.scroll_relative(y=pages * body.size.height, animate=False)
 
     def allows(self, action: str) -> bool:
         """Whether an action makes sense as the screen stands."""

@@ -131,7 +131,7 @@ class DayScreen(CounterScreen):
         if result.verdict is DayVerdict.COLLECTED:
             self.query_one(Phases).finish()
         else:
-            self.query_one(Phases).stop()
+            self.query_one(Phases).stop(result.failed_phase)
         self.query_one(Notice).show_advice(LEVELS[result.verdict], result.advice)
 
     def _name_panel(self, batch: int | None) -> None:
@@ -211,6 +211,15 @@ def _batch_rows(batches: Iterable[BatchOutcome]) -> Iterable[tuple[str, str]]:
             tr("Batch {number}", number=batch.number),
             f"{_sum_text(batch.count, batch.total)} · {_answer_text(batch)}",
         )
+        held = batch.suspended
+        if held is not None:
+            yield (
+                tr("▲ Held"),
+                tr(
+                    "{payments} · the bank looks into it first",
+                    payments=_sum_text(held.count, held.total),
+                ),
+            )
 
 
 def _sum_text(count: int, total: Money) -> str:

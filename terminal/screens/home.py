@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 
 from terminal.catalogue import msgid, tr, trn
+from terminal.errors import Advice
 from terminal.screens.base import CounterScreen
 from terminal.snapshot import ReaderState
 from terminal.widgets.amount import BigAmount
@@ -70,11 +71,8 @@ class HomeScreen(CounterScreen):
         await self.run_action(chosen.action)
 
     def _draw_notice(self, picture: CounterSnapshot) -> None:
-        level, happened, next_step = readiness(
-            picture, started=self.counter_app.started
-        )
-        notice = self.query_one("#home-notice", Notice)
-        notice.show(level, happened, next_step=next_step)
+        level, advice = readiness(picture, started=self.counter_app.started)
+        self.query_one("#home-notice", Notice).show_advice(level, advice)
 
     def _draw_menu(self, picture: CounterSnapshot) -> None:
         payment = payment_explanation(self.counter_app.draft)
@@ -113,20 +111,24 @@ class HomeScreen(CounterScreen):
         )
 
 
-def readiness(picture: CounterSnapshot, *, started: bool) -> tuple[Level, str, str]:
+def readiness(picture: CounterSnapshot, *, started: bool) -> tuple[Level, Advice]:
     """The most important thing to know now, and what to do about it."""
     if not started:
-        return Level.BUSY, tr("Starting: looking at the readers and cards."), ""
+        return Level.BUSY, _told(tr("Starting: looking at the readers and cards."))
     trouble = _trouble(picture)
     if trouble is not None:
-        return Level.BAD, *trouble
+        return Level.BAD, trouble
+    if picture.customs is None:
+        happened = tr("No payments yet: the customs card is being read.")
+        return Level.BUSY, _told(happened, tr("Leave it in its reader."))
     if picture.interrupted:
         happened = trn(
             "{count} payment is interrupted: its end is not known yet.",
             "{count} payments are interrupted: their end is not known yet.",
             count=picture.interrupted,
         )
-        return Level.WARNING, happened, tr("Press F7 to see which card must come back.")
+        next_step = tr("Press F7 to see which card must come back.")
+        return Level.WARNING, _told(happened, next_step)
     if picture.unsettled:
         happened = trn(
             "{count} batch has not reached the bank yet. It is safe on this counter.",
@@ -134,34 +136,41 @@ def readiness(picture: CounterSnapshot, *, started: bool) -> tuple[Level, str, s
             "counter.",
             count=len(picture.unsettled),
         )
-        return Level.WARNING, happened, tr("Press F8 to send what waits.")
-    return Level.GOOD, tr("Ready for a payment."), tr("Press F2 to begin.")
+        return Level.WARNING, _told(happened, tr("Press F8 to send what waits."))
+    return Level.GOOD, _told(tr("Ready for a payment."), tr("Press F2 to begin."))
 
 
-def _trouble(picture: CounterSnapshot) -> tuple[str, str] | None:
+def _trouble(picture: CounterSnapshot) -> Advice | None:
     """What keeps this counter from taking any payment, and what to do."""
     customs = picture.customs_reader
     if picture.purse_reader.state is ReaderState.MISSING:
-        return (
+        return _told(
             tr("No payments now: the customer's card reader is missing."),
             tr("Plug the reader in; if it is, have its name checked."),
         )
     if customs.state is ReaderState.MISSING:
-        return (
+        return _told(
             tr("No payments now: the customs card's reader is missing."),
             tr("Plug the reader in; if it is, have its name checked."),
         )
+    if picture.trouble is not None:
+        return picture.trouble
     if customs.state is ReaderState.WRONG_CARD:
-        return (
+        return _told(
             tr("No payments now: the card in the customs reader is not usable there."),
             tr("Put this counter's customs card into its own reader."),
         )
     if customs.state is ReaderState.EMPTY:
-        return (
+        return _told(
             tr("No payments now: there is no customs card."),
             tr("Put the customs card into its reader."),
         )
     return None
+
+
+def _told(happened: str, next_step: str = "") -> Advice:
+    """Where no money is at stake, nothing is said of it."""
+    return Advice(happened=happened, money="", next_step=next_step)
 
 
 def payment_explanation(draft: Draft) -> str:

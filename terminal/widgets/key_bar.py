@@ -1,7 +1,8 @@
 """The keys that work now, at the foot of the screen, in the language in use.
 
-One widget that draws one line: Textual's own footer builds a widget for each key
-again whenever the focus moves, which on a counter is the larger part of all drawing.
+One widget that draws all keys, in as many rows as they need: Textual's own footer
+builds a widget for each key again whenever the focus moves, which on a counter is the
+larger part of all drawing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from terminal.catalogue import tr
 if TYPE_CHECKING:
     from textual.binding import ActiveBinding, Binding
     from textual.events import Click
+    from textual.geometry import Size
     from textual.screen import Screen
 
 
@@ -53,16 +55,25 @@ class KeyBar(Widget):
         self.screen.bindings_updated_signal.subscribe(self, self._follow)
 
     def render(self) -> Content:
-        """The keys in a row."""
+        """The keys, row by row."""
         parts: list[str | tuple[str, str]] = []
-        for cap in self.caps:
-            parts += [(f" {cap.cap}", "bold $footer-key-foreground"), f" {cap.what} "]
+        for number, row in enumerate(self._rows(self.content_size.width)):
+            parts.append("\n" if number else "")
+            for cap in row:
+                key = (f" {cap.cap}", "bold $footer-key-foreground")
+                parts += [key, f" {cap.what} "]
         return Content.assemble(*parts)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many rows as it takes to show every key."""
+        del container, viewport
+        return len(self._rows(width))
 
     def on_click(self, event: Click) -> None:
         """Press the key under the mouse."""
+        rows = self._rows(self.content_size.width)
         column = event.x
-        for cap in self.caps:
+        for cap in rows[event.y] if event.y < len(rows) else ():
             if column < cap.cells:
                 self.app.simulate_key(cap.key)
                 return
@@ -72,7 +83,16 @@ class KeyBar(Widget):
         caps = tuple(_caps(screen.active_bindings))
         if caps != self.caps:
             self.caps = caps
-            self.refresh()
+            self.refresh(layout=True)
+
+    def _rows(self, width: int) -> list[list[KeyCap]]:
+        rows: list[list[KeyCap]] = [[]]
+        for cap in self.caps:
+            taken = sum(before.cells for before in rows[-1])
+            if rows[-1] and taken + cap.cells > width:
+                rows.append([])
+            rows[-1].append(cap)
+        return rows
 
 
 def translated(bindings: dict[str, ActiveBinding]) -> dict[str, ActiveBinding]:

@@ -106,10 +106,17 @@ class Phases(Vertical):
         for phase in ORDER:
             self._row(phase).finish()
 
-    def stop(self) -> None:
-        """Stopped in the current phase."""
-        if self.current is not None:
-            self._row(self.current).stop()
+    def stop(self, failed: DayPhase | None) -> None:
+        """Stopped in ``failed``; without one, nothing was to be done."""
+        if failed is None:
+            self.begin()
+            return
+        at = ORDER.index(failed)
+        for phase in ORDER[:at]:
+            self._row(phase).finish()
+        self._row(failed).stop()
+        for phase in ORDER[at + 1 :]:
+            self._row(phase).wait()
 
     def _row(self, phase: DayPhase) -> PhaseRow:
         return self.query_one(f"#phase-{phase}", PhaseRow)

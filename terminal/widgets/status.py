@@ -107,6 +107,8 @@ def customs_item(picture: CounterSnapshot) -> Item:
         merchant = picture.customs.merchant_masked
         return Item(level=Level.GOOD, text=tr("Customs card {number}", number=merchant))
     match picture.customs_reader.state:
+        case ReaderState.CARD_PRESENT | ReaderState.READY if picture.trouble:
+            return Item(level=Level.BAD, text=tr("Customs card not usable"))
         case ReaderState.MISSING:
             return Item(level=Level.BAD, text=tr("Customs card reader missing"))
         case ReaderState.EMPTY:

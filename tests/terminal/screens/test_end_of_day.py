@@ -9,7 +9,9 @@ from terminal.errors import Advice, JournalError
 from terminal.orders import RecoveryVerdict
 from terminal.screens.day import DayScreen, DayState
 from terminal.widgets.phases import Phases
+from terminal.widgets.words import Words
 from tests.terminal.screens.conftest import (
+    HELD,
     LINE_BUSY,
     PROGRESS,
     Desk,
@@ -131,3 +133,50 @@ async def test_without_a_customs_card_the_question_says_so(
     async with sitting(counter) as desk:
         await desk.press("f8")
         assert "there is no batch to close" in desk.text
+
+
+def marks(desk: Desk) -> str:
+    return "".join(
+        desk.app.screen.query_one(f"#phase-{phase}")
+        .query_one(".phase-mark", Words)
+        .text
+        for phase in DayPhase
+    )
+
+
+async def test_the_phase_that_really_failed_is_marked_not_the_last_one_seen(
+    counter: FakeCounter,
+) -> None:
+    counter.day = replace(LINE_BUSY, failed_phase=DayPhase.SECURING)
+    async with sitting(counter) as desk:
+        await desk.press("f8", "enter")
+        assert marks(desk) == "✓✓✗○○○"
+
+
+async def test_no_phase_is_marked_when_there_was_nothing_to_send(
+    counter: FakeCounter,
+) -> None:
+    counter.day = replace(
+        LINE_BUSY, verdict=DayVerdict.NOTHING_TO_SEND, failed_phase=None
+    )
+    async with sitting(counter) as desk:
+        await desk.press("f8", "enter")
+        assert marks(desk) == "○○○○○○"
+
+
+async def test_a_fault_of_the_counter_marks_the_phase_it_was_in(
+    counter: FakeCounter,
+) -> None:
+    counter.day = JournalError("The journal cannot be written.")
+    async with sitting(counter) as desk:
+        await desk.press("f8", "enter")
+        assert marks(desk) == "✓✓✓✗○○"
+
+
+async def test_what_the_bank_holds_is_told_with_its_amount(
+    counter: FakeCounter,
+) -> None:
+    counter.day = HELD
+    async with sitting(counter) as desk:
+        await desk.press("f8", "enter")
+        assert "▲ Held 1 payment, 12.500 OMR" in desk.text

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
+from textual.binding import Binding
 
 from card.profile import Role
+from terminal.app import CounterApp
+from terminal.errors import Advice
 from terminal.orders import InterruptedState, RecoveryVerdict
 from terminal.screens.home import readiness
 from terminal.snapshot import (
@@ -15,6 +20,7 @@ from terminal.snapshot import (
     LineState,
     ReaderState,
 )
+from terminal.widgets.key_bar import KeyBar
 from terminal.widgets.status import (
     Level,
     customs_item,
@@ -24,12 +30,23 @@ from terminal.widgets.status import (
     waiting_item,
 )
 from tests.terminal.screens.conftest import (
+    NOW,
+    Desk,
     FakeCounter,
     interrupted_payment,
     outcome,
     picture,
     sitting,
     waiting_batch,
+)
+
+if TYPE_CHECKING:
+    from textual.binding import BindingType
+
+SWAPPED = Advice(
+    happened="The two cards are in each other's readers: the other way round.",
+    money="No money moved.",
+    next_step="Exchange the cards.",
 )
 
 
@@ -50,6 +67,21 @@ from tests.terminal.screens.conftest import (
             picture(purse=ReaderState.MISSING), Level.BAD, "missing", id="no-purse"
         ),
         pytest.param(
+            replace(picture(), customs=None), Level.BUSY, "being read", id="reading"
+        ),
+        pytest.param(
+            picture(customs=ReaderState.CARD_PRESENT),
+            Level.BUSY,
+            "No payments yet",
+            id="present",
+        ),
+        pytest.param(
+            replace(picture(customs=ReaderState.CARD_PRESENT), trouble=SWAPPED),
+            Level.BAD,
+            "other way round",
+            id="swapped",
+        ),
+        pytest.param(
             picture(interrupted=2), Level.WARNING, "2 payments", id="interrupted"
         ),
         pytest.param(
@@ -60,9 +92,9 @@ from tests.terminal.screens.conftest import (
 def test_the_most_important_thing_is_told_first(
     shown: CounterSnapshot, level: Level, words: str
 ) -> None:
-    told, happened, _ = readiness(shown, started=True)
+    told, advice = readiness(shown, started=True)
     assert told is level
-    assert words in happened
+    assert words in advice.happened
 
 
 @pytest.mark.parametrize("state", list(ReaderState))
@@ -208,3 +240,51 @@ async def test_interrupted_payments_are_listed_and_explained(
         counter.tell(CounterEventKind.CARD_INSERTED, Role.PURSE)
         await desk.settle()
         assert "No payment is interrupted." in desk.text
+
+
+async def test_trouble_with_the_customs_card_is_told_as_soon_as_it_is_known(
+    counter: FakeCounter,
+) -> None:
+    async with sitting(counter) as desk:
+        assert "Ready for a payment." in desk.text
+        counter.now_shown = replace(
+            picture(customs=ReaderState.WRONG_CARD), trouble=SWAPPED
+        )
+        counter.tell(CounterEventKind.STATE_CHANGED, Role.CUSTOMS)
+        await desk.settle()
+        for words in (SWAPPED.happened, "Next: Exchange the cards."):
+            assert words in desk.text
+        assert "Ready for a payment." not in desk.text
+
+
+class MoreKeys(CounterApp):
+    """As many keys as the simulator's counter has."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f11", "nothing", "Card in or out", key_display="F11"),
+        Binding("f12", "colours", "Next customer", key_display="F12"),
+    ]
+
+
+async def test_every_key_stays_in_sight_and_can_be_clicked_in_80_columns(
+    counter: FakeCounter,
+) -> None:
+    app = MoreKeys(counter, lambda: NOW)
+    async with app.run_test(size=(80, 24)) as pilot:
+        desk = Desk(counter, app, pilot)
+        await desk.settle()
+        for words in (
+            "F2 New payment",
+            "F10 Leave",
+            "F11 Card in",
+            "F12 Next customer",
+        ):
+            assert words in desk.text
+        bar = app.screen.query_one(KeyBar)
+        assert bar.size.height == 2
+        theme = app.theme
+        row = next(y for y, text in enumerate(desk.rows) if "F12" in text)
+        where = desk.rows[row].index("F12"), row - bar.region.y
+        await pilot.click(KeyBar, offset=where)
+        await desk.settle()
+        assert app.theme != theme

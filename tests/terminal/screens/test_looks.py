@@ -1,4 +1,4 @@
-"""Nothing is cut at 80 by 24, and every text can be told from its ground."""
+"""Nothing is cut in any window, and every text can be told from its ground."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.color import Color
 from textual.containers import VerticalScroll
+from textual.errors import NoWidget
 
 from terminal.orders import RecoveryVerdict
 from terminal.widgets.palette import THEMES
@@ -30,12 +31,14 @@ from tests.terminal.screens.conftest import (
 )
 
 if TYPE_CHECKING:
+    from textual.screen import Screen
     from textual.theme import Theme
 
 # Texts that are allowed to end in an ellipsis, because what they say is also
 # elsewhere on a bigger screen or on the home screen.
 ELASTIC = frozenset({"masthead-place", "status-batch"})
 CONTRAST_MIN = 4.5
+SIZES = [(80, 24), (100, 30), (120, 30), (120, 40)]
 
 
 def cut_off(desk: Desk) -> list[str]:
@@ -46,10 +49,28 @@ def cut_off(desk: Desk) -> list[str]:
         for words in screen.query(Words)
         if words.region and words.id not in ELASTIC and not _fits(words)
     ]
+    cut += [
+        f"{words.id or words.classes}: {words.text!r} is hidden"
+        for words in screen.query(Words)
+        if words.text and _is_displayed(words) and _is_hidden(screen, words)
+    ]
     for place in (*screen.query("#body"), *screen.query(VerticalScroll)):
         if place.max_scroll_y:
             cut.append(f"{place.id} scrolls by {place.max_scroll_y}")
     return cut
+
+
+def _is_displayed(words: Words) -> bool:
+    return all(node.display for node in words.ancestors_with_self)
+
+
+def _is_hidden(screen: Screen[object], words: Words) -> bool:
+    """Whether a part of it is outside what contains it."""
+    try:
+        place = screen.find_widget(words)
+    except NoWidget:
+        return True
+    return place.region.intersection(place.clip) != place.region
 
 
 def _fits(words: Words) -> bool:
@@ -60,7 +81,7 @@ def _fits(words: Words) -> bool:
     return words.get_content_height(size, size, size.width) <= size.height
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 async def test_nothing_is_cut_on_any_screen(size: tuple[int, int]) -> None:
     counter = FakeCounter()
     counter.now_shown = picture(unsettled=(waiting_batch(),), interrupted=2)
