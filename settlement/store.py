@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import sqlalchemy as sa
@@ -24,6 +24,7 @@ from sqlalchemy import exc
 
 from settlement.errors import BankUnavailableError, LedgerError, StoreError
 from settlement.schema import SCHEMA_VERSION, metadata
+from settlement.store_audit import SCHEMA_QUERY, StoredTables
 from settlement.store_batches import BatchTables
 from settlement.store_cards import CardTables
 from settlement.store_ledger import LedgerTables
@@ -144,12 +145,25 @@ class BankStore:
 
     def integrity_problems(self) -> list[str]:
         """What SQLite itself finds wrong with the file; empty when it is sound."""
-        with self._begin(write=False) as connection:
-            found = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
-            problems = [str(row) for row in found if row != "ok"]
-            orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-            problems += [f"{row[0]} row {row[1]} refers to nothing" for row in orphans]
-        return problems
+        with self.audit() as stored:
+            return stored.integrity_problems()
+
+    @contextmanager
+    def audit(self) -> Iterator[StoredTables]:
+        """One consistent view of every row as SQLite holds it, damaged or not.
+
+        Raises:
+            BankUnavailableError: the database is locked or gone.
+        """
+        was_read = False
+        try:
+            with self._begin(write=False) as connection:
+                yield StoredTables(partial(_query, connection), _schema_as_created())
+                was_read = True
+        except StoreError:
+            # A damaged page can make even the end of reading fail; it was told.
+            if not was_read:
+                raise
 
     @contextmanager
     def _begin(self, *, write: bool) -> Iterator[sa.Connection]:
@@ -183,6 +197,24 @@ class BankStore:
                 "Nothing was changed"
             )
             raise StoreError(message)
+
+
+def _query(connection: sa.Connection, statement: str) -> list[tuple[object, ...]]:
+    try:
+        return [tuple(row) for row in connection.exec_driver_sql(statement)]
+    except exc.DBAPIError as error:
+        raise StoreError(_plain(error)) from None
+
+
+@cache
+def _schema_as_created() -> tuple[tuple[object, ...], ...]:
+    """What `BankStore.create` puts into ``sqlite_master``."""
+    engine = sa.create_engine("sqlite://")
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        found = tuple(_query(connection, SCHEMA_QUERY))
+    engine.dispose()
+    return found
 
 
 def _books(connection: sa.Connection) -> Books:

@@ -33,6 +33,8 @@ __all__ = [
     "batch_key",
     "details_from_text",
     "details_to_text",
+    "payment_row",
+    "record_row",
 ]
 
 
@@ -241,7 +243,7 @@ class RecordTables:
     def payments_of_purse(self, cid: bytes) -> list[PaymentRow]:
         """All posted payments of a purse, by otc."""
         query = sa.select(payment).where(payment.c.cid == cid).order_by(payment.c.otc)
-        return [_payment_row(row) for row in self._connection.execute(query)]
+        return [payment_row(row) for row in self._connection.execute(query)]
 
     def _first_payment(
         self,
@@ -250,7 +252,7 @@ class RecordTables:
     ) -> PaymentRow | None:
         query = sa.select(payment).where(*conditions).order_by(order).limit(1)
         row = self._connection.execute(query).first()
-        return None if row is None else _payment_row(row)
+        return None if row is None else payment_row(row)
 
     def _records(self, *conditions: sa.ColumnElement[bool]) -> list[RecordRow]:
         query = (
@@ -264,7 +266,7 @@ class RecordTables:
                 record.c.stan,
             )
         )
-        return [_record_row(row) for row in self._connection.execute(query)]
+        return [record_row(row) for row in self._connection.execute(query)]
 
 
 def batch_key(header: BatchHeader) -> dict[str, str | bytes | int]:
@@ -312,7 +314,13 @@ def details_from_text(text: str) -> PaymentDetails:
     return PaymentDetails(kind=kind, lines=tuple(lines), **stored)
 
 
-def _record_row(row: sa.Row[Any]) -> RecordRow:
+def record_row(row: Any) -> RecordRow:
+    """The value of a stored row.
+
+    Raises:
+        MalformedResponseError: its TX is none.
+        ValueError: its details or its decision are none.
+    """
     details = None if row.details is None else details_from_text(row.details)
     return RecordRow(
         terminal_id=row.terminal_id,
@@ -338,7 +346,8 @@ def _record_row(row: sa.Row[Any]) -> RecordRow:
     )
 
 
-def _payment_row(row: sa.Row[Any]) -> PaymentRow:
+def payment_row(row: Any) -> PaymentRow:
+    """The value of a stored row."""
     return PaymentRow(
         cid=row.cid,
         otc=row.otc,
