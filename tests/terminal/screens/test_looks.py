@@ -178,3 +178,19 @@ def test_every_text_stands_out_from_its_ground(
     one, other = luminance(colours[text]), luminance(colours[ground])
     ratio = (max(one, other) + 0.05) / (min(one, other) + 0.05)
     assert ratio >= CONTRAST_MIN
+
+
+async def test_what_is_higher_than_the_window_is_scrolled_by_keys(
+    counter: FakeCounter,
+) -> None:
+    async with sitting(counter, size=(80, 14)) as desk:
+        await desk.press("f8")
+        body = desk.app.screen.query_one("#body")
+        assert body.max_scroll_y > 0
+        await desk.press("down")
+        assert body.scroll_y == 1
+        await desk.press("pagedown")
+        assert body.scroll_y == body.max_scroll_y
+        await desk.press("up")
+        await desk.press("pageup")
+        assert body.scroll_y == 0

@@ -313,3 +313,24 @@ async def test_a_card_exchanged_during_a_slow_read_is_not_mistaken() -> None:
         await desk.settle()
         assert "30.000 OMR" in desk.text
         assert "777.000" not in desk.text
+
+
+async def test_no_pin_is_asked_of_a_card_that_is_known_to_hold_too_little(
+    counter: FakeCounter,
+) -> None:
+    counter.known_refusal = too_low(order())
+    async with sitting(counter) as desk:
+        await desk.to_card()
+        counter.insert(purse(balance_minor=1_000))
+        await desk.settle()
+        assert desk.screen_name == "ResultScreen"
+        for words in ("NOT PAID", "holds less than the amount", "Another card"):
+            assert words in desk.text
+        # The other card goes in while the refusal still stands there.
+        counter.known_refusal = None
+        counter.insert(purse())
+        await desk.settle()
+        assert desk.screen_name == "ResultScreen"
+        await desk.press("enter")
+        assert "please type your PIN" in desk.text
+    assert "pay" not in counter.calls
