@@ -31,6 +31,7 @@ from terminal.errors import (
 from terminal.orders import (
     InterruptedPayment,
     InterruptedState,
+    Paid,
     PaymentOrder,
     RefusalReason,
     Refused,
@@ -349,6 +350,11 @@ class Counter:
             self._ask_the_cards()
             return payment.from_journal()
         except JournalError:
+            # A full disk can still be read: what was paid for sure is told as paid.
+            with suppress(JournalError):
+                result = payment.from_journal()
+                if isinstance(result, Paid):
+                    return result
             return payment.unknown(journal_failed=True)
 
     def _without_journal(self, payment: Payment) -> PaymentResult:

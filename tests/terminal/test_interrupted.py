@@ -155,6 +155,23 @@ def test_a_journal_that_cannot_be_written_stops_the_payment_where_it_is(
     assert_next_payment_works(running)
 
 
+@pytest.mark.parametrize("at", range(5), ids=WRITES)
+def test_a_disk_with_space_again_is_enough_without_a_new_start(
+    running: Bench, at: int
+) -> None:
+    faults = WriteFaults(at=at, error=JournalError, stays=True)
+    faults.watch(running.journal)
+    result = running.pay()
+    # Once the debit is in the journal it is known, whatever cannot be written after.
+    assert isinstance(result, Paid) == (WRITES[at] == "credited")
+    faults.stays = False
+    running.settle()
+    debited = running.assert_all_value_is_accounted()
+    if not isinstance(result, Unknown):
+        assert debited == (AMOUNT if isinstance(result, Paid) else 0)
+    assert_next_payment_works(running)
+
+
 @pytest.mark.parametrize("kind", ["lost", "stop-after"])
 @pytest.mark.parametrize("again", range(13))
 @pytest.mark.parametrize("at", [2, 3, 4], ids=COMMANDS[2:5])
