@@ -486,11 +486,13 @@ class Desk:
 
     async def breathe(self) -> None:
         """Let the app draw, without waiting for what is under way."""
-        still = 0
-        while still < STILL_ROUNDS:
-            await asyncio.sleep(0)
-            still = 0 if self._has_messages() else still + 1
-        self.app.screen._on_timer_update()
+        # Drawing tells widgets of their new sizes, and what they do then is drawn too.
+        for _ in range(2):
+            still = 0
+            while still < STILL_ROUNDS:
+                await asyncio.sleep(0)
+                still = 0 if self._has_messages() else still + 1
+            self.app.screen._on_timer_update()
 
     async def settle(self) -> None:
         """Wait until nothing is under way but what the gate holds back."""
