@@ -158,7 +158,7 @@ def _not_ours(run: CheckRun, record: RecordRow) -> bool:
     for purse in run.rows.raw["purse"]:
         if purse.cid == record.payment.tx.cid:
             other = purse.currency != record.payment.tx.currency
-            return other or purse.issued_at > record.received_at
+            return bool(other or purse.issued_at > record.received_at)
     return True
 
 

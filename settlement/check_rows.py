@@ -180,13 +180,13 @@ def _integer(table: str, column: Any, value: int) -> int | bool:
 
 def _time(name: str, value: object) -> datetime:
     text = str(value)
+    message = f"{name} is no time"
     try:
         moment = datetime.fromisoformat(text)
-        naive = moment.replace(tzinfo=None).isoformat(timespec="microseconds")
     except ValueError:
-        naive = ""
+        raise ValueError(message) from None
+    naive = moment.replace(tzinfo=None).isoformat(timespec="microseconds")
     if f"{naive}Z" != text:
-        message = f"{name} is no time"
         raise ValueError(message)
     return moment
 

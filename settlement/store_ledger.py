@@ -10,10 +10,9 @@ from sqlalchemy.dialects.sqlite import insert
 
 from settlement.errors import LedgerError
 from settlement.ledger import Account, AccountKind, EntryKind
-from settlement.schema import account, entry, leg, payment
+from settlement.schema import account, entry, leg
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from settlement.ledger import Entry, Source
@@ -149,33 +148,6 @@ class LedgerTables:
             entry.c.kind == kind.value, entry.c.subject == subject
         )
         return self._connection.execute(query).scalar_one()
-
-    def unbalanced(self) -> Sequence[tuple[int, int, int, int]]:
-        """Entries whose sides differ: entry, its amount, debits, credits."""
-        debits = sa.func.coalesce(sa.func.sum(leg.c.debit_minor), 0)
-        credits_ = sa.func.coalesce(sa.func.sum(leg.c.credit_minor), 0)
-        query = (
-            sa.select(entry.c.id, entry.c.amount_minor, debits, credits_)
-            .select_from(entry.outerjoin(leg))
-            .group_by(entry.c.id)
-            .having((debits != credits_) | (debits != entry.c.amount_minor))
-        )
-        rows = self._connection.execute(query)
-        return [(row[0], row[1], row[2], row[3]) for row in rows]
-
-    def payments_without_entry(self) -> Sequence[tuple[bytes, int]]:
-        """(CID, otc) of payments that no entry books."""
-        query = (
-            sa.select(payment.c.cid, payment.c.otc)
-            .outerjoin(
-                entry,
-                (entry.c.cid == payment.c.cid)
-                & (entry.c.number == payment.c.otc)
-                & (entry.c.kind == EntryKind.PAYMENT.value),
-            )
-            .where(entry.c.id.is_(None))
-        )
-        return [(row[0], row[1]) for row in self._connection.execute(query)]
 
     def _next_entry(self) -> int:
         if self._last_entry is None:
