@@ -201,7 +201,8 @@ class Site:
         """An end of day that leaves everything waiting; what the clerk is told."""
         result = self.close_day(on_progress)
         assert result.verdict is DayVerdict.PENDING
-        assert result.batches == ()
+        assert result.batches
+        assert not any(batch.collected for batch in result.batches)
         assert "Nothing is lost" in str(result.advice.money)
         return result.advice
 
