@@ -20,7 +20,7 @@ terminal: $(READY) ## the counter on simulated cards, modem and bank, to play wi
 	$(BIN)/raseed-sim counter
 
 test: $(READY) ## run all tests (no hardware needed)
-	$(BIN)/pytest -q -n 2
+	$(BIN)/pytest -q -n 2 --dist worksteal
 
 check: $(READY) ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
