@@ -193,12 +193,6 @@ class BatchTables:
         )
         return [_open_row(row) for row in self._connection.execute(query)]
 
-    def all_opens(self) -> list[OpenRow]:
-        """Every open record ever reported, each once, in its newest report."""
-        query = sa.select(open_report).order_by(open_report.c.received_at)
-        newest = {(row.mid, row.tsn): row for row in self._connection.execute(query)}
-        return [_open_row(row) for row in newest.values()]
-
     def add_incident(self, row: IncidentRow) -> None:
         """Note an incident, once."""
         self._connection.execute(

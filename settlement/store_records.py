@@ -194,11 +194,6 @@ class RecordTables:
         assert found, "the database keeps this reference"
         return found[0]
 
-    def waiting_records(self) -> list[RecordRow]:
-        """Records that wait in suspense: held and suspended."""
-        waiting = (Decision.HELD.value, Decision.SUSPENDED.value)
-        return self._records(record.c.decision.in_(waiting))
-
     def add_payment(self, row: PaymentRow) -> None:
         """Note a payment, whose record must be stored with a verified TAC."""
         self._connection.execute(
