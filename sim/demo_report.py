@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
+from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
 from card.profile import Role
@@ -17,10 +18,11 @@ from settlement.money import Money, currency_by_code
 from sim.story import CUSTOMERS, PAYMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from sim.clerk import Clerk, Taken
+    from sim.meter import Reading
     from terminal.day import DayResult
 
 __all__ = ["Chips", "DemoResult", "Summary", "holdings", "must_hold", "summarise"]
@@ -107,8 +109,8 @@ def summarise(result: DemoResult, currency: str) -> Summary:
         ledger_balanced=bool(result.check["ledger_balanced"]),
         value_accounted=bool(result.check["value_accounted"])
         and floats_minor == on_cards_minor + uncollected_minor,
-        exchanges_per_payment=_worst(taken, "instructions"),
-        bytes_per_payment=_worst(taken, "bytes_moved"),
+        exchanges_per_payment=_worst(taken, lambda reading: len(reading.instructions)),
+        bytes_per_payment=_worst(taken, lambda reading: reading.bytes_moved),
         seconds_per_payment=round(result.clerk.median_seconds, 6),
         card_seconds_per_payment=round(_card_seconds(taken), 6),
         end_of_day_seconds=round(result.call_seconds, 3),
@@ -175,16 +177,13 @@ def _total(check: dict[str, Any], name: str) -> int:
     return sum(int(totals[name]) for totals in check["totals"])
 
 
-def _worst(taken: Sequence[Taken], name: str) -> dict[str, int]:
-    def count(value: int | tuple[int, ...]) -> int:
-        return value if isinstance(value, int) else len(value)
-
+def _worst(taken: Sequence[Taken], count: Callable[[Reading], int]) -> dict[str, int]:
     return {
-        str(role): max(count(getattr(getattr(one, role), name)) for one in taken)
-        for role in Role
+        str(Role.PURSE): max(count(one.purse) for one in taken),
+        str(Role.CUSTOMS): max(count(one.customs) for one in taken),
     }
 
 
 def _card_seconds(taken: Sequence[Taken]) -> float:
-    spent = sorted(one.purse.card_ns + one.customs.card_ns for one in taken)
-    return spent[len(spent) // 2] / _NS_IN_S
+    spent_ns = (one.purse.card_ns + one.customs.card_ns for one in taken)
+    return median_high(spent_ns) / _NS_IN_S
