@@ -91,7 +91,7 @@ def open_record_of(bench: Bench) -> OpenRecord:
     bench.faults.arm("unsent", 3, removes=True)
     assert isinstance(bench.pay(seen=seen), Unknown)
     bench.faults.disarm()
-    card = bench.counter._customs.at_hand
+    card = bench.counter._parts.customs.at_hand
     assert card is not None
     (record,) = card.session.list_open()
     return record
@@ -106,23 +106,23 @@ def test_a_void_from_the_bank_closes_the_record_and_frees_the_purse(
 ) -> None:
     record = open_record_of(running)
     vmac = certificates.vmac(purchase_key(record), record.tx)
-    card = running.counter._customs.ready()
+    card = running.counter._parts.customs.ready()
     closure = VoidClosure(tx=record.tx, vmac=vmac)
-    outcome = running.counter._settler.apply(card, closure)
+    outcome = running.counter._recovery.settler.apply(card, closure)
     assert outcome is not None
     assert outcome.verdict is RecoveryVerdict.NOT_PAID
     assert running.open_count() == 0
     # The same closure in the next call finds nothing left to do.
-    assert running.counter._settler.apply(card, closure) is None
+    assert running.counter._recovery.settler.apply(card, closure) is None
     running.readers.insert(Role.PURSE, running.purse)
     assert isinstance(running.pay(), Paid)
 
 
 def test_a_wrong_void_leaves_the_record_open(running: Bench) -> None:
     record = open_record_of(running)
-    card = running.counter._customs.ready()
+    card = running.counter._parts.customs.ready()
     closure = VoidClosure(tx=record.tx, vmac=bytes(8))
-    outcome = running.counter._settler.apply(card, closure)
+    outcome = running.counter._recovery.settler.apply(card, closure)
     assert outcome is not None
     assert outcome.verdict is not RecoveryVerdict.NOT_PAID
     assert running.open_count() == 1
@@ -135,11 +135,11 @@ def test_a_debit_known_to_the_bank_is_credited_without_the_purse(
     running.faults.arm("lost", 3, removes=True)
     assert isinstance(running.pay(seen=seen), Unknown)
     running.faults.disarm()
-    card = running.counter._customs.ready()
+    card = running.counter._parts.customs.ready()
     (record,) = card.session.list_open()
     proof = proof_held_by(running, record)
     closure = DebitClosure(tx=record.tx, proof=proof)
-    outcome = running.counter._settler.apply(card, closure)
+    outcome = running.counter._recovery.settler.apply(card, closure)
     assert outcome is not None
     assert (outcome.verdict, outcome.receipt_number) == (RecoveryVerdict.PAID, 1)
     assert running.assert_all_value_is_accounted() == 1_234
@@ -162,8 +162,10 @@ def test_a_debit_that_the_customs_card_does_not_believe_is_unknown_again(
     proof = DebitProof(
         balance_after_minor=1, cumulative_debit_minor=1, tac=bytes(8), mac2=bytes(8)
     )
-    card = running.counter._customs.ready()
-    running.counter._settler.apply(card, DebitClosure(tx=record.tx, proof=proof))
+    card = running.counter._parts.customs.ready()
+    running.counter._recovery.settler.apply(
+        card, DebitClosure(tx=record.tx, proof=proof)
+    )
     (payment,) = running.journal.payments.unfinished()
     assert payment.state is PaymentState.OPENED
     with pytest.raises(StatusError, match="9302"):

@@ -1,0 +1,117 @@
+"""Interrupted payments: when they are settled, what is told of them, which are open.
+
+`terminal.settling` knows how a payment is settled; this desk knows when: whenever the
+customs card is new in its reader, whenever a purse is there that has an open record,
+and at once after an answer was lost. All calls come under the card lock.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from card.errors import CardError
+from terminal.entries import PaymentState
+from terminal.errors import CardProblemCode, CardProblemError
+from terminal.settling import Settler
+from terminal.wording import card_problem
+
+if TYPE_CHECKING:
+    from terminal.counter_parts import CounterParts
+    from terminal.customs_desk import CustomsAtHand
+    from terminal.orders import RecoveryOutcome
+
+__all__ = ["RecoveryDesk"]
+
+_MAYBE_DEBITED: Final = frozenset(
+    {PaymentState.BEGUN, PaymentState.OPENED, PaymentState.LEFT_TO_BANK}
+)
+
+
+class RecoveryDesk:
+    """Has interrupted payments settled, and keeps the news for the clerk.
+
+    Attributes:
+        settler: settles one payment.
+        news: what was found out and has not been told yet.
+    """
+
+    def __init__(self, parts: CounterParts) -> None:
+        """Work with the cards and the journal in ``parts``."""
+        self._journal = parts.journal
+        self._customs = parts.customs
+        self._purses = parts.purses
+        self.settler: Final = Settler(
+            parts.slots,
+            parts.journal,
+            parts.customs,
+            currency=parts.config.currency,
+            clock=parts.clock,
+        )
+        self.news: list[RecoveryOutcome] = []
+        self._settled_insertion = 0
+
+    def take_news(self) -> list[RecoveryOutcome]:
+        """What was found out since this was last called."""
+        news, self.news = self.news, []
+        return news
+
+    def customs_ready(self) -> CustomsAtHand:
+        """The customs card; when it is new, what it left open is settled first.
+
+        Raises:
+            CardProblemError: it cannot take payments.
+        """
+        card = self._customs.ready()
+        if card.insertion == self._settled_insertion:
+            return card
+        try:
+            self.news += self.settler.settle_alone(card)
+        except CardError:
+            self._customs.let_go()
+            raise card_problem(CardProblemCode.CARD_FAULT) from None
+        self._settled_insertion = card.insertion
+        return self._customs.ready()
+
+    def settle_intended(self) -> None:
+        """End what was asked for and never begun; no card is needed for that."""
+        self.news += self.settler.settle_intended()
+
+    def settle_what_is_there(self) -> None:
+        """Settle what is open between the cards that are in the readers now."""
+        with suppress(CardProblemError):
+            card = self.customs_ready()
+            if card.status.open_count:
+                self._purses.select()
+                self.settle_with_purse(card)
+
+    def settle_with_purse(self, card: CustomsAtHand) -> None:
+        """Settle the open records of the purse that was selected."""
+        purse = self._purses.at_hand
+        if purse is None:
+            return
+        try:
+            self.news += self.settler.settle_with_purse(
+                card, purse.channel, purse.info.card_id
+            )
+        except CardError:
+            self._customs.let_go()
+
+    def ask_the_cards(self) -> None:
+        """Settle at once what can be: often only one answer was lost on its way."""
+        told_before = list(self.news)
+        with suppress(CardProblemError):
+            card = self.customs_ready()
+            self._customs.refresh()
+            with suppress(CardError):
+                self.settler.settle_alone(card)
+            card = self.customs_ready()
+            self._purses.select()
+            self.settle_with_purse(card)
+        # This payment's end is told as its result, not as news.
+        self.news = told_before
+
+    def is_unresolved(self, card_id: bytes) -> bool:
+        """Whether a purse (CID, 8 bytes) may have been debited without our knowing."""
+        unfinished = self._journal.payments.unfinished_of(card_id)
+        return any(payment.state in _MAYBE_DEBITED for payment in unfinished)
