@@ -99,7 +99,9 @@ def run(config_path: Path) -> None:
     try:
         CounterApp(counter, local_now).run()
     finally:
-        counter.stop()
+        # The clerk's way out has stopped it; screens that failed have not, and may not
+        # have shown how the last payment ended.
+        counter.stop(orderly=False)
 
 
 @terminal.command("check-config")

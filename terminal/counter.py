@@ -11,6 +11,7 @@ purse's, the desk for payments, for recovery, for the end of day.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from card.profile import Role
@@ -19,7 +20,8 @@ from terminal.counter_view import CounterView
 from terminal.customs_desk import CustomsDesk
 from terminal.day_desk import DayDesk
 from terminal.day_flow import DayFlow
-from terminal.errors import CounterStateError
+from terminal.errors import CounterStateError, JournalError
+from terminal.journal_rows import STOPPED
 from terminal.order_check import OrderCheck
 from terminal.payment_desk import PaymentDesk
 from terminal.payments import known_refusal
@@ -98,14 +100,26 @@ class Counter:
         with self._card_lock:
             self._recovery.settle_intended()
         self._parts.slots.start(self._on_reader_event)
-        return self.on_card_inserted()
+        news = self.on_card_inserted()
+        told = {outcome.number for outcome in news}
+        with self._card_lock:
+            untold = self._recovery.untold()
+        return [*news, *(one for one in untold if one.number not in told)]
 
-    def stop(self) -> None:
-        """See `CounterService.stop`."""
+    def stop(self, *, orderly: bool = True) -> None:
+        """See `CounterService.stop`.
+
+        Args:
+            orderly: the clerk has seen how every payment ended; otherwise the next
+                start tells again what may not have been seen.
+        """
+        orderly = orderly and self._payments.in_hand is None
         with self._card_lock:
             if self._stopped:
                 return
             self._stopped = True
+            if orderly:
+                self._note_stop()
             self._view.close()
         # The watch's thread may be telling a listener: it is ended without the lock.
         self._parts.slots.stop()
@@ -208,6 +222,11 @@ class Counter:
         return result
 
     # Under the card lock.
+
+    def _note_stop(self) -> None:
+        # Where nothing can be written, the next start tells a little too much.
+        with suppress(JournalError):
+            self._parts.journal.note(STOPPED, self._parts.clock(), "")
 
     def _customs_ready(self) -> CustomsAtHand:
         """The customs card; when it is new, what it left open is settled first."""

@@ -44,6 +44,10 @@ __all__ = ["PaymentBook"]
 
 # Written out, not bound: only so does SQLite see that the partial index serves.
 _IS_UNFINISHED: Final = "state NOT IN ('credited', 'refused', 'not-debited')"
+_IS_UNTOLD: Final = (
+    "number IN (SELECT payment FROM events WHERE id >= (SELECT id FROM events "
+    "WHERE kind IN ('intended', 'stopped') ORDER BY id DESC LIMIT 1))"
+)
 _NEXT_RECEIPT: Final = "(SELECT coalesce(max(receipt), 0) + 1 FROM payments)"
 _NEXT_POSITION: Final = (
     "(SELECT coalesce(max(position), 0) + 1 FROM payments AS other "
@@ -98,6 +102,14 @@ class PaymentBook:
     def unfinished(self) -> list[JournalPayment]:
         """Payments whose end is still open, oldest first."""
         return self._select(_IS_UNFINISHED, ())
+
+    def untold(self) -> list[JournalPayment]:
+        """Payments of which the clerk may not know how they stand, oldest first.
+
+        Who asks for a payment, or stops the program, has seen how the one before ended.
+        What happened to any payment since then may not have reached the screen.
+        """
+        return self._select(_IS_UNTOLD, ())
 
     def unfinished_at(self, mid: bytes) -> list[JournalPayment]:
         """The same, begun with one customs card (MID, 8 bytes) only."""

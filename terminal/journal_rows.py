@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-__all__ = ["SCHEMA", "VERSION", "Row", "Rows"]
+__all__ = ["SCHEMA", "STOPPED", "VERSION", "Row", "Rows"]
 
 VERSION: Final = 1
 """PRAGMA user_version; a journal of another version is left alone."""
+
+STOPPED: Final = "stopped"
+"""The event of a program that was stopped in order, with nothing left to be told."""
 
 Row: TypeAlias = dict[str, Any]
 

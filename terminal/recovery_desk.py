@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from card.errors import CardError
 from terminal.entries import PaymentState
 from terminal.errors import CardProblemCode, CardProblemError
+from terminal.orders import RecoveryVerdict
 from terminal.settling import Settler
 from terminal.wording import card_problem
 
@@ -26,6 +27,7 @@ __all__ = ["RecoveryDesk"]
 _MAYBE_DEBITED: Final = frozenset(
     {PaymentState.BEGUN, PaymentState.OPENED, PaymentState.LEFT_TO_BANK}
 )
+_ENDED: Final = frozenset({RecoveryVerdict.PAID, RecoveryVerdict.NOT_PAID})
 
 
 class RecoveryDesk:
@@ -55,6 +57,14 @@ class RecoveryDesk:
         """What was found out since this was last called."""
         news, self.news = self.news, []
         return news
+
+    def untold(self) -> list[RecoveryOutcome]:
+        """How payments ended that the last run may not have shown before it ended."""
+        outcomes = [
+            self.settler.outcome(payment.number)
+            for payment in self._journal.payments.untold()
+        ]
+        return [one for one in outcomes if one.verdict in _ENDED]
 
     def customs_ready(self) -> CustomsAtHand:
         """The customs card; when it is new, what it left open is settled first.

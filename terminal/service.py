@@ -34,7 +34,8 @@ class CounterService(Protocol):
         """Watch the readers, and settle what the last run left open.
 
         Returns:
-            What was found out about payments that had been cut short.
+            What was found out about payments that had been cut short, and how the last
+            ones ended when the last run was, before it can be sure to have told it.
         """
         ...
 

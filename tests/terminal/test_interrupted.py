@@ -34,6 +34,13 @@ WRITES = ["intent", "begun", "opened", "debited", "credited"]
 AMOUNT = 1_234
 
 
+def switched_off(bench: Bench) -> list[RecoveryOutcome]:
+    """Switch off and on without a word; what the program tells at its start."""
+    bench.counter.stop(orderly=False)
+    bench.start()
+    return bench.news
+
+
 def verdicts(news: list[RecoveryOutcome]) -> list[RecoveryVerdict]:
     return [outcome.verdict for outcome in news]
 
@@ -326,3 +333,39 @@ def test_two_purses_left_open_are_each_settled_with_their_own(running: Bench) ->
         assert running.counter.snapshot().interrupted == left
         running.readers.remove(Role.PURSE)
     assert running.held() == 2 * AMOUNT
+
+
+def test_a_payment_whose_end_was_not_shown_any_more_is_told_at_the_next_start(
+    running: Bench,
+) -> None:
+    running.pay("1.000", "INV-2025-000001")
+    running.pay("2.000", "INV-2025-000002")
+    for _ in range(2):
+        (outcome,) = switched_off(running)
+        assert outcome.verdict is RecoveryVerdict.PAID
+        assert outcome.declaration == "INV-2025-000002"
+        assert outcome.receipt_number == 2
+    running.pay("3.000", "INV-2025-000003", pin=b"9999")
+    (outcome,) = switched_off(running)
+    assert outcome.verdict is RecoveryVerdict.NOT_PAID
+    assert outcome.declaration == "INV-2025-000003"
+
+
+def test_how_a_recovery_ended_is_told_again_when_it_was_not_shown(
+    running: Bench,
+) -> None:
+    seen = running.counter.read_purse()
+    running.faults.arm("lost", COMMANDS.index("debit"), removes=True)
+    assert isinstance(running.pay(seen=seen), Unknown)
+    running.readers.insert(Role.PURSE, running.purse)
+    assert verdicts(running.counter.on_card_inserted()) == [RecoveryVerdict.PAID]
+    assert verdicts(switched_off(running)) == [RecoveryVerdict.PAID]
+
+
+def test_a_clerk_who_stops_the_program_has_seen_how_everything_ended(
+    running: Bench,
+) -> None:
+    running.pay()
+    running.restart()
+    assert running.news == []
+    assert switched_off(running) == []
