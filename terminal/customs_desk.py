@@ -22,7 +22,7 @@ from card.profile import BATCH_CREDITS_MAX, CardState, Role
 from card.purse import PurseSession
 from card.sw import SW
 from terminal.entries import BatchState
-from terminal.errors import CardProblemCode, CardProblemError
+from terminal.errors import CardProblemCode, CardProblemError, JournalError
 from terminal.snapshot import ReaderState
 from terminal.wording import card_problem
 
@@ -118,6 +118,7 @@ class CustomsDesk:
 
         Raises:
             CardProblemError: there is none, or it cannot take payments.
+            JournalError: what it holds could not be kept; it is taken up anew later.
         """
         card = self.at_hand
         if card is not None:
@@ -134,6 +135,10 @@ class CustomsDesk:
             problem = card_problem(CardProblemCode.CARD_FAULT)
             self._trouble = _Trouble(None, problem.advice)
             raise problem from None
+        except JournalError:
+            # Its waiting batches have not all been looked at: it is not at hand yet.
+            self.let_go()
+            raise
 
     def let_go(self) -> None:
         """Drop the connection, so that the card is taken up anew the next time."""
@@ -196,10 +201,16 @@ class CustomsDesk:
 
         Raises:
             CardError: the card refused or did not answer.
+            JournalError: the batch is closed and could not be kept; it is found when
+                the card, which was let go, is taken up again.
         """
         opens = card.session.list_open()
         close = card.session.close_batch()
-        self._journal.batches.add(card.mid, close, opens, self._clock())
+        try:
+            self._journal.batches.add(card.mid, close, opens, self._clock())
+        except JournalError:
+            self.let_go()
+            raise
         self.refresh()
         return close
 

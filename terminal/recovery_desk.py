@@ -7,17 +7,19 @@ and at once after an answer was lost. All calls come under the card lock.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from card.errors import CardError
 from terminal.entries import PaymentState
-from terminal.errors import CardProblemCode, CardProblemError
+from terminal.errors import CardProblemCode, CardProblemError, JournalError
 from terminal.orders import RecoveryVerdict
 from terminal.settling import Settler
 from terminal.wording import card_problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from terminal.counter_parts import CounterParts
     from terminal.customs_desk import CustomsAtHand
     from terminal.orders import RecoveryOutcome
@@ -101,16 +103,17 @@ class RecoveryDesk:
         if purse is None:
             return
         try:
-            self.news += self.settler.settle_with_purse(
-                card, purse.channel, purse.info.card_id
-            )
+            with self._or_anew():
+                self.news += self.settler.settle_with_purse(
+                    card, purse.channel, purse.info.card_id
+                )
         except CardError:
             self._customs.let_go()
 
     def ask_the_cards(self) -> None:
         """Settle at once what can be: often only one answer was lost on its way."""
         told_before = list(self.news)
-        with suppress(CardProblemError):
+        with self._or_anew(), suppress(CardProblemError):
             card = self.customs_ready()
             self._customs.refresh()
             with suppress(CardError):
@@ -120,6 +123,19 @@ class RecoveryDesk:
             self.settle_with_purse(card)
         # This payment's end is told as its result, not as news.
         self.news = told_before
+
+    @contextmanager
+    def _or_anew(self) -> Iterator[None]:
+        """Have the customs card taken up anew when the journal misses a step.
+
+        The cards may have settled by then what the journal still holds for open; only
+        a card that is new in its reader is compared with the journal again.
+        """
+        try:
+            yield
+        except JournalError:
+            self._customs.let_go()
+            raise
 
     def is_unresolved(self, card_id: bytes) -> bool:
         """Whether a purse (CID, 8 bytes) may have been debited without our knowing."""
