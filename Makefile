@@ -5,9 +5,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$p && break; done)
 BIN := .venv/bin
 READY := .venv/.ready
+# How many scenarios of three faults `make soak` draws.
+SOAK ?= 50000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo terminal test check format bench catalogue screens lock packages clean
+.PHONY: help demo terminal test check format faults soak bench catalogue screens lock packages clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
@@ -31,6 +33,12 @@ check: $(READY) ## format, lint, types, import contracts
 format: $(READY) ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+faults: $(READY) ## every fault and every pair of faults, at every point (two minutes)
+	$(BIN)/raseed-sim faults --output build/reliability/faults.json
+
+soak: $(READY) ## three faults at once, sampled for a while by a seed that is printed
+	$(BIN)/raseed-sim faults --soak $(SOAK) --output build/reliability/soak.json
 
 bench: $(READY) ## measure, as ratios against named references
 	$(BIN)/python -m bench

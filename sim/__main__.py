@@ -7,6 +7,7 @@ import click
 from sim.cards.command import cards
 from sim.counter import counter
 from sim.demo import demo
+from sim.faults.command import faults
 from sim.modems.command import line
 
 __all__ = ["main"]
@@ -24,6 +25,7 @@ def main() -> None:
 main.add_command(cards)
 main.add_command(counter)
 main.add_command(demo)
+main.add_command(faults)
 main.add_command(line)
 
 

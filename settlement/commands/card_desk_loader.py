@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, assert_never
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, assert_never
 
 from card.errors import CardError
 from card.exchange import Finished
@@ -25,14 +26,21 @@ from settlement.errors import IssuingError, SettlementError
 from settlement.store_cards import LoadOutcome
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from card.channel import Channel
     from card.load import LoadRequest, LoadResult
     from settlement.commands.card_desk_access import HeldCard
     from settlement.commands.card_desk_bank import Desk
     from settlement.commands.secret_input import PINSource
     from settlement.money import Money
+    from settlement.store_cards import LoadRow
 
-__all__ = ["run_load"]
+__all__ = ["REPEAT_WINDOW", "loaded_just_now", "run_load"]
+
+REPEAT_WINDOW: Final = timedelta(minutes=10)
+"""Time to restart a desk's computer and type a command again; in it, a second load of
+the same amount has to be asked for in so many words."""
 
 
 @dataclass(slots=True)
@@ -52,6 +60,25 @@ class _Bank:
             exchange.authorised(
                 lsn=authorisation.lsn, at=authorisation.at, m2=authorisation.m2
             )
+
+
+def loaded_just_now(
+    desk: Desk, cid: bytes, money: Money, now: datetime
+) -> LoadRow | None:
+    """The card's newest load, if it may be the very one that is asked for again.
+
+    A desk that lost power between the bank's commit and its own last word leaves an
+    officer who does not know that the card was loaded; the natural thing to do is to
+    run the same command again.
+    """
+    loads = desk.issuing.status(cid).loads
+    if not loads:
+        return None
+    newest = max(loads, key=lambda row: row.ltc)
+    is_same = newest.outcome is LoadOutcome.COMPLETED and (
+        newest.amount_minor == money.amount_minor
+    )
+    return newest if is_same and now - newest.at <= REPEAT_WINDOW else None
 
 
 def run_load(desk: Desk, held: HeldCard, money: Money, pins: PINSource) -> None:

@@ -73,6 +73,10 @@ class Memory:
         """The keys that begin with ``prefix``, in ascending order."""
         return sorted(key for key in self._values if key.startswith(prefix))
 
+    def image(self) -> dict[str, Value]:
+        """A copy of all that is kept, keys and PIN included: never show it."""
+        return dict(self._values)
+
     def commit(self, changes: Mapping[str, Value | None]) -> None:
         """Apply all ``changes`` durably, or none of them.
 

@@ -1,12 +1,12 @@
 """What the cards did and a full disk could not keep is taken in when there is room.
 
-Each of these was found by striking every journal write of a story (`raseed-sim faults`):
-the counter went on with a customs card that it had compared with its journal before.
+Each of these was found by striking every journal write of a story (`make faults`): the
+counter went on with a customs card that it had compared with its journal before.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,11 +32,11 @@ class FullForOnce:
         self._add: Callable[..., bool] = journal.batches.add
         self.failed = 0
 
-    def add(self, *arguments: object) -> bool:
+    def add(self, *arguments: Any, **named: Any) -> Any:
         if not self.failed:
             self.failed += 1
             raise JournalError("the disk is full")
-        return self._add(*arguments)
+        return self._add(*arguments, **named)
 
 
 def full_for_once(bench: Bench) -> FullForOnce:
