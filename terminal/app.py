@@ -32,12 +32,14 @@ from terminal.orders import Paid, RecoveryVerdict, Unknown
 from terminal.screens.background import begin
 from terminal.screens.base import CounterScreen
 from terminal.screens.day import DayScreen
-from terminal.screens.dialogs import LeaveQuestion, News, Trouble
+from terminal.screens.dialogs import LeaveQuestion, Trouble
 from terminal.screens.help import Help
 from terminal.screens.home import HomeScreen
 from terminal.screens.interrupted import InterruptedScreen
 from terminal.screens.keystrokes import Keystroke, Keystrokes
+from terminal.screens.news import News
 from terminal.screens.payment import Draft, PaymentScreen
+from terminal.screens.settled import Settled
 from terminal.snapshot import CounterEventKind
 from terminal.widgets.palette import DARK, LIGHT, THEMES
 
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
 
     from textual.events import Event
 
+    from settlement.money import Money
+    from settlement.payment import PaymentKind
     from terminal.day import DayPhase, DayProgress
     from terminal.orders import (
         InterruptedPayment,
@@ -58,11 +62,13 @@ if TYPE_CHECKING:
         Refused,
     )
     from terminal.service import CounterService
-    from terminal.snapshot import CounterEvent
+    from terminal.snapshot import CounterEvent, CounterSnapshot
 
 Answer = TypeVar("Answer")
 
 TICK_SECONDS = 1.0
+# Nothing tells when a disk fills up or has space again, so it is looked at.
+LOOK_SECONDS = 5.0
 
 
 class CounterApp(App[None]):
@@ -108,6 +114,7 @@ class CounterApp(App[None]):
         self.picture = counter.snapshot()
         self.draft = Draft()
         self.last_paid: Paid | None = None
+        self.settled = Settled()
         self.started = False
         for theme in THEMES:
             self.register_theme(theme)
@@ -124,6 +131,7 @@ class CounterApp(App[None]):
         """Show the home screen and have the counter look at its cards."""
         self._unsubscribe = self._counter.subscribe(self._heard)
         self.set_interval(TICK_SECONDS, self._tick)
+        self.set_interval(LOOK_SECONDS, self.look_again)
         self.push_screen(HomeScreen())
         begin(self, self._start, group="start")
 
@@ -217,6 +225,16 @@ class CounterApp(App[None]):
         self._remember(result)
         return result
 
+    async def earlier_payments(
+        self, order: PaymentOrder
+    ) -> list[InterruptedPayment] | None:
+        """What to warn of before this order is taken; None when that is not known."""
+        return await self._card_call(lambda: self._counter.earlier_payments(order))
+
+    async def go_on_all_the_same(self, order: PaymentOrder) -> PaymentOrder | None:
+        """Have it noted that the clerk goes on; None when it could not be."""
+        return await self._card_call(lambda: self._counter.go_on_all_the_same(order))
+
     async def interrupted_payments(self) -> tuple[InterruptedPayment, ...]:
         """Payments whose end is still open, oldest first."""
         return tuple(await self.call(self._counter.interrupted))
@@ -300,10 +318,27 @@ class CounterApp(App[None]):
 
     def change_details(self, order: PaymentOrder) -> None:
         """Begin with the details of a payment that was not taken."""
-        amount = format_amount(order.amount.amount_minor, order.amount.currency)
-        self.draft = Draft(
-            declaration=order.declaration, amount=amount, kind=order.kind
-        )
+        self._begin_with(order.declaration, order.amount, order.kind)
+
+    def can_take_again(self, outcome: RecoveryOutcome) -> bool:
+        """Whether a payment that was cut short can be begun again with its details.
+
+        Not while another one has been begun: what was typed for that would be lost.
+        """
+        is_free = self.draft == Draft() or self._is_draft_of(outcome.declaration)
+        is_known = bool(outcome.declaration) and outcome.kind is not None
+        not_paid = outcome.verdict is RecoveryVerdict.NOT_PAID
+        return is_free and is_known and not_paid
+
+    def take_again(self, outcome: RecoveryOutcome) -> None:
+        """Begin again with the details of a payment that was cut short."""
+        if outcome.kind is not None and self.can_take_again(outcome):
+            self.go_home()
+            self._begin_with(outcome.declaration, outcome.amount, outcome.kind)
+
+    def _begin_with(self, declaration: str, amount: Money, kind: PaymentKind) -> None:
+        text = format_amount(amount.amount_minor, amount.currency)
+        self.draft = Draft(declaration=declaration, amount=text, kind=kind)
         self.action_new_payment()
 
     def _leave_if(self, agreed: bool | None) -> None:
@@ -325,20 +360,41 @@ class CounterApp(App[None]):
                 begin(self, self._card_came, group="card")
             case CounterEventKind.CARD_REMOVED | CounterEventKind.READERS_CHANGED:
                 self._cards_changed()
+            case CounterEventKind.NEWS:
+                begin(self, self._news_came, group="news")
             case CounterEventKind.STATE_CHANGED:
                 pass
 
     async def _card_came(self) -> None:
+        await self._news_came()
+        self._cards_changed()
+
+    async def _news_came(self) -> None:
         outcomes = await self._card_call(self._counter.on_card_inserted)
         self.redraw()
         self._tell(outcomes or ())
-        self._cards_changed()
+
+    def look_again(self) -> None:
+        """Draw what changes without anybody telling: the space on the disk."""
+        begin(self, self._look, group="look", exclusive=True)
+
+    async def _look(self) -> None:
+        had_trouble = self.picture.disk is not None
+        picture = await self.call(self._counter.snapshot)
+        if self._is_stopping or not self.started:
+            return
+        self._show(picture)
+        if had_trouble and picture.disk is None:
+            await self._card_came()
 
     def redraw(self) -> None:
         """Take a new snapshot and give it to every screen."""
         if self._is_stopping:
             return
-        self.picture = self._counter.snapshot()
+        self._show(self._counter.snapshot())
+
+    def _show(self, picture: CounterSnapshot) -> None:
+        self.picture = picture
         for screen in self._counter_screens():
             screen.draw(self.picture)
 
@@ -362,6 +418,7 @@ class CounterApp(App[None]):
         for outcome in outcomes:
             if outcome.verdict is RecoveryVerdict.PAID:
                 self._forget_draft_of(outcome.declaration)
+            self.settled.keep(outcome)
             # Also those that are not drawn yet: the result may just have come.
             screens = [s for s in self.screen_stack if isinstance(s, CounterScreen)]
             if not any(screen.settle(outcome) for screen in screens):
@@ -378,8 +435,11 @@ class CounterApp(App[None]):
             self.draft = Draft()
 
     def _forget_draft_of(self, declaration: str) -> None:
-        if self.draft.declaration.strip().upper() == declaration:
+        if self._is_draft_of(declaration):
             self.draft = Draft()
+
+    def _is_draft_of(self, declaration: str) -> bool:
+        return self.draft.declaration.strip().upper() == declaration
 
     async def _card_call(self, job: Callable[[], Answer]) -> Answer | None:
         async with self._cards:

@@ -20,11 +20,11 @@ from terminal.counter_view import CounterView
 from terminal.customs_desk import CustomsDesk
 from terminal.day_desk import DayDesk
 from terminal.day_flow import DayFlow
+from terminal.disk import disk_trouble
 from terminal.errors import CounterStateError, JournalError
 from terminal.journal_rows import STOPPED
 from terminal.order_check import OrderCheck
 from terminal.payment_desk import PaymentDesk
-from terminal.payments import known_refusal
 from terminal.purse_desk import PurseDesk
 from terminal.readers import CardSlots, ReaderEventKind
 from terminal.recovery_desk import RecoveryDesk
@@ -97,14 +97,8 @@ class Counter:
 
     def start(self) -> list[RecoveryOutcome]:
         """See `CounterService.start`."""
-        with self._card_lock:
-            self._recovery.settle_intended()
         self._parts.slots.start(self._on_reader_event)
-        news = self.on_card_inserted()
-        told = {outcome.number for outcome in news}
-        with self._card_lock:
-            untold = self._recovery.untold()
-        return [*news, *(one for one in untold if one.number not in told)]
+        return self._settle(at_start=True)
 
     def stop(self, *, orderly: bool = True) -> None:
         """See `CounterService.stop`.
@@ -156,14 +150,28 @@ class Counter:
         """See `CounterService.check_order`."""
         return self._orders.order(declaration_text, amount_text, kind)
 
+    def earlier_payments(self, order: PaymentOrder) -> list[InterruptedPayment]:
+        """See `CounterService.earlier_payments`."""
+        with self._card_lock:
+            return self._recovery.earlier.unwarned(order)
+
+    def go_on_all_the_same(self, order: PaymentOrder) -> PaymentOrder:
+        """See `CounterService.go_on_all_the_same`."""
+        with self._card_lock:
+            return self._recovery.go_on_all_the_same(order)
+
     def read_purse(self) -> PurseSeen:
         """See `CounterService.read_purse`."""
-        with self._card_lock:
-            return self._payments.read_purse()
+        try:
+            with self._card_lock:
+                return self._payments.read_purse()
+        finally:
+            self._tell_news()
 
     def check_purse(self, order: PaymentOrder, purse: PurseSeen) -> Refused | None:
         """See `CounterService.check_purse`."""
-        return known_refusal(order, purse)
+        with self._card_lock:
+            return self._payments.check_purse(order, purse)
 
     def pay(
         self, order: PaymentOrder, purse: PurseSeen, pin: bytearray
@@ -175,16 +183,11 @@ class Counter:
         finally:
             pin[:] = bytes(len(pin))
             self._tell(CounterEventKind.STATE_CHANGED)
+            self._tell_news()
 
     def on_card_inserted(self) -> list[RecoveryOutcome]:
         """See `CounterService.on_card_inserted`."""
-        with self._card_lock:
-            if self._stopped:
-                return []
-            self._recovery.settle_what_is_there()
-            news = self._recovery.take_news()
-        self._tell(CounterEventKind.STATE_CHANGED)
-        return news
+        return self._settle(at_start=False)
 
     # End of day.
 
@@ -228,6 +231,23 @@ class Counter:
         with suppress(JournalError):
             self._parts.journal.note(STOPPED, self._parts.clock(), "")
 
+    def _settle(self, *, at_start: bool) -> list[RecoveryOutcome]:
+        with self._card_lock:
+            if self._stopped:
+                return []
+            try:
+                self._recovery.settle_what_is_there()
+            except JournalError:
+                # On a full disk the screens say so all the time; it is done when there
+                # is space again, and what was settled before is news all the same.
+                if disk_trouble(self._parts.config.state_directory) is None:
+                    raise
+            if at_start:
+                self._recovery.tell_what_the_last_run_left()
+            news = self._recovery.take_news()
+        self._tell(CounterEventKind.STATE_CHANGED)
+        return news
+
     def _customs_ready(self) -> CustomsAtHand:
         """The customs card; when it is new, what it left open is settled first."""
         with self._card_lock:
@@ -244,6 +264,10 @@ class Counter:
         event = CounterEvent(kind=kind, role=role)
         for listener in self._listeners:
             listener(event)
+
+    def _tell_news(self) -> None:
+        if self._recovery.news:
+            self._tell(CounterEventKind.NEWS)
 
     def _set_line(self, line: LineState) -> None:
         if line is not self._line:

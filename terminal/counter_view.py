@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from card.profile import Role
-from terminal.entries import BatchState, PaymentState
-from terminal.orders import InterruptedPayment, InterruptedState
+from terminal.disk import disk_trouble
+from terminal.entries import BatchState
+from terminal.interrupted import interrupted_view
 from terminal.snapshot import (
     BatchView,
     CounterSnapshot,
@@ -15,26 +16,17 @@ from terminal.snapshot import (
     ReaderView,
     UnsettledBatch,
 )
-from terminal.wording import interrupted_advice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from terminal.counter_parts import CounterParts
     from terminal.customs_desk import CustomsAtHand
     from terminal.entries import JournalPayment
+    from terminal.orders import InterruptedPayment
     from terminal.snapshot import LineState
 
 __all__ = ["CounterView"]
-
-_INTERRUPTED: Final[Mapping[PaymentState, InterruptedState]] = {
-    PaymentState.INTENDED: InterruptedState.UNKNOWN,
-    PaymentState.BEGUN: InterruptedState.UNKNOWN,
-    PaymentState.OPENED: InterruptedState.UNKNOWN,
-    PaymentState.DEBITED: InterruptedState.PAID_NOT_CREDITED,
-    PaymentState.LEFT_TO_BANK: InterruptedState.LEFT_TO_BANK,
-}
 
 
 class CounterView:
@@ -82,11 +74,15 @@ class CounterView:
             line=line,
             last_paid_at=last_paid_at,
             trouble=parts.customs.trouble,
+            disk=disk_trouble(parts.config.state_directory),
         )
 
     def interrupted(self, *, in_hand: int | None) -> list[InterruptedPayment]:
         """See `CounterService.interrupted`."""
-        return [self._interrupted(payment) for payment in self._unfinished(in_hand)]
+        currency = self._parts.config.currency
+        return [
+            interrupted_view(payment, currency) for payment in self._unfinished(in_hand)
+        ]
 
     def _unfinished(self, in_hand: int | None) -> list[JournalPayment]:
         if self._is_closed:
@@ -122,18 +118,6 @@ class CounterView:
                 text=batch.text,
             )
             for batch in self._parts.journal.batches.in_state(BatchState.CLOSED)
-        )
-
-    def _interrupted(self, payment: JournalPayment) -> InterruptedPayment:
-        state = _INTERRUPTED[payment.state]
-        return InterruptedPayment(
-            number=payment.number,
-            declaration=payment.declaration,
-            amount=self._parts.money(payment.amount_minor),
-            card_number_masked=payment.card_masked,
-            at=payment.at,
-            state=state,
-            advice=interrupted_advice(state),
         )
 
 

@@ -209,6 +209,8 @@ class CustomsDesk:
         try:
             self._journal.batches.add(card.mid, close, opens, self._clock())
         except JournalError:
+            # The card has begun its next batch. Taken up anew, it is asked for the
+            # closed one; as it is known here, payments would count into that one.
             self.let_go()
             raise
         self.refresh()

@@ -60,7 +60,7 @@ class InputField(StrEnum):
 
 @unique
 class CardProblemCode(StrEnum):
-    """Why a card cannot be used; in no case has money moved."""
+    """Why no card can be used for a payment; in no case has money moved."""
 
     NO_READER = "no-reader"
     NO_CARD = "no-card"
@@ -80,6 +80,8 @@ class CardProblemCode(StrEnum):
     CARD_REMOVED = "card-removed"
     OTHER_CARD = "other-card"
     CARD_FAULT = "card-fault"
+    DISK_FULL = "disk-full"
+    DISK_READ_ONLY = "disk-read-only"
 
 
 class TerminalError(Exception):

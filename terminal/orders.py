@@ -24,20 +24,41 @@ __all__ = [
     "PaymentOrder",
     "PaymentResult",
     "PurseSeen",
+    "Receipt",
     "RecoveryOutcome",
     "RecoveryVerdict",
     "RefusalReason",
     "Refused",
     "Unknown",
+    "Warned",
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """An earlier payment of the same declaration that the clerk was warned of.
+
+    Attributes:
+        number: its payment number.
+        paid: whether it was known to be paid when the warning was given.
+    """
+
+    number: int
+    paid: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentOrder:
-    """A payment that may be taken: checked by `Counter.check_order`."""
+    """A payment that may be taken: checked by `Counter.check_order`.
+
+    Attributes:
+        warned: the earlier payments that the clerk goes on in spite of, see
+            `CounterService.go_on_all_the_same`.
+    """
 
     details: PaymentDetails
     amount: Money
+    warned: frozenset[Warned] = frozenset()
 
     @property
     def declaration(self) -> str:
@@ -88,6 +109,9 @@ class RefusalReason(StrEnum):
     CUSTOMS_CARD_FULL = "customs-card-full"
     CUSTOMS_CARD_REFUSED = "customs-card-refused"
     UNRESOLVED_PAYMENT = "unresolved-payment"
+    EARLIER_PAYMENT = "earlier-payment"
+    DISK_FULL = "disk-full"
+    DISK_READ_ONLY = "disk-read-only"
     JOURNAL_FAILED = "journal-failed"
 
 
@@ -154,19 +178,26 @@ class InterruptedState(StrEnum):
     """The customer has paid; the customs card must take the value over."""
     LEFT_TO_BANK = "left-to-bank"
     """The purse cannot tell any more; the bank decides after the next call."""
+    PAID = "paid"
+    """Settled since: it was paid. Not open any more, and yet a reason for a warning."""
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether the customer has paid for sure."""
+        return self in {InterruptedState.PAID_NOT_CREDITED, InterruptedState.PAID}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterruptedPayment:
-    """One payment whose end is still open.
+    """One payment that was cut short, most often with its end still open.
 
     Attributes:
-        number: payment number, or None for a record found on the customs card that
-            this journal knows nothing about.
-        declaration: empty when the journal does not know it.
+        number: payment number; a record found on the customs card that this journal
+            did not know has been given one.
+        declaration: empty when the journal does not know it, as with such a record.
     """
 
-    number: int | None
+    number: int
     declaration: str
     amount: Money
     card_number_masked: str
@@ -186,13 +217,42 @@ class RecoveryVerdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What stands on the receipt of a payment beside the order itself.
+
+    Attributes:
+        number: counts paid payments only.
+        at: when the card was debited.
+        approval: the purse's approval, 6 digits.
+    """
+
+    number: int
+    at: datetime
+    approval: str
+    balance_after: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryOutcome:
-    """What the counter found out about one interrupted payment."""
+    """What the counter found out about one interrupted payment.
+
+    Attributes:
+        number: the payment number.
+        receipt: of a paid one.
+        declaration: empty when this journal does not know it.
+        kind: likewise None.
+    """
 
     verdict: RecoveryVerdict
-    number: int | None
-    receipt_number: int | None
+    number: int
+    receipt: Receipt | None
     declaration: str
+    kind: PaymentKind | None
     amount: Money
     card_number_masked: str
     advice: Advice
+
+    @property
+    def receipt_number(self) -> int | None:
+        """The receipt's number, None unless it is paid."""
+        return None if self.receipt is None else self.receipt.number

@@ -8,10 +8,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from terminal.disk import disk_trouble
 from terminal.errors import CardProblemCode, CardProblemError, JournalError
 from terminal.orders import Paid, RefusalReason, Refused, Unknown
-from terminal.payments import Payment, refused
-from terminal.wording import card_problem
+from terminal.payments import Payment, known_refusal, refused
+from terminal.wording import DISK_PROBLEMS, card_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +31,8 @@ _REFUSALS: Final[Mapping[CardProblemCode, RefusalReason]] = {
     CardProblemCode.CARD_REMOVED: RefusalReason.CARD_REMOVED,
     CardProblemCode.CUSTOMS_CARD_FULL: RefusalReason.CUSTOMS_CARD_FULL,
     CardProblemCode.UNRESOLVED_PAYMENT: RefusalReason.UNRESOLVED_PAYMENT,
+    CardProblemCode.DISK_FULL: RefusalReason.DISK_FULL,
+    CardProblemCode.DISK_READ_ONLY: RefusalReason.DISK_READ_ONLY,
 }
 
 
@@ -67,6 +70,9 @@ class PaymentDesk:
 
     def read_purse(self) -> PurseSeen:
         """See `CounterService.read_purse`."""
+        trouble = disk_trouble(self._parts.config.state_directory)
+        if trouble is not None:
+            raise card_problem(DISK_PROBLEMS[trouble])
         purses = self._parts.purses
         try:
             purse = purses.select()
@@ -84,6 +90,12 @@ class PaymentDesk:
             purse = purses.select()
         return purses.read(purse)
 
+    def check_purse(self, order: PaymentOrder, seen: PurseSeen) -> Refused | None:
+        """See `CounterService.check_purse`."""
+        if self._recovery.earlier.unwarned(order):
+            return refused(order, RefusalReason.EARLIER_PAYMENT)
+        return known_refusal(order, seen)
+
     def pay(
         self, order: PaymentOrder, seen: PurseSeen, pin: bytearray
     ) -> PaymentResult:
@@ -98,9 +110,8 @@ class PaymentDesk:
     ) -> PaymentResult:
         parts = self._parts
         try:
-            self._ready()
-            card = parts.customs.make_room()
-            is_unresolved = self._recovery.is_unresolved(seen.card_id)
+            card = self._customs_with_room()
+            obstacle = self._obstacle(order, seen)
         except CardProblemError as error:
             reason = _REFUSALS.get(error.code, RefusalReason.NO_CUSTOMS_CARD)
             return refused(order, reason)
@@ -109,8 +120,8 @@ class PaymentDesk:
         purse = parts.purses.at_hand
         if purse is None or purse.insertion != seen.insertion:
             return refused(order, RefusalReason.CARD_REMOVED)
-        if is_unresolved:
-            return refused(order, RefusalReason.UNRESOLVED_PAYMENT)
+        if obstacle is not None:
+            return refused(order, obstacle)
         payment = self._payment = Payment(
             order, seen, journal=parts.journal, clock=parts.clock
         )
@@ -125,10 +136,26 @@ class PaymentDesk:
             parts.purses.forget_pin()
         return result or self._from_the_cards(payment)
 
+    def _customs_with_room(self) -> CustomsAtHand:
+        trouble = disk_trouble(self._parts.config.state_directory)
+        if trouble is not None:
+            raise card_problem(DISK_PROBLEMS[trouble])
+        self._ready()
+        return self._parts.customs.make_room()
+
+    def _obstacle(self, order: PaymentOrder, seen: PurseSeen) -> RefusalReason | None:
+        """What the journal says against this payment."""
+        if self._recovery.is_unresolved(seen.card_id):
+            return RefusalReason.UNRESOLVED_PAYMENT
+        if self._recovery.earlier.unwarned(order):
+            return RefusalReason.EARLIER_PAYMENT
+        return None
+
     def _from_the_cards(self, payment: Payment) -> PaymentResult:
         """Ask both cards how it ended; the journal keeps what they say."""
+        assert payment.number is not None, "it was journalled"
         try:
-            self._recovery.ask_the_cards()
+            self._recovery.ask_the_cards(payment.number)
             return payment.from_journal()
         except JournalError:
             # A full disk can still be read: what was paid for sure is told as paid.

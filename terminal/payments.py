@@ -18,12 +18,11 @@ from card.purchase import (
     PurchaseTerms,
 )
 from card.records import payment_digest
-from settlement.money import Money
-from settlement.payment import approval_code
 from terminal.entries import Intent, PaymentState
 from terminal.orders import Paid, RefusalReason, Refused, Unknown
 from terminal.payment_flow import JournalledExchange, run
 from terminal.readers import OpenCards
+from terminal.receipts import receipt_of
 from terminal.wording import paid_advice, refusal_advice, unknown_advice
 
 if TYPE_CHECKING:
@@ -137,20 +136,16 @@ class Payment:
         payment = self._journal.payments.get(self.number)
         match payment.state:
             case PaymentState.DEBITED | PaymentState.CREDITED:
-                assert payment.proof is not None, "a debit has a proof"
-                assert payment.receipt is not None, "a debit has a receipt"
-                assert payment.tx is not None, "a debit has a record"
+                receipt = receipt_of(payment, self._order.amount.currency)
                 credited = payment.state is PaymentState.CREDITED
-                balance_minor = payment.proof.balance_after_minor
-                currency = self._order.amount.currency
                 return Paid(
                     number=payment.number,
-                    receipt_number=payment.receipt,
+                    receipt_number=receipt.number,
                     order=self._order,
                     card_number_masked=payment.card_masked,
-                    balance_after=Money(amount_minor=balance_minor, currency=currency),
-                    at=payment.tx.at.astimezone(payment.at.tzinfo),
-                    approval=approval_code(payment.proof.tac),
+                    balance_after=receipt.balance_after,
+                    at=receipt.at,
+                    approval=receipt.approval,
                     credited=credited,
                     advice=paid_advice(self._order.amount, credited=credited),
                 )

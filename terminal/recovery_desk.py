@@ -8,11 +8,13 @@ and at once after an answer was lost. All calls come under the card lock.
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from card.errors import CardError
 from terminal.entries import PaymentState
 from terminal.errors import CardProblemCode, CardProblemError, JournalError
+from terminal.interrupted import EarlierPayments, warned_of
 from terminal.orders import RecoveryVerdict
 from terminal.settling import Settler
 from terminal.wording import card_problem
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from terminal.counter_parts import CounterParts
     from terminal.customs_desk import CustomsAtHand
-    from terminal.orders import RecoveryOutcome
+    from terminal.orders import PaymentOrder, RecoveryOutcome
 
 __all__ = ["RecoveryDesk"]
 
@@ -37,12 +39,14 @@ class RecoveryDesk:
 
     Attributes:
         settler: settles one payment.
+        earlier: what a new payment must not be taken beside unwarned.
         news: what was found out and has not been told yet.
     """
 
     def __init__(self, parts: CounterParts) -> None:
         """Work with the cards and the journal in ``parts``."""
         self._journal = parts.journal
+        self._clock = parts.clock
         self._customs = parts.customs
         self._purses = parts.purses
         self.settler: Final = Settler(
@@ -51,7 +55,9 @@ class RecoveryDesk:
             parts.customs,
             currency=parts.config.currency,
             clock=parts.clock,
+            tell=self.tell,
         )
+        self.earlier: Final = EarlierPayments(parts.journal, parts.config.currency)
         self.news: list[RecoveryOutcome] = []
         self._settled_insertion = 0
 
@@ -78,19 +84,36 @@ class RecoveryDesk:
         if card.insertion == self._settled_insertion:
             return card
         try:
-            self.news += self.settler.settle_alone(card)
+            self.settler.settle_alone(card)
         except CardError:
             self._customs.let_go()
             raise card_problem(CardProblemCode.CARD_FAULT) from None
         self._settled_insertion = card.insertion
         return self._customs.ready()
 
-    def settle_intended(self) -> None:
-        """End what was asked for and never begun; no card is needed for that."""
-        self.news += self.settler.settle_intended()
+    def tell(self, outcome: RecoveryOutcome) -> None:
+        """Keep what was found out for the clerk."""
+        self.earlier.remember(outcome)
+        self.news.append(outcome)
+
+    def tell_what_the_last_run_left(self) -> None:
+        """Make news of whatever is open, or may not have been shown any more."""
+        told = {outcome.number for outcome in self.news}
+        for payment in self._journal.payments.unfinished():
+            if payment.number not in told:
+                self.tell(self.settler.outcome(payment.number))
+        told = {outcome.number for outcome in self.news}
+        for outcome in self.untold():
+            if outcome.number not in told:
+                self.tell(outcome)
 
     def settle_what_is_there(self) -> None:
-        """Settle what is open between the cards that are in the readers now."""
+        """Settle what is open between the cards that are in the readers now.
+
+        Raises:
+            JournalError: it could not be written down; the rest is done the next time.
+        """
+        self.settler.settle_intended()
         with suppress(CardProblemError):
             card = self.customs_ready()
             if card.status.open_count:
@@ -104,25 +127,28 @@ class RecoveryDesk:
             return
         try:
             with self._or_anew():
-                self.news += self.settler.settle_with_purse(
-                    card, purse.channel, purse.info.card_id
-                )
+                self.settler.settle_with_purse(card, purse.channel, purse.info.card_id)
         except CardError:
             self._customs.let_go()
 
-    def ask_the_cards(self) -> None:
-        """Settle at once what can be: often only one answer was lost on its way."""
-        told_before = list(self.news)
-        with self._or_anew(), suppress(CardProblemError):
-            card = self.customs_ready()
-            self._customs.refresh()
-            with suppress(CardError):
-                self.settler.settle_alone(card)
-            card = self.customs_ready()
-            self._purses.select()
-            self.settle_with_purse(card)
-        # This payment's end is told as its result, not as news.
-        self.news = told_before
+    def ask_the_cards(self, number: int) -> None:
+        """Settle at once what can be: often only one answer was lost on its way.
+
+        Args:
+            number: the payment whose answer was lost. Its end is told as its result,
+                not as news; that of any other settled by the way is news.
+        """
+        try:
+            with self._or_anew(), suppress(CardProblemError):
+                card = self.customs_ready()
+                self._customs.refresh()
+                with suppress(CardError):
+                    self.settler.settle_alone(card)
+                card = self.customs_ready()
+                self._purses.select()
+                self.settle_with_purse(card)
+        finally:
+            self.news = [each for each in self.news if each.number != number]
 
     @contextmanager
     def _or_anew(self) -> Iterator[None]:
@@ -141,3 +167,13 @@ class RecoveryDesk:
         """Whether a purse (CID, 8 bytes) may have been debited without our knowing."""
         unfinished = self._journal.payments.unfinished_of(card_id)
         return any(payment.state in _MAYBE_DEBITED for payment in unfinished)
+
+    def go_on_all_the_same(self, order: PaymentOrder) -> PaymentOrder:
+        """See `CounterService.go_on_all_the_same`."""
+        warnings = self.earlier.unwarned(order)
+        for warning in warnings:
+            detail = f"declaration {order.declaration}, payment {warning.number}"
+            self._journal.note("warning-overridden", self._clock(), detail)
+        return replace(
+            order, warned=order.warned | {warned_of(each) for each in warnings}
+        )

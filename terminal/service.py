@@ -34,8 +34,13 @@ class CounterService(Protocol):
         """Watch the readers, and settle what the last run left open.
 
         Returns:
-            What was found out about payments that had been cut short, and how the last
-            ones ended when the last run was, before it can be sure to have told it.
+            What became of every payment that had been cut short, with those of which
+            it is not known yet; and how the last ones ended when the last run was,
+            before it can be sure to have told it.
+
+        Raises:
+            JournalError: the journal cannot be used, for another reason than a disk
+                that is full or read-only: `snapshot` tells of that.
         """
         ...
 
@@ -65,6 +70,26 @@ class CounterService(Protocol):
         """
         ...
 
+    def earlier_payments(self, order: PaymentOrder) -> list[InterruptedPayment]:
+        """What to warn of before ``order`` is taken, oldest first.
+
+        Payments for the same declaration that were cut short: those that are open, and
+        those that turned out to be paid since the program started; but not what the
+        clerk goes on in spite of. The advice of each says what is best.
+        """
+        ...
+
+    def go_on_all_the_same(self, order: PaymentOrder) -> PaymentOrder:
+        """Take ``order`` in spite of its `earlier_payments`, and note that one did.
+
+        Returns:
+            The order to pay: `check_purse` and `pay` refuse the unwarned one.
+
+        Raises:
+            JournalError: it could not be noted; the order must not be taken.
+        """
+        ...
+
     def read_purse(self) -> PurseSeen:
         """Read the card in the customer's reader and judge whether it can pay.
 
@@ -77,8 +102,9 @@ class CounterService(Protocol):
         """What is known of this card before its PIN is asked for.
 
         Returns:
-            The refusal when the amount is over the card's limit or its balance; None
-            when only the card can tell. Nothing is sent or kept.
+            The refusal when the amount is over the card's limit or its balance, or
+            when an earlier payment is open of which the clerk has not been warned;
+            None when only the card can tell. Nothing is sent or kept.
         """
         ...
 
@@ -97,8 +123,9 @@ class CounterService(Protocol):
     def on_card_inserted(self) -> list[RecoveryOutcome]:
         """Settle what is open between the cards that are in the readers now.
 
-        Call it after each `CARD_INSERTED`. With no card, or nothing open, the list is
-        empty. Card problems are not raised: `read_purse` tells them.
+        Call it after each `CARD_INSERTED` and each `NEWS`, and when the disk has space
+        again. With no card, or nothing open, the list is empty. Card problems are not
+        raised: `read_purse` tells them; nor is a full disk: `snapshot` tells of it.
         """
         ...
 

@@ -25,11 +25,18 @@ from card.recovery import RecoveryExchange
 from settlement.money import Money
 from settlement.payment import DebitClosure, VoidClosure
 from terminal.customs_flow import CreditExchange, VoidExchange
-from terminal.entries import NotDebited, Opened, PaymentState, RefusedEntry
+from terminal.entries import (
+    RESOLVED,
+    NotDebited,
+    Opened,
+    PaymentState,
+    RefusedEntry,
+)
 from terminal.orders import RecoveryOutcome, RecoveryVerdict
 from terminal.payment_flow import JournalledExchange, run
 from terminal.readers import OpenCards
-from terminal.wording import recovery_advice
+from terminal.receipts import receipt_of
+from terminal.wording_interrupted import recovered_as_paid, recovery_advice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +48,9 @@ if TYPE_CHECKING:
     from settlement.payment import Closure
     from terminal.customs_desk import CustomsAtHand, CustomsDesk
     from terminal.entries import Entry, JournalPayment
+    from terminal.errors import Advice
     from terminal.journal import Journal
+    from terminal.orders import Receipt
     from terminal.payment_flow import CardMachine
     from terminal.readers import CardSlots
 
@@ -71,15 +80,21 @@ class Settler:
         *,
         currency: Currency,
         clock: Callable[[], datetime],
+        tell: Callable[[RecoveryOutcome], None],
     ) -> None:
-        """Work between the cards in ``slots`` and the ``journal``."""
+        """Work between the cards in ``slots`` and the ``journal``.
+
+        What is found out goes to ``tell``, one payment at a time and as soon as the
+        journal has it: whatever fails at the next payment cannot take it back.
+        """
         self._slots = slots
         self._journal = journal
         self._desk = desk
         self._currency = currency
         self._clock = clock
+        self._tell = tell
 
-    def settle_intended(self) -> list[RecoveryOutcome]:
+    def settle_intended(self) -> None:
         """End what was asked for and never begun; no card is needed for that."""
         intended = [
             payment
@@ -88,9 +103,9 @@ class Settler:
         ]
         for payment in intended:
             self._write(payment, RefusedEntry(reason="stopped"))
-        return [self.outcome(payment.number) for payment in intended]
+            self._tell(self.outcome(payment.number))
 
-    def settle_alone(self, card: CustomsAtHand) -> list[RecoveryOutcome]:
+    def settle_alone(self, card: CustomsAtHand) -> None:
         """Settle what the customs card's own records can settle.
 
         Raises:
@@ -98,22 +113,23 @@ class Settler:
         """
         unfinished = self._journal.payments.unfinished_at(card.mid)
         if not unfinished and card.status.open_count == 0:
-            return []
+            return
         opens = card.session.list_open()
-        for payment in unfinished:
-            self._settle_one(card, payment, opens)
+        for before in unfinished:
+            # One look at the credits may have settled more than the one it was for.
+            payment = self._journal.payments.get(before.number)
+            if payment.state not in RESOLVED:
+                self._settle_one(card, payment, opens)
+                payment = self._journal.payments.get(before.number)
+            if self._news(before, payment):
+                self._tell(self.outcome(before.number))
         for record in opens:
             self.take_in(record, card.status.batch)
         self._desk.refresh()
-        return [
-            self.outcome(before.number)
-            for before in unfinished
-            if self._news(before, self._journal.payments.get(before.number))
-        ]
 
     def settle_with_purse(
         self, card: CustomsAtHand, channel: Channel, card_id: bytes
-    ) -> list[RecoveryOutcome]:
+    ) -> None:
         """Settle the open records of the purse that is in the reader.
 
         Args:
@@ -125,15 +141,15 @@ class Settler:
             CardError: the customs card did not answer LIST OPEN.
         """
         if card.status.open_count == 0:
-            return []
+            return
         cards = OpenCards(
             self._slots, {Role.PURSE: channel, Role.CUSTOMS: card.channel}
         )
         # The list renumbers after each removal: all of it is read first.
         mine = [rec for rec in card.session.list_open() if rec.tx.cid == card_id]
-        outcomes = [self._settle_open(cards, card, record) for record in mine]
+        for record in mine:
+            self._tell(self._settle_open(cards, card, record))
         self._desk.refresh()
-        return outcomes
 
     def apply(self, card: CustomsAtHand, closure: Closure) -> RecoveryOutcome | None:
         """Pass on what the bank has resolved; None when it was closed already."""
@@ -165,15 +181,19 @@ class Settler:
         """What the journal knows of payment ``number`` now, in words."""
         payment = self._journal.payments.get(number)
         verdict = _VERDICTS[payment.state]
+        is_paid = verdict is RecoveryVerdict.PAID
+        receipt = receipt_of(payment, self._currency) if is_paid else None
         amount = Money(amount_minor=payment.amount_minor, currency=self._currency)
+        details = payment.details
         return RecoveryOutcome(
             verdict=verdict,
             number=number,
-            receipt_number=payment.receipt,
+            receipt=receipt,
             declaration=payment.declaration,
+            kind=None if details is None else details.kind,
             amount=amount,
             card_number_masked=payment.card_masked,
-            advice=recovery_advice(verdict, amount),
+            advice=_advice(payment.state, amount, receipt),
         )
 
     @staticmethod
@@ -246,6 +266,13 @@ class Settler:
 
     def _write(self, payment: JournalPayment, entry: Entry) -> None:
         self._journal.payments.write(payment.number, entry, self._clock())
+
+
+def _advice(state: PaymentState, amount: Money, receipt: Receipt | None) -> Advice:
+    if receipt is None:
+        return recovery_advice(_VERDICTS[state])
+    credited = state is PaymentState.CREDITED
+    return recovered_as_paid(amount, receipt.number, credited=credited)
 
 
 def _closing_machine(payment: JournalPayment, closure: Closure) -> CardMachine:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from card.profile import Role
     from settlement.money import Currency, Money
+    from terminal.disk import DiskTrouble
     from terminal.errors import Advice
 
 __all__ = [
@@ -105,6 +106,7 @@ class CounterSnapshot:
         interrupted: payments whose end is still open.
         trouble: why the card in the customs reader takes no payments, known as soon
             as that card was read; None while there is nothing to say.
+        disk: why no new payment can be kept, and none is begun; None when all is well.
     """
 
     terminal_id: str
@@ -120,6 +122,7 @@ class CounterSnapshot:
     line: LineState
     last_paid_at: datetime | None = None
     trouble: Advice | None = None
+    disk: DiskTrouble | None = None
 
 
 @unique
@@ -130,6 +133,8 @@ class CounterEventKind(StrEnum):
     CARD_REMOVED = "card-removed"
     READERS_CHANGED = "readers-changed"
     STATE_CHANGED = "state-changed"
+    NEWS = "news"
+    """Interrupted payments were settled by the way: `on_card_inserted` has the news."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

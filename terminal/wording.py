@@ -2,7 +2,8 @@
 
 All sentences stand here, one function or table for each sort of news, so that whoever
 translates or rewords them finds them in one place; those of the end of day and of the
-line stand in `terminal.wording_day`.
+line stand in `terminal.wording_day`, those of interrupted payments in
+`terminal.wording_interrupted`.
 """
 
 from __future__ import annotations
@@ -11,28 +12,30 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from settlement.errors import AmountProblem, DeclarationProblem
 from terminal.catalogue import msgid, tr, trn
+from terminal.disk import DiskTrouble
 from terminal.errors import Advice, CardProblemCode, CardProblemError
-from terminal.orders import InterruptedState, RecoveryVerdict, RefusalReason
+from terminal.orders import RefusalReason
 
 if TYPE_CHECKING:
     from settlement.errors import AmountError, DeclarationError
     from settlement.money import Money
 
 __all__ = [
+    "DISK_PROBLEMS",
+    "NOTHING_MOVED",
     "NO_MONEY_YET",
     "amount_message",
     "card_problem",
     "declaration_message",
-    "interrupted_advice",
+    "disk_advice",
     "paid_advice",
-    "recovery_advice",
     "refusal_advice",
     "unknown_advice",
 ]
 
 _Sentences = tuple[str, str]
 
-_NOTHING_MOVED: Final = msgid("Nothing was taken from the card.")
+NOTHING_MOVED: Final = msgid("Nothing was taken from the card.")
 NO_MONEY_YET: Final = msgid("No money moved.")
 
 _CARD_PROBLEMS: Final[dict[CardProblemCode, _Sentences]] = {
@@ -110,6 +113,16 @@ _CARD_PROBLEMS: Final[dict[CardProblemCode, _Sentences]] = {
         msgid("The card does not answer as it should."),
         msgid("Take it out, clean the contacts, insert it again."),
     ),
+    CardProblemCode.DISK_FULL: (
+        msgid("This machine's disk is full, so no new payment can be begun."),
+        msgid("Have space freed on the disk or call support; then go on as before."),
+    ),
+    CardProblemCode.DISK_READ_ONLY: (
+        msgid(
+            "This machine's disk cannot be written to, so no new payment can be begun."
+        ),
+        msgid("Call support; the payments that were taken are safe."),
+    ),
 }
 
 _REFUSALS: Final[dict[RefusalReason, _Sentences]] = {
@@ -152,6 +165,15 @@ _REFUSALS: Final[dict[RefusalReason, _Sentences]] = {
     RefusalReason.UNRESOLVED_PAYMENT: _CARD_PROBLEMS[
         CardProblemCode.UNRESOLVED_PAYMENT
     ],
+    RefusalReason.EARLIER_PAYMENT: (
+        msgid(
+            "An earlier payment for this declaration was interrupted, and is not over "
+            "or has been paid."
+        ),
+        msgid("Go back to the details and on from there: they say what is best."),
+    ),
+    RefusalReason.DISK_FULL: _CARD_PROBLEMS[CardProblemCode.DISK_FULL],
+    RefusalReason.DISK_READ_ONLY: _CARD_PROBLEMS[CardProblemCode.DISK_READ_ONLY],
     RefusalReason.JOURNAL_FAILED: (
         msgid(
             "The payment was not made: this machine's journal could not be written. "
@@ -164,6 +186,12 @@ _REFUSALS: Final[dict[RefusalReason, _Sentences]] = {
 }
 
 
+DISK_PROBLEMS: Final[dict[DiskTrouble, CardProblemCode]] = {
+    DiskTrouble.FULL: CardProblemCode.DISK_FULL,
+    DiskTrouble.READ_ONLY: CardProblemCode.DISK_READ_ONLY,
+}
+
+
 def card_problem(code: CardProblemCode) -> CardProblemError:
     """The error to raise for ``code``, in words."""
     happened, next_step = _CARD_PROBLEMS[code]
@@ -173,13 +201,18 @@ def card_problem(code: CardProblemCode) -> CardProblemError:
     return CardProblemError(code, advice)
 
 
+def disk_advice(trouble: DiskTrouble) -> Advice:
+    """Why no payment can be taken, as the screens say it all the time."""
+    return card_problem(DISK_PROBLEMS[trouble]).advice
+
+
 def refusal_advice(reason: RefusalReason, tries_left: int | None = None) -> Advice:
     """Why nothing was taken, with the PIN tries that are left."""
     happened, next_step = (tr(sentence) for sentence in _REFUSALS[reason])
     if reason is RefusalReason.PIN_WRONG and tries_left is not None:
         tries = trn("{count} try is left.", "{count} tries are left.", count=tries_left)
         happened = f"{happened} {tries}"
-    return Advice(happened=happened, money=tr(_NOTHING_MOVED), next_step=next_step)
+    return Advice(happened=happened, money=tr(NOTHING_MOVED), next_step=next_step)
 
 
 def paid_advice(amount: Money, *, credited: bool) -> Advice:
@@ -226,50 +259,6 @@ def unknown_advice(*, journal_failed: bool = False) -> Advice:
             "Put the same card back and leave it in; do not take the amount another "
             "way before the result is shown."
         ),
-    )
-
-
-def interrupted_advice(state: InterruptedState) -> Advice:
-    """What will become of a payment that was cut short."""
-    match state:
-        case InterruptedState.UNKNOWN:
-            return unknown_advice()
-        case InterruptedState.PAID_NOT_CREDITED:
-            return Advice(
-                happened=tr("The customs card has not taken the amount over yet."),
-                money=tr("The amount was taken from the card: the customer has paid."),
-                next_step=tr("Put the customs card into its reader."),
-            )
-        case InterruptedState.LEFT_TO_BANK:
-            return _left_to_bank()
-
-
-def recovery_advice(verdict: RecoveryVerdict, amount: Money) -> Advice:
-    """What was found out about a payment that was cut short."""
-    match verdict:
-        case RecoveryVerdict.PAID:
-            return Advice(
-                happened=tr("The interrupted payment is settled: it was made."),
-                money=tr("{amount} was taken from the card.", amount=str(amount)),
-                next_step=tr("Tell the customer so; do not take it again."),
-            )
-        case RecoveryVerdict.NOT_PAID:
-            return Advice(
-                happened=tr("The interrupted payment is settled: it was not made."),
-                money=tr(_NOTHING_MOVED),
-                next_step=tr("Take the payment again if it is still to be paid."),
-            )
-        case RecoveryVerdict.LEFT_TO_BANK:
-            return _left_to_bank()
-        case RecoveryVerdict.STILL_UNKNOWN:
-            return unknown_advice()
-
-
-def _left_to_bank() -> Advice:
-    return Advice(
-        happened=tr("The card cannot tell any more how the payment ended."),
-        money=tr("It is not known yet whether the amount was taken from the card."),
-        next_step=tr("Run the end of day: the bank decides, and this counter is told."),
     )
 
 

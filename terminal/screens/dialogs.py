@@ -1,4 +1,4 @@
-"""Small windows over a screen: a question, news, trouble."""
+"""Small windows over a screen: a question, trouble."""
 
 from __future__ import annotations
 
@@ -11,25 +11,16 @@ from textual.screen import ModalScreen
 from textual.widgets import Button
 
 from terminal.catalogue import tr
-from terminal.orders import RecoveryVerdict
 from terminal.widgets.notice import Notice
 from terminal.widgets.status import Level
 from terminal.widgets.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from textual.app import ComposeResult
 
     from terminal.errors import Advice
-    from terminal.orders import RecoveryOutcome
-
-LEVELS = {
-    RecoveryVerdict.PAID: Level.GOOD,
-    RecoveryVerdict.NOT_PAID: Level.QUIET,
-    RecoveryVerdict.LEFT_TO_BANK: Level.WARNING,
-    RecoveryVerdict.STILL_UNKNOWN: Level.WARNING,
-}
 
 
 class Dialog(ModalScreen[bool]):
@@ -53,13 +44,17 @@ class Dialog(ModalScreen[bool]):
             with VerticalScroll(id="dialog-content", can_focus=False):
                 yield from self.compose_content()
             with Horizontal(id="dialog-buttons", classes="buttons"):
-                yield Button(self._agree, id="agree", variant="primary")
-                if self._decline:
-                    yield Button(self._decline, id="decline")
+                yield from self.compose_buttons()
 
     def compose_content(self) -> ComposeResult:
         """What the window says."""
         yield from ()
+
+    def compose_buttons(self) -> Iterable[Button]:
+        """What can be answered; Enter presses the first."""
+        yield Button(self._agree, id="agree", variant="primary")
+        if self._decline:
+            yield Button(self._decline, id="decline")
 
     @on(Button.Pressed, "#agree")
     def action_agree(self) -> None:
@@ -92,28 +87,6 @@ class LeaveQuestion(Dialog):
         )
 
 
-class News(Dialog):
-    """Tells how interrupted payments have ended."""
-
-    def __init__(self, outcomes: Sequence[RecoveryOutcome]) -> None:
-        super().__init__(
-            title=tr("News of interrupted payments"), agree=tr("Understood (Enter)")
-        )
-        self.outcomes = tuple(outcomes)
-
-    def compose_content(self) -> ComposeResult:
-        """One box for each payment."""
-        for index, outcome in enumerate(self.outcomes):
-            yield Words(_what(outcome), classes="news-what")
-            yield Notice(id=f"news-{index}")
-
-    def on_mount(self) -> None:
-        """Fill the boxes."""
-        for index, outcome in enumerate(self.outcomes):
-            notice = self.query_one(f"#news-{index}", Notice)
-            notice.show_advice(LEVELS[outcome.verdict], outcome.advice)
-
-
 class Trouble(Dialog):
     """Tells that the counter cannot go on as it is."""
 
@@ -130,13 +103,3 @@ class Trouble(Dialog):
     def on_mount(self) -> None:
         """Fill the box."""
         self.query_one("#trouble", Notice).show_advice(Level.BAD, self._advice)
-
-
-def _what(outcome: RecoveryOutcome) -> str:
-    declaration = outcome.declaration or tr("declaration not known")
-    return tr(
-        "{declaration} · {amount} · card {card}",
-        declaration=declaration,
-        amount=outcome.amount,
-        card=outcome.card_number_masked,
-    )

@@ -18,6 +18,7 @@ from terminal.widgets.menu import MenuChoice
 from terminal.widgets.notice import Notice
 from terminal.widgets.status import Level
 from terminal.widgets.words import Words, time_text
+from terminal.wording import disk_advice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -115,7 +116,8 @@ def readiness(picture: CounterSnapshot, *, started: bool) -> tuple[Level, Advice
     """The most important thing to know now, and what to do about it."""
     if not started:
         return Level.BUSY, _told(tr("Starting: looking at the readers and cards."))
-    trouble = _trouble(picture)
+    disk = picture.disk
+    trouble = _trouble(picture) if disk is None else disk_advice(disk)
     if trouble is not None:
         return Level.BAD, trouble
     if picture.customs is None:
@@ -123,11 +125,11 @@ def readiness(picture: CounterSnapshot, *, started: bool) -> tuple[Level, Advice
         return Level.BUSY, _told(happened, tr("Leave it in its reader."))
     if picture.interrupted:
         happened = trn(
-            "{count} payment is interrupted: its end is not known yet.",
-            "{count} payments are interrupted: their end is not known yet.",
+            "{count} payment was interrupted and is not settled yet.",
+            "{count} payments were interrupted and are not settled yet.",
             count=picture.interrupted,
         )
-        next_step = tr("Press F7 to see which card must come back.")
+        next_step = tr("Press F7 to see what to do. Other cards can pay meanwhile.")
         return Level.WARNING, _told(happened, next_step)
     if picture.unsettled:
         happened = trn(

@@ -19,6 +19,7 @@ from terminal.errors import InputError, InputField
 from terminal.screens.background import HOLDS_KEYS, begin
 from terminal.screens.base import CounterScreen
 from terminal.screens.card import CardScreen
+from terminal.screens.earlier import EarlierWarning
 from terminal.widgets.amount import BigAmount
 from terminal.widgets.choice import KindChoice
 from terminal.widgets.field import Field
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from textual.events import DescendantBlur
 
     from settlement.money import Currency, Money
+    from terminal.orders import PaymentOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +146,28 @@ class PaymentScreen(CounterScreen):
             field.show_problem(error.message)
             field.control.focus()
         else:
+            await self._to_card(order)
+
+    async def _to_card(self, order: PaymentOrder) -> None:
+        """On to the card, unless an earlier payment speaks against it."""
+        earlier = await self.hear(self.counter_app.earlier_payments(order))
+        if earlier is None:
+            # What went wrong is in a window of its own.
+            return
+        if not earlier:
             self.app.push_screen(CardScreen(order))
+            return
+
+        def answer(go_on: bool | None) -> None:
+            if go_on:
+                begin(self, partial(self._go_on, order), group=HOLDS_KEYS)
+
+        self.app.push_screen(EarlierWarning(earlier), answer)
+
+    async def _go_on(self, order: PaymentOrder) -> None:
+        warned = await self.hear(self.counter_app.go_on_all_the_same(order))
+        if warned is not None:
+            self.app.push_screen(CardScreen(warned))
 
     async def _check(self, left: InputField) -> None:
         draft = self.counter_app.draft

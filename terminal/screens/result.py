@@ -14,7 +14,14 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Button
 
 from terminal.catalogue import msgid, tr
-from terminal.orders import Paid, RecoveryVerdict, Refused, Unknown
+from terminal.orders import (
+    Paid,
+    Receipt,
+    RecoveryVerdict,
+    RefusalReason,
+    Refused,
+    Unknown,
+)
 from terminal.screens.base import CounterScreen
 from terminal.widgets.facts import Facts
 from terminal.widgets.trail import Step, Trail
@@ -28,6 +35,17 @@ if TYPE_CHECKING:
 
     from terminal.errors import Advice
     from terminal.orders import PaymentResult, RecoveryOutcome
+
+# Refusals on this side of the counter: whatever card comes, they stay.
+NOT_THE_CARD = frozenset(
+    {
+        RefusalReason.NO_CUSTOMS_CARD,
+        RefusalReason.CUSTOMS_CARD_FULL,
+        RefusalReason.DISK_FULL,
+        RefusalReason.DISK_READ_ONLY,
+        RefusalReason.JOURNAL_FAILED,
+    }
+)
 
 
 class ResultScreen(CounterScreen):
@@ -79,7 +97,7 @@ class ResultScreen(CounterScreen):
 
     def settle(self, outcome: RecoveryOutcome) -> bool:
         """The card was put back and the counter has found out more."""
-        if outcome.number is None or outcome.number != self.result.number:
+        if outcome.number != self.result.number:
             return False
         self.outcome = outcome
         self.call_later(self._show_outcome)
@@ -89,7 +107,7 @@ class ResultScreen(CounterScreen):
         """Only what makes sense for this ending."""
         match action:
             case "go_on":
-                return self.sign is not Sign.UNKNOWN
+                return self._can_go_on
             case "new_payment":
                 return self.sign is Sign.PAID
             case "back":
@@ -127,16 +145,16 @@ class ResultScreen(CounterScreen):
         self.query_one("#verdict", Verdict).show(self.sign, self._word(), self._advice)
         go_on = self.query_one("#go-on", Button)
         back = self.query_one("#back", Button)
-        go_on.display = self.sign is not Sign.UNKNOWN
+        go_on.display = self._can_go_on
         back.display = self.sign is not Sign.PAID
         match self.sign:
             case Sign.PAID:
                 go_on.label = tr("Done (Enter)")
             case Sign.REFUSED:
                 go_on.label = (
-                    tr("Try again (Enter)")
-                    if self._can_retry
-                    else tr("Another card (Enter)")
+                    tr("Another card (Enter)")
+                    if self._another_card_helps
+                    else tr("Try again (Enter)")
                 )
                 back.label = tr("Change the details (Esc)")
             case Sign.UNKNOWN:
@@ -146,8 +164,20 @@ class ResultScreen(CounterScreen):
         self.refresh_bindings()
 
     @property
-    def _can_retry(self) -> bool:
-        return not isinstance(self.result, Refused) or self.result.can_retry
+    def _another_card_helps(self) -> bool:
+        return (
+            isinstance(self.result, Refused)
+            and not self.result.can_retry
+            and self.result.reason not in NOT_THE_CARD
+        )
+
+    @property
+    def _can_go_on(self) -> bool:
+        """Not where nothing but the details can be gone back to."""
+        result = self.result
+        if isinstance(result, Refused) and self.outcome is None:
+            return result.reason is not RefusalReason.EARLIER_PAYMENT
+        return self.sign is not Sign.UNKNOWN
 
     @property
     def _advice(self) -> Advice:
@@ -170,18 +200,20 @@ class ResultScreen(CounterScreen):
         yield tr("Kind"), kind_name(order.kind)
         yield tr("Declaration"), order.declaration
         if self.outcome is not None:
-            yield from _outcome_rows(self.outcome)
+            yield tr("Card"), self.outcome.card_number_masked
+            if self.outcome.receipt is not None:
+                yield from self._receipt_rows(self.outcome.receipt)
         elif isinstance(self.result, Paid):
-            yield from self._paid_rows(self.result)
+            yield tr("Card"), self.result.card_number_masked
+            yield from self._receipt_rows(_receipt_of(self.result))
         elif isinstance(self.result, Unknown):
             yield tr("Card"), self.result.card_number_masked
 
-    def _paid_rows(self, paid: Paid) -> Iterable[tuple[str, str]]:
-        at = self.counter_app.local(paid.at)
-        yield tr("Card"), paid.card_number_masked
-        yield tr("Balance now"), str(paid.balance_after)
-        yield tr("Receipt"), str(paid.receipt_number)
-        yield tr("Approval"), paid.approval
+    def _receipt_rows(self, receipt: Receipt) -> Iterable[tuple[str, str]]:
+        at = self.counter_app.local(receipt.at)
+        yield tr("Balance now"), str(receipt.balance_after)
+        yield tr("Receipt"), str(receipt.number)
+        yield tr("Approval"), receipt.approval
         yield tr("Time"), tr("{date}  {time}", date=date_text(at), time=time_text(at))
 
 
@@ -197,7 +229,10 @@ def _sign_of_outcome(verdict: RecoveryVerdict) -> Sign:
             assert_never(verdict)
 
 
-def _outcome_rows(outcome: RecoveryOutcome) -> Iterable[tuple[str, str]]:
-    yield tr("Card"), outcome.card_number_masked
-    if outcome.receipt_number is not None:
-        yield tr("Receipt"), str(outcome.receipt_number)
+def _receipt_of(paid: Paid) -> Receipt:
+    return Receipt(
+        number=paid.receipt_number,
+        at=paid.at,
+        approval=paid.approval,
+        balance_after=paid.balance_after,
+    )

@@ -2,7 +2,7 @@
 
 Each item is a symbol and words; its colour only repeats them. First row: the
 machine (both readers, the line). Second row: the money (batch, what waits for the
-bank, what is interrupted).
+bank, what is interrupted), and the disk where it keeps payments from being taken.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, assert_never
 from textual.containers import Horizontal, Vertical
 
 from terminal.catalogue import tr, trn
+from terminal.disk import DiskTrouble
 from terminal.snapshot import LineState, ReaderState
 from terminal.widgets.words import Words
 
@@ -58,21 +59,26 @@ class StatusLine(Vertical):
     """Two rows at the bottom of every screen, above the function keys."""
 
     def compose(self) -> ComposeResult:
-        """Six items in two rows."""
+        """Six items in two rows, and before the second one trouble with the disk."""
         with Horizontal(classes="status-row"):
             yield Words(id="status-purse", classes="status-item")
             yield Words(id="status-customs", classes="status-item")
             yield Words(id="status-line", classes="status-item")
         with Horizontal(classes="status-row"):
+            yield Words(id="status-disk", classes="status-item")
             yield Words(id="status-batch", classes="status-item")
             yield Words(id="status-waiting", classes="status-item")
             yield Words(id="status-interrupted", classes="status-item")
 
     def show(self, picture: CounterSnapshot) -> None:
-        """Draw all six items."""
+        """Draw all items."""
         self._put("status-purse", purse_item(picture))
         self._put("status-customs", customs_item(picture))
         self._put("status-line", line_item(picture))
+        disk = disk_item(picture)
+        self.query_one("#status-disk").display = disk is not None
+        if disk is not None:
+            self._put("status-disk", disk)
         self._put("status-batch", batch_item(picture))
         self._put("status-waiting", waiting_item(picture))
         self._put("status-interrupted", interrupted_item(picture))
@@ -132,6 +138,19 @@ def line_item(picture: CounterSnapshot) -> Item:
             return Item(level=Level.BUSY, text=tr("Line connected"))
         case _:
             assert_never(picture.line)
+
+
+def disk_item(picture: CounterSnapshot) -> Item | None:
+    """Trouble with the disk; a good one is not worth the room."""
+    match picture.disk:
+        case None:
+            return None
+        case DiskTrouble.FULL:
+            return Item(level=Level.BAD, text=tr("Disk full"))
+        case DiskTrouble.READ_ONLY:
+            return Item(level=Level.BAD, text=tr("Disk read-only"))
+        case _:
+            assert_never(picture.disk)
 
 
 def batch_item(picture: CounterSnapshot) -> Item:

@@ -30,7 +30,7 @@ from settlement.errors import (
 )
 from settlement.errors import NoAnswerError as BankSilentError
 from settlement.money import CURRENCIES, Money
-from terminal import wording, wording_day
+from terminal import wording, wording_day, wording_interrupted
 from terminal.day import Share
 from terminal.errors import CardProblemCode
 from terminal.orders import InterruptedState, RecoveryVerdict, RefusalReason
@@ -84,8 +84,22 @@ def test_every_refusal_has_its_words(reason: RefusalReason) -> None:
             for code in CardProblemCode
         ),
         wording_day.settlement_failed(BankSilentError("the bank is silent")),
-        *(wording.interrupted_advice(state) for state in InterruptedState),
-        *(wording.recovery_advice(verdict, AMOUNT) for verdict in RecoveryVerdict),
+        *(
+            wording_interrupted.interrupted_advice(state, known=known)
+            for state in InterruptedState
+            for known in (True, False)
+        ),
+        *(
+            wording_interrupted.warning_advice(state, "640000******0001")
+            for state in InterruptedState
+        ),
+        wording_interrupted.recovered_as_paid(AMOUNT, 5, credited=True),
+        wording_interrupted.recovered_as_paid(AMOUNT, 5, credited=False),
+        *(
+            wording_interrupted.recovery_advice(verdict)
+            for verdict in RecoveryVerdict
+            if verdict is not RecoveryVerdict.PAID
+        ),
     ],
     ids=lambda advice: advice.happened,
 )
@@ -98,10 +112,10 @@ def test_every_outcome_has_its_words(advice: Advice) -> None:
     [
         wording.unknown_advice(),
         wording.unknown_advice(journal_failed=True),
-        wording.interrupted_advice(InterruptedState.UNKNOWN),
-        wording.interrupted_advice(InterruptedState.LEFT_TO_BANK),
-        wording.recovery_advice(RecoveryVerdict.STILL_UNKNOWN, AMOUNT),
-        wording.recovery_advice(RecoveryVerdict.LEFT_TO_BANK, AMOUNT),
+        wording_interrupted.interrupted_advice(InterruptedState.UNKNOWN),
+        wording_interrupted.interrupted_advice(InterruptedState.LEFT_TO_BANK),
+        wording_interrupted.recovery_advice(RecoveryVerdict.STILL_UNKNOWN),
+        wording_interrupted.recovery_advice(RecoveryVerdict.LEFT_TO_BANK),
     ],
 )
 def test_what_is_unknown_is_never_called_failed(advice: Advice) -> None:

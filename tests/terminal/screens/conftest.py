@@ -8,6 +8,7 @@ import re
 import threading
 from collections import deque
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -37,12 +38,14 @@ from terminal.errors import (
     JournalError,
     TerminalError,
 )
+from terminal.interrupted import warned_of
 from terminal.orders import (
     InterruptedPayment,
     InterruptedState,
     Paid,
     PaymentOrder,
     PurseSeen,
+    Receipt,
     RecoveryOutcome,
     RecoveryVerdict,
     RefusalReason,
@@ -233,6 +236,11 @@ def unknown(asked: PaymentOrder, number: int = 7) -> Unknown:
     )
 
 
+RECEIPT = Receipt(
+    number=6, at=NOW.astimezone(UTC), approval="418203", balance_after=omr(487_500)
+)
+
+
 def outcome(verdict: RecoveryVerdict, number: int = 7) -> RecoveryOutcome:
     words = {
         RecoveryVerdict.PAID: ("The payment had been made.", "The amount was taken."),
@@ -249,8 +257,9 @@ def outcome(verdict: RecoveryVerdict, number: int = 7) -> RecoveryOutcome:
     return RecoveryOutcome(
         verdict=verdict,
         number=number,
-        receipt_number=6 if verdict is RecoveryVerdict.PAID else None,
+        receipt=RECEIPT if verdict is RecoveryVerdict.PAID else None,
         declaration=DECLARATION,
+        kind=PaymentKind.DEPOSITS,
         amount=omr(12_500),
         card_number_masked=CARD,
         advice=Advice(happened=words[0], money=words[1], next_step="Go on."),
@@ -258,11 +267,14 @@ def outcome(verdict: RecoveryVerdict, number: int = 7) -> RecoveryOutcome:
 
 
 def interrupted_payment(
-    state: InterruptedState = InterruptedState.UNKNOWN, number: int | None = 7
+    state: InterruptedState = InterruptedState.UNKNOWN,
+    number: int = 7,
+    *,
+    declaration: str = DECLARATION,
 ) -> InterruptedPayment:
     return InterruptedPayment(
         number=number,
-        declaration=DECLARATION if number else "",
+        declaration=declaration,
         amount=omr(12_500),
         card_number_masked=CARD,
         at=NOW - timedelta(minutes=20),
@@ -347,6 +359,7 @@ class FakeCounter:
         self.recovered_at_start: list[RecoveryOutcome] = []
         self.broken = ""
         self.open: list[InterruptedPayment] = []
+        self.earlier: list[InterruptedPayment] = []
         self.progress: tuple[DayProgress, ...] = PROGRESS
         self.day: DayResult | TerminalError = COLLECTED
         self.gate = threading.Event()
@@ -387,6 +400,15 @@ class FakeCounter:
             raise InputError(InputField.AMOUNT, str(error)) from error
         details = PaymentDetails(declaration=declaration, kind=kind, clerk="1")
         return PaymentOrder(details=details, amount=amount)
+
+    def earlier_payments(self, order: PaymentOrder) -> list[InterruptedPayment]:
+        return [each for each in self.earlier if warned_of(each) not in order.warned]
+
+    def go_on_all_the_same(self, order: PaymentOrder) -> PaymentOrder:
+        self.calls.append("go_on_all_the_same")
+        if self.broken:
+            raise JournalError(self.broken)
+        return replace(order, warned=frozenset(map(warned_of, self.earlier)))
 
     def read_purse(self) -> PurseSeen:
         self.calls.append("read_purse")

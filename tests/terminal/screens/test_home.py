@@ -223,13 +223,13 @@ async def test_interrupted_payments_are_listed_and_explained(
     counter.open = [
         interrupted_payment(),
         interrupted_payment(InterruptedState.PAID_NOT_CREDITED, 8),
-        interrupted_payment(InterruptedState.LEFT_TO_BANK, None),
+        interrupted_payment(InterruptedState.LEFT_TO_BANK, 9, declaration=""),
     ]
     async with sitting(counter) as desk:
         await desk.press("f7")
         for words in (
             "2026-11-23 13:45 IM-2026/001234 12.500 OMR",
-            "not known whether it was paid",
+            "not known yet whether it was paid",
             "paid; the customs card takes it over next",
             "left to the bank to decide",
             "declaration not known",
