@@ -8,6 +8,7 @@ line stand in `terminal.wording_day`, those of interrupted payments in
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from settlement.errors import AmountProblem, DeclarationProblem
@@ -114,14 +115,12 @@ _CARD_PROBLEMS: Final[dict[CardProblemCode, _Sentences]] = {
         msgid("Take it out, clean the contacts, insert it again."),
     ),
     CardProblemCode.DISK_FULL: (
-        msgid("This machine's disk is full, so no new payment can be begun."),
-        msgid("Have space freed on the disk or call support; then go on as before."),
+        msgid("This machine's disk is full: no new payment can be begun."),
+        msgid("Have space freed on the disk, or call support."),
     ),
     CardProblemCode.DISK_READ_ONLY: (
-        msgid(
-            "This machine's disk cannot be written to, so no new payment can be begun."
-        ),
-        msgid("Call support; the payments that were taken are safe."),
+        msgid("This machine's disk is read-only: no new payment can be begun."),
+        msgid("Call support: another card cannot help."),
     ),
 }
 
@@ -170,7 +169,7 @@ _REFUSALS: Final[dict[RefusalReason, _Sentences]] = {
             "An earlier payment for this declaration was interrupted, and is not over "
             "or has been paid."
         ),
-        msgid("Go back to the details and on from there: they say what is best."),
+        msgid("Press Esc, then F2: the counter shows the earlier payment first."),
     ),
     RefusalReason.DISK_FULL: _CARD_PROBLEMS[CardProblemCode.DISK_FULL],
     RefusalReason.DISK_READ_ONLY: _CARD_PROBLEMS[CardProblemCode.DISK_READ_ONLY],
@@ -203,7 +202,8 @@ def card_problem(code: CardProblemCode) -> CardProblemError:
 
 def disk_advice(trouble: DiskTrouble) -> Advice:
     """Why no payment can be taken, as the screens say it all the time."""
-    return card_problem(DISK_PROBLEMS[trouble]).advice
+    advice = card_problem(DISK_PROBLEMS[trouble]).advice
+    return replace(advice, money=tr("The payments that were taken are safe."))
 
 
 def refusal_advice(reason: RefusalReason, tries_left: int | None = None) -> Advice:

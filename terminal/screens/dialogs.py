@@ -29,7 +29,14 @@ class Dialog(ModalScreen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "agree", show=False),
         Binding("escape", "decline", show=False),
+        Binding("up", "scroll_content(-1)", show=False),
+        Binding("down", "scroll_content(1)", show=False),
+        Binding("pageup", "page_content(-1)", show=False),
+        Binding("pagedown", "page_content(1)", show=False),
     ]
+    AGREED: ClassVar[bool] = True
+    """What Enter answers. Not to be changed by another `action_agree`: a button would
+    then call both."""
 
     def __init__(self, *, title: str, agree: str, decline: str = "") -> None:
         super().__init__()
@@ -56,10 +63,19 @@ class Dialog(ModalScreen[bool]):
         if self._decline:
             yield Button(self._decline, id="decline")
 
+    def action_scroll_content(self, rows: int) -> None:
+        """A row up or down, where there is more to say than fits."""
+        self.query_one("#dialog-content").scroll_relative(y=rows, animate=False)
+
+    def action_page_content(self, pages: int) -> None:
+        """A page up or down."""
+        content = self.query_one("#dialog-content")
+        content.scroll_relative(y=pages * content.size.height, animate=False)
+
     @on(Button.Pressed, "#agree")
     def action_agree(self) -> None:
-        """Close the window with yes."""
-        self.dismiss(True)
+        """Close the window with its answer to Enter."""
+        self.dismiss(self.AGREED)
 
     @on(Button.Pressed, "#decline")
     def action_decline(self) -> None:

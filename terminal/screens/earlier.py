@@ -33,6 +33,8 @@ class EarlierWarning(Dialog):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f4", "go_on", show=False),
     ]
+    # Whoever agrees with a warning does not go on.
+    AGREED: ClassVar[bool] = False
 
     def __init__(self, earlier: Sequence[InterruptedPayment]) -> None:
         super().__init__(
@@ -60,11 +62,6 @@ class EarlierWarning(Dialog):
             level = Level.BAD if payment.state.is_paid else Level.WARNING
             notice = self.query_one(f"#earlier-{index}", Notice)
             notice.show_advice(level, payment.advice)
-
-    @on(Button.Pressed, "#agree")
-    def action_agree(self) -> None:
-        """Back to the details: the warning is heeded."""
-        self.dismiss(False)
 
     @on(Button.Pressed, "#go-on")
     def action_go_on(self) -> None:

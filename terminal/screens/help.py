@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 KEYS = (
     ("F2", msgid("Take a payment: details, then card and PIN, then result.")),
-    ("F7", msgid("See payments that were cut short, and what comes next.")),
+    ("F7", msgid("See payments that were cut short, and how they ended.")),
     ("F8", msgid("Close the day: send every payment to the bank.")),
     ("F9", msgid("Light colours for a bright hall, dark for a dim one.")),
     ("F10", msgid("Leave the counter program.")),

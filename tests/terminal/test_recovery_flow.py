@@ -22,6 +22,7 @@ from terminal.orders import (
     Unknown,
 )
 from terminal.snapshot import CounterEventKind
+from tests.fake_readers import Stopped
 from tests.terminal.conftest import PIN, WriteFaults
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ DECLARATION = "INV-2025-000001"
 CARD = "640000******0001"
 DEBIT = 3
 CREDIT = 4
+ACK = 5
 
 
 def notes(bench: Bench, kind: str) -> list[str]:
@@ -311,6 +313,23 @@ def test_a_payment_of_which_nothing_was_sent_is_not_warned_of(running: Bench) ->
     running.pay()
     assert running.counter.interrupted()
     assert running.counter.earlier_payments(running.order()) == []
+
+
+def test_a_payment_whose_result_nobody_saw_is_warned_of_as_paid(
+    running: Bench,
+) -> None:
+    seen = running.counter.read_purse()
+    running.faults.arm("stop-before", ACK)
+    with pytest.raises(Stopped):
+        running.pay(seen=seen)
+    running.faults.disarm()
+    running.counter.stop(orderly=False)
+    running.start()
+    (told,) = running.news
+    assert told.verdict is RecoveryVerdict.PAID
+    (earlier,) = running.counter.earlier_payments(running.order())
+    assert earlier.state is InterruptedState.PAID
+    assert "paid already" in earlier.advice.happened
 
 
 # A journal that fails for a while.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,15 +10,23 @@ from textual.color import Color
 from textual.containers import VerticalScroll
 from textual.errors import NoWidget
 
-from terminal.orders import RecoveryVerdict
+from terminal import wording
+from terminal.disk import DiskTrouble
+from terminal.orders import InterruptedState, RecoveryVerdict
 from terminal.widgets.palette import THEMES
 from terminal.widgets.words import Words
+from terminal.wording_interrupted import (
+    interrupted_advice,
+    recovered_as_paid,
+    warning_advice,
+)
 from tests.terminal.screens.conftest import (
     FOREIGN,
     LINE_BUSY,
     Desk,
     FakeCounter,
     interrupted_payment,
+    omr,
     order,
     outcome,
     paid,
@@ -131,6 +140,61 @@ async def test_nothing_is_cut_on_any_screen(size: tuple[int, int]) -> None:
         counter.insert(purse())
         await desk.settle()
         look("settled")
+    assert found == {}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_nothing_is_cut_of_news_warnings_and_trouble_with_the_disk(
+    size: tuple[int, int],
+) -> None:
+    counter = FakeCounter()
+    counter.now_shown = replace(
+        picture(unsettled=(waiting_batch(),), interrupted=2), disk=DiskTrouble.FULL
+    )
+    paid_words = recovered_as_paid(omr(12_500), 6, credited=False)
+    counter.recovered_at_start = [
+        replace(outcome(RecoveryVerdict.PAID, 3), advice=paid_words),
+        outcome(RecoveryVerdict.NOT_PAID, 4),
+    ]
+    counter.open = [
+        replace(
+            interrupted_payment(number=7, declaration=""),
+            advice=interrupted_advice(InterruptedState.UNKNOWN, known=False),
+        )
+    ]
+    found: dict[str, list[str]] = {}
+    async with sitting(counter, size=size) as desk:
+
+        def look(name: str) -> None:
+            if cut := cut_off(desk):
+                found[name] = cut
+
+        look("news")
+        for name, keys in (
+            ("full disk", ["enter"]),
+            ("list", ["f7"]),
+            ("settled", ["down"]),
+            ("paid", ["down"]),
+        ):
+            await desk.press(*keys)
+            look(name)
+        for trouble in DiskTrouble:
+            counter.now_shown = replace(counter.now_shown, disk=trouble)
+            counter.seen = wording.card_problem(wording.DISK_PROBLEMS[trouble])
+            counter.earlier = []
+            desk.app.go_home()
+            desk.app.redraw()
+            await desk.settle()
+            look(f"home {trouble}")
+            await desk.to_card()
+            look(f"card {trouble}")
+        for state in InterruptedState:
+            words = warning_advice(state, "640000******0001")
+            counter.earlier = [replace(interrupted_payment(state), advice=words)]
+            desk.app.go_home()
+            await desk.to_card()
+            look(f"warning {state}")
+            await desk.press("enter")
     assert found == {}
 
 
