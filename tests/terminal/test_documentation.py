@@ -8,8 +8,10 @@ import pytest
 from pydantic import BaseModel
 
 from terminal.__main__ import terminal
+from terminal.app import LOOK_SECONDS
 from terminal.config import TerminalConfig
 from terminal.customs_desk import BATCH_PLACES_MAX
+from terminal.disk import FREE_BYTES_MIN
 from terminal.entries import BatchState, PaymentState
 
 PAGE = (Path(__file__).parents[2] / "docs" / "terminal.md").read_text()
@@ -44,6 +46,11 @@ def test_every_state_is_documented(state: PaymentState | BatchState) -> None:
 @pytest.mark.parametrize("name", list(terminal.commands))
 def test_every_command_is_documented(name: str) -> None:
     assert f"| `{name}`" in PAGE
+
+
+def test_the_limit_of_the_disk_is_documented() -> None:
+    assert f"less than {FREE_BYTES_MIN // 1024**2} MiB are free" in PAGE
+    assert f"looks every {LOOK_SECONDS:.0f} seconds" in PAGE
 
 
 def test_the_size_of_a_batch_is_documented() -> None:
