@@ -1,0 +1,1 @@
+"""The model of a payment in Promela, and the runner that has Spin search it through."""
