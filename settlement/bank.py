@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from settlement.audit_head import AuditHead
     from settlement.keystore import KeyStore
     from settlement.messages import BatchHeader, BatchTotals
     from settlement.payment import OpenItem, PaymentRecord
@@ -76,8 +77,11 @@ class Bank:
             )
         return LogonAnswer(code=ResponseCode.ACCEPTED, versions=held)
 
-    def begin_batch(self, header: BatchHeader, now: datetime) -> BatchAnswer:
+    def begin_batch(
+        self, header: BatchHeader, now: datetime, audit_head: AuditHead | None = None
+    ) -> BatchAnswer:
         """Open a batch, or find it again: same number, same CLOSE data."""
+        del audit_head  # It is not kept yet.
         with self._store.write() as books:
             answer = self._check_header(books, header, now)
             if answer is None:

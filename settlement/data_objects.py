@@ -61,6 +61,7 @@ class DetailTag(IntEnum):
     BANK_TIME = 0xD1
     PARAMETERS_VERSION = 0xD2
     HOTLIST_VERSION = 0xD3
+    AUDIT_HEAD = 0xD4
 
 
 @unique

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from modem.call import Call
     from modem.dial_plan import AnswerPlan
     from modem.events import CallEvent
+    from settlement.audit_head import AuditHead
     from settlement.intake import (
         BatchAnswer,
         BatchHeader,
@@ -281,8 +282,13 @@ class _WatchedBank:
         self._on_event(LoggedOn(terminal_id=terminal_id, answer=answer))
         return answer
 
-    def begin_batch(self, header: BatchHeader, now: dt.datetime) -> BatchAnswer:
-        answer = self._bank.begin_batch(header, now)
+    def begin_batch(
+        self,
+        header: BatchHeader,
+        now: dt.datetime,
+        audit_head: AuditHead | None = None,
+    ) -> BatchAnswer:
+        answer = self._bank.begin_batch(header, now, audit_head)
         self._on_event(BatchOpened(header=header, answer=answer))
         return answer
 

@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from settlement.audit_head import AuditHead
+
 __all__ = [
     "BatchAnswer",
     "BatchHeader",
@@ -98,8 +100,13 @@ class IntakeBank(Protocol):
         """Whether this terminal, known by its certificate, may send batches."""
         ...
 
-    def begin_batch(self, header: BatchHeader, now: datetime) -> BatchAnswer:
-        """Open a batch, or find it again: same number, same CLOSE data."""
+    def begin_batch(
+        self, header: BatchHeader, now: datetime, audit_head: AuditHead | None = None
+    ) -> BatchAnswer:
+        """Open a batch, or find it again: same number, same CLOSE data.
+
+        Where the terminal's audit log stood is kept with it.
+        """
         ...
 
     def take_payments(
@@ -258,8 +265,8 @@ class IntakeMachine:
             match request:
                 case LogonRequest(versions=versions):
                     return self._log_on(versions, now)
-                case HeaderRequest(header=header):
-                    return self._begin_batch(header, now)
+                case HeaderRequest():
+                    return self._begin_batch(request, now)
                 case DetailRequest(record=OpenItem() as item):
                     return self._take_open(item, now)
                 case DetailRequest():
@@ -279,11 +286,11 @@ class IntakeMachine:
         fields = answers.logon_fields(answer, self._session_key, now)
         return _reply(answer.code, fields)
 
-    def _begin_batch(self, header: BatchHeader, now: datetime) -> _Reply:
+    def _begin_batch(self, request: HeaderRequest, now: datetime) -> _Reply:
         self._header = None
-        answer = self._bank.begin_batch(header, now)
+        answer = self._bank.begin_batch(request.header, now, request.audit_head)
         if answer.code is ResponseCode.ACCEPTED:
-            self._header = header
+            self._header = request.header
         return _reply(answer.code, answers.text_fields(answer.text))
 
     def _take_open(self, item: OpenItem, now: datetime) -> _Reply:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from card.records import OpenRecord
+    from settlement.audit_head import AuditHead
 
 __all__ = [
     "MessageKey",
@@ -86,11 +87,19 @@ def logon_message(
     return Message(mti="0800", fields=fields)
 
 
-def header_message(header: BatchHeader, stan: int, now: datetime) -> Message:
-    """0500/920000: whose batch it is and what the customs card closed."""
+def header_message(
+    header: BatchHeader,
+    stan: int,
+    now: datetime,
+    audit_head: AuditHead | None = None,
+) -> Message:
+    """0500/920000: whose batch it is, what was closed, where the audit log stands."""
     objects = [(CardTag.MID, header.mid), (CardTag.CLOSE, header.close.to_bytes())]
     fields = _batch_fields(header, stan, now)
     fields |= {3: PROCESSING_HEADER, 55: encode_objects(objects)}
+    if audit_head is not None:
+        head = (DetailTag.AUDIT_HEAD, audit_head.to_bytes())
+        fields[48] = encode_objects([head])
     return Message(mti="0500", fields=fields)
 
 

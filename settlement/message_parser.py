@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from card.errors import CardError
 from card.profile import BATCH_CREDITS_MAX
 from card.records import BatchClose, OpenRecord, TransactionRecord
+from settlement.audit_head import AUDIT_HEAD_BYTES, AuditHead
 from settlement.data_objects import CardTag, DataObjects, DetailTag, parse_details
 from settlement.errors import MalformedMessageError
 from settlement.message_codec import (
@@ -121,7 +122,21 @@ def _parse_reconciliation(message: Message) -> HeaderRequest | TotalsRequest:
     header = _parse_header(message)
     if header.close.batch != batch:
         raise MalformedMessageError("another batch than in field 55", field=60)
-    return HeaderRequest(header=header)
+    return HeaderRequest(header=header, audit_head=_parse_audit_head(message))
+
+
+def _parse_audit_head(message: Message) -> AuditHead | None:
+    """Where the terminal's audit log stands, or None when it says nothing."""
+    if 48 not in message.fields:
+        return None
+    objects = DataObjects(message.binary(48), number=48, tags=DetailTag)
+    if DetailTag.AUDIT_HEAD not in objects:
+        return None
+    data = objects.fixed(DetailTag.AUDIT_HEAD, AUDIT_HEAD_BYTES)
+    try:
+        return AuditHead.parse(data)
+    except ValueError as error:
+        raise objects.malformed(str(error), DetailTag.AUDIT_HEAD) from None
 
 
 def _parse_header(message: Message) -> BatchHeader:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from card.records import BatchClose
+    from settlement.audit_head import AuditHead
     from settlement.payment import Closure, OpenItem, PaymentRecord
 
 __all__ = [
@@ -113,9 +114,15 @@ class LogonRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderRequest:
-    """0500/920000: a batch is to come."""
+    """0500/920000: a batch is to come.
+
+    Attributes:
+        header: what names the batch; the same in every call that sends it.
+        audit_head: where the terminal's audit log stands in this call, or None.
+    """
 
     header: BatchHeader
+    audit_head: AuditHead | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

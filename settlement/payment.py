@@ -23,6 +23,7 @@ from settlement.money import western_digits
 
 if TYPE_CHECKING:
     from card.records import BatchClose, DebitProof, OpenRecord, TransactionRecord
+    from settlement.audit_head import AuditHead
 
 __all__ = [
     "DECLARATION_BYTES_MAX",
@@ -308,6 +309,8 @@ class BatchToUpload:
         close: what the customs card's CLOSE BATCH answered.
         payments: credited payments in the order in which the card credited them.
         opens: open records, after them.
+        audit_head: where the terminal's audit log stands now, for the bank to keep;
+            None when it has none.
     """
 
     terminal_id: str
@@ -317,6 +320,7 @@ class BatchToUpload:
     close: BatchClose
     payments: tuple[PaymentRecord, ...] = ()
     opens: tuple[OpenItem, ...] = ()
+    audit_head: AuditHead | None = None
 
     def __post_init__(self) -> None:
         assert _TERMINAL_ID.fullmatch(self.terminal_id), "8 capitals or digits"

@@ -164,6 +164,7 @@ class UploadMachine:
             currency=batch.currency,
             close=batch.close,
         )
+        self._audit_head = batch.audit_head
         self._records: tuple[PaymentRecord | OpenItem, ...] = (
             *batch.payments,
             *batch.opens,
@@ -269,7 +270,7 @@ class UploadMachine:
         if self._phase is UploadPhase.LOGON:
             return logon_message(header.terminal_id, stan, self._versions, now)
         if self._phase is UploadPhase.HEADER:
-            return header_message(header, stan, now)
+            return header_message(header, stan, now, self._audit_head)
         totals = batch_totals(self._records)
         return totals_message(header, totals, stan, now)
 

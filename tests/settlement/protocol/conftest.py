@@ -43,6 +43,7 @@ from settlement.payment import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from settlement.audit_head import AuditHead
     from settlement.intake import BatchHeader, BatchTotals
     from settlement.upload import UploadEvent, UploadMachine
 
@@ -120,7 +121,9 @@ class MemoryBank:
         held = TerminalVersions(parameters=3, hotlist=4)
         return LogonAnswer(code=ResponseCode.ACCEPTED, versions=held)
 
-    def begin_batch(self, header: BatchHeader, now: datetime) -> BatchAnswer:
+    def begin_batch(
+        self, header: BatchHeader, now: datetime, audit_head: AuditHead | None = None
+    ) -> BatchAnswer:
         known = self._headers.setdefault(header.close.batch, header)
         if known != header:
             text = "this batch was closed with other figures"

@@ -11,6 +11,7 @@ import pytest
 
 from card.records import TransactionRecord
 from settlement import iso8583
+from settlement.audit_head import AUDIT_HEAD_BYTES
 from settlement.data_objects import ANSWER_TEXT_BYTES_MAX, CardTag, DetailTag
 from settlement.intake import WRONG_MACS_MAX, ResponseCode
 from settlement.iso8583_spec import FIELDS, MESSAGE_BYTES_MAX, FieldFormat
@@ -180,6 +181,7 @@ def test_every_limit_is_documented() -> None:
     assert field_48["C1"][0] == f"up to {TEXT_BYTES_MAX}"
     assert field_48["C4"][0] == f"5, up to {LINES_MAX} times"
     assert field_48["CF"][0] == f"up to {ANSWER_TEXT_BYTES_MAX}"
+    assert field_48["D4"][0] == str(AUDIT_HEAD_BYTES)
 
 
 def test_each_message_has_the_fields_that_are_documented(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from card.records import DebitProof
 from settlement import answers, iso8583
+from settlement.audit_head import AuditHead
 from settlement.data_objects import (
     ANSWER_TEXT_BYTES_MAX,
     CardTag,
@@ -64,6 +65,10 @@ if TYPE_CHECKING:
     MakeBatch = Callable[..., BatchToUpload]
 
 KEY = bytes.fromhex("60 61 62 63 64 65 66 67 68 69 6A 6B 6C 6D 6E 6F")
+
+HEAD = AuditHead(
+    journal=bytes.fromhex("00 01 02 03 04 05 06 07"), entries=258, digest=bytes(32)
+)
 
 TEXTS = st.text(st.characters(codec="utf-8", categories=["L", "Nd", "P"]), max_size=8)
 DETAILS = st.builds(
@@ -152,6 +157,40 @@ def test_a_batch_header_comes_back_the_same(
     header = header_of(make_batch(3, opens=1, number=0xFFFFFFFF))
     message = over_the_line(header_message(header, 42, now))
     assert parse_request(message) == HeaderRequest(header=header)
+
+
+def test_a_header_brings_where_the_audit_log_stands(
+    make_batch: MakeBatch, now: datetime
+) -> None:
+    header = header_of(make_batch(1))
+    message = over_the_line(header_message(header, 42, now, HEAD))
+    assert message.binary(48) == b"\xd4\x2c" + HEAD.to_bytes()
+    assert parse_request(message) == HeaderRequest(header=header, audit_head=HEAD)
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        pytest.param(b"\xd4\x2b" + HEAD.to_bytes()[1:], id="too short"),
+        pytest.param(b"\xd4\x2c" + bytes(44), id="no entries"),
+        pytest.param(2 * (b"\xd4\x2c" + HEAD.to_bytes()), id="twice"),
+    ],
+)
+def test_what_is_no_audit_head_makes_a_header_malformed(
+    make_batch: MakeBatch, now: datetime, objects: bytes
+) -> None:
+    message = header_message(header_of(make_batch(1)), 42, now)
+    with pytest.raises(MalformedMessageError, match="field 48, tag D4"):
+        parse_request(altered(message, f48=objects))
+
+
+def test_a_header_may_bring_objects_that_are_not_known_yet(
+    make_batch: MakeBatch, now: datetime
+) -> None:
+    header = header_of(make_batch(1))
+    message = header_message(header, 42, now)
+    later = altered(message, f48=encode_objects([(0xDE, b"\x01")]))
+    assert parse_request(later) == HeaderRequest(header=header)
 
 
 def test_payments_and_open_records_come_back_the_same(
