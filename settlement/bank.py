@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from card import certificates
 from card.profile import KeyUse
-from settlement import clearing
+from settlement import clearing, open_records
+from settlement.bank_incidents import keep_head, note_batch, note_open
 from settlement.clearing import Facts, IncidentCode, TACCheck, Verdict
 from settlement.errors import KeyStoreError
 from settlement.ledger import Account, payee_account, payment_entry
@@ -27,7 +28,6 @@ from settlement.messages import (
     TerminalVersions,
     Total,
 )
-from settlement.payment import VoidClosure
 from settlement.reconcile import Difference, batch_records, compare_batch
 from settlement.shadow import loaded_totals
 from settlement.store_batches import CollectedRow, IncidentRow, OpenRow
@@ -80,13 +80,17 @@ class Bank:
     def begin_batch(
         self, header: BatchHeader, now: datetime, audit_head: AuditHead | None = None
     ) -> BatchAnswer:
-        """Open a batch, or find it again: same number, same CLOSE data."""
-        del audit_head  # It is not kept yet.
+        """Open a batch, or find it again: same number, same CLOSE data.
+
+        Where the terminal's audit log stands is kept with a batch that is taken.
+        """
         with self._store.write() as books:
             answer = self._check_header(books, header, now)
             if answer is None:
                 if books.batches.batch(header) is None:
                     books.batches.add_batch(header, now)
+                if audit_head is not None:
+                    keep_head(books, header, audit_head, now)
                 answer = BatchAnswer(code=ResponseCode.ACCEPTED)
         return answer
 
@@ -180,6 +184,7 @@ class Bank:
             books.records.add_record(row)
             if verdict.decision.is_booked:
                 _book(books, header, row)
+                open_records.after_payment(books, payment.tx, now)
         return verdict.answer
 
     def _facts(
@@ -226,20 +231,25 @@ class Bank:
         key = self._purchase_key(item)
         if record.tx.mid != header.mid or key is None:
             text = "the open record is not of this batch's customs card"
-            _note_open(books, header, item, text, now)
+            note_open(books, header, item, text, now)
             return OpenAnswer(code=ResponseCode.WRONG_MERCHANT, text=text)
         if not hmac.compare_digest(certificates.vreq(key, record.tx), record.vreq):
             text = "the open record is not what a customs card signed"
-            _note_open(books, header, item, text, now)
+            note_open(books, header, item, text, now)
             return OpenAnswer(code=ResponseCode.INVALID, text=text)
         row = OpenRow(stan=item.stan, tx=record.tx, kv=record.kv, rc=record.rc)
-        known = {other.tx.tsn: other for other in books.batches.opens(header)}
-        if known.setdefault(record.tx.tsn, row).tx != record.tx:
+        known = books.opens.known(record.tx.mid, record.tx.tsn)
+        if known is not None and known.report.tx != record.tx:
             text = f"number {record.tx.tsn} of the customs card has another payment"
-            _note_open(books, header, item, text, now)
+            note_open(books, header, item, text, now)
             return OpenAnswer(code=ResponseCode.CONFLICT, text=text)
         books.batches.add_open(header, row, item.details, now)
-        return OpenAnswer(code=ResponseCode.ACCEPTED, closure=_closure(books, row, key))
+        open_records.note_report(books, header, row, now)
+        open_records.settle_purse(books, record.tx.cid, now)
+        return OpenAnswer(
+            code=ResponseCode.ACCEPTED,
+            closure=open_records.closure_of(books, row.tx, key),
+        )
 
     def _purchase_key(self, item: OpenItem) -> bytes | None:
         record = item.open_record
@@ -344,18 +354,6 @@ def _add(total: Total, amount_minor: int) -> Total:
     )
 
 
-def _closure(books: Books, row: OpenRow, purchase_key: bytes) -> VoidClosure | None:
-    tx = row.tx
-    if not clearing.never_debited(
-        row,
-        same_otc=books.records.payment(tx.cid, tx.otc),
-        before=books.records.payment_before(tx.cid, tx.otc),
-        after=books.records.payment_after(tx.cid, tx.otc),
-    ):
-        return None
-    return VoidClosure(tx=tx, vmac=certificates.vmac(purchase_key, tx))
-
-
 def _refuse_batch(
     books: Books, header: BatchHeader, code: ResponseCode, text: str, now: datetime
 ) -> BatchAnswer:
@@ -364,7 +362,7 @@ def _refuse_batch(
         ResponseCode.INVALID: IncidentCode.WRONG_CURRENCY,
         ResponseCode.CONFLICT: IncidentCode.BATCH_CONFLICT,
     }.get(code, IncidentCode.BATCH_DIFFERS)
-    _note_batch(books, header, incident, text, now)
+    note_batch(books, header, incident, text, now)
     return BatchAnswer(code=code, text=text)
 
 
@@ -373,40 +371,8 @@ def _report_difference(
 ) -> ReconcileAnswer:
     # A batch of which something is still on its way is no incident.
     if difference.code is not ResponseCode.INCOMPLETE:
-        _note_batch(books, header, IncidentCode.BATCH_DIFFERS, difference.text, now)
+        note_batch(books, header, IncidentCode.BATCH_DIFFERS, difference.text, now)
     return ReconcileAnswer(code=difference.code, text=difference.text)
-
-
-def _note_batch(
-    books: Books, header: BatchHeader, code: IncidentCode, text: str, now: datetime
-) -> None:
-    books.batches.add_incident(
-        IncidentRow(
-            code=code,
-            terminal_id=header.terminal_id,
-            batch=header.close.batch,
-            amount_minor=header.close.sum_minor,
-            text=text,
-            at=now,
-        )
-    )
-
-
-def _note_open(
-    books: Books, header: BatchHeader, item: OpenItem, text: str, now: datetime
-) -> None:
-    books.batches.add_incident(
-        IncidentRow(
-            code=IncidentCode.OPEN_RECORD,
-            terminal_id=header.terminal_id,
-            batch=header.close.batch,
-            stan=item.stan,
-            masked_card=item.open_record.tx.card_number_masked,
-            amount_minor=item.open_record.tx.amount_minor,
-            text=text,
-            at=now,
-        )
-    )
 
 
 def _batch_unknown(header: BatchHeader) -> RecordAnswer:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from settlement.check_batches import check_batches
 from settlement.check_entries import check_entries
+from settlement.check_opens import check_opens, open_sums
 from settlement.check_purses import check_purses
 from settlement.check_records import check_records
 from settlement.check_report import (
@@ -61,6 +62,7 @@ def check_bank(store: BankStore, keys: KeyStore | None = None) -> CheckReport:
     check_records(run)
     check_purses(run)
     check_batches(run)
+    check_opens(run)
     check_statements(run)
     totals = _totals(run)
     return CheckReport(
@@ -70,7 +72,8 @@ def check_bank(store: BankStore, keys: KeyStore | None = None) -> CheckReport:
         payments=len(rows.payments),
         batches=len(rows.batches),
         statements=len(rows.raw["statement"]),
-        incidents=len(rows.raw["incident"]),
+        incidents=len(rows.raw["incident"]) - len(rows.raw["incident_closed"]),
+        incidents_closed=len(rows.raw["incident_closed"]),
         tacs_verified=None if keys is None else run.tacs_verified,
     )
 
@@ -119,6 +122,7 @@ def _totals_of(
     def held(*kinds: AccountKind) -> int:
         return sum(row.balance_minor for row in accounts if row.account.kind in kinds)
 
+    open_minor, proved_minor = open_sums(run, currency)
     return CheckTotals(
         currency=currency,
         debits_minor=sum(row.debit_minor for row in accounts),
@@ -133,7 +137,8 @@ def _totals_of(
         ),
         suspense_minor=held(AccountKind.SUSPENSE),
         unbooked_minor=_unbooked_minor(run, currency),
-        open_minor=_open_minor(run, currency),
+        open_minor=open_minor,
+        proved_minor=proved_minor,
     )
 
 
@@ -144,13 +149,3 @@ def _unbooked_minor(run: CheckRun, currency: int) -> int:
         if row.decision is Decision.SUSPENDED and row.payment.tx.currency == currency
     }
     return sum(suspended.values())
-
-
-def _open_minor(run: CheckRun, currency: int) -> int:
-    """Open records ever reported, each once, that were not delivered since."""
-    newest = {(opened.tx.mid, opened.tx.tsn): opened.tx for _, opened in run.rows.opens}
-    return sum(
-        tx.amount_minor
-        for tx in newest.values()
-        if tx.currency == currency and (tx.cid, tx.otc) not in run.rows.payments
-    )

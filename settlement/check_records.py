@@ -240,6 +240,8 @@ def _check_serials(run: CheckRun) -> None:
     serials: defaultdict[str, list[int]] = defaultdict(list)
     for row in run.rows.raw["terminal"]:
         serials[f"binding of terminal {row.terminal_id}"].append(row.serial)
+    for row in run.rows.raw["audit_head"]:
+        serials[f"audit head of terminal {row.terminal_id}"].append(row.serial)
     for row in run.rows.raw["hotlist"]:
         card = f"{row.cid.hex()[:6]}******{row.cid.hex()[-4:]}"
         serials[f"listing of card {card}"].append(row.serial)

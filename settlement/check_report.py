@@ -38,6 +38,7 @@ class FindingCode(StrEnum):
     LOAD = "load settled without proof"
     BATCH = "collected batch does not reconcile"
     OVERDRAWN = "account below zero"
+    OPEN = "open record not as settled"
     STATEMENT = "statement changed or wrong"
 
 
@@ -65,7 +66,9 @@ class CheckTotals:
         payees_minor: on the accounts of offices and merchants.
         suspense_minor: in the suspense account.
         unbooked_minor: suspended records, for which nothing is booked.
-        open_minor: open records reported and neither delivered nor voided.
+        open_minor: open records of which the bank does not know the outcome.
+        proved_minor: open records that a purse proved to be debited, and that have not
+            been delivered.
     """
 
     currency: int
@@ -80,6 +83,7 @@ class CheckTotals:
     suspense_minor: int = 0
     unbooked_minor: int = 0
     open_minor: int = 0
+    proved_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +97,8 @@ class CheckReport:
         payments: likewise.
         batches: likewise, collected or not.
         statements: likewise.
-        incidents: how many incidents are noted; they are no findings.
+        incidents: how many incidents wait for a person; they are no findings.
+        incidents_closed: how many nobody has to look at any more.
         tacs_verified: payments whose TAC was verified again; None without keys.
     """
 
@@ -104,6 +109,7 @@ class CheckReport:
     batches: int
     statements: int
     incidents: int
+    incidents_closed: int
     tacs_verified: int | None
 
     @property
@@ -131,6 +137,7 @@ class CheckReport:
             FindingCode.TAC,
             FindingCode.LOAD,
             FindingCode.BATCH,
+            FindingCode.OPEN,
         )
 
     def _any(self, *codes: FindingCode) -> bool:

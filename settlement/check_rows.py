@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from card.errors import CardError
 from card.fields import CURRENCY_MAX, UINT4_MAX
-from card.records import BatchClose, TransactionRecord
+from card.records import BatchClose
 from settlement.errors import SettlementError
 from settlement.ledger import Account, AccountKind, EntryKind
 from settlement.messages import BatchHeader, Total
 from settlement.money import currency_by_number
 from settlement.schema import UTCTime, metadata
-from settlement.store_batches import CollectedRow, OpenRow
+from settlement.store_batches import CollectedRow, OpenRow, open_row
 from settlement.store_cards import LoadOutcome, LoadRow, PurseRow
+from settlement.store_heads import kept_head
+from settlement.store_opens import resolution_row
 from settlement.store_records import payment_row, record_row
 
 if TYPE_CHECKING:
@@ -42,7 +44,11 @@ _MAXIMA: Final = {
     "alg": _BYTE_MAX,
     "currency": CURRENCY_MAX,
     **dict.fromkeys(
-        ("otc", "tsn", "ltc", "lsn", "batch", "count", "open_count"), UINT4_MAX
+        (
+            *("otc", "tsn", "ltc", "lsn", "lsn_then"),
+            *("batch", "count", "open_count", "entries"),
+        ),
+        UINT4_MAX,
     ),
     **dict.fromkeys(("card_balance_minor", "balance_after_minor"), UINT4_MAX),
 }
@@ -84,6 +90,7 @@ class StoredRows:
     by_batch: dict[BatchKey, list[RecordRow]] = field(default_factory=dict)
     by_purse: dict[bytes, list[PaymentRow]] = field(default_factory=dict)
     opens: list[tuple[BatchKey, OpenRow]] = field(default_factory=list)
+    reports: dict[tuple[str, bytes, int, int], OpenRow] = field(default_factory=dict)
 
     def record_of(self, row: PaymentRow) -> RecordRow | None:
         """The record that a payment was posted from, or None when it is gone."""
@@ -123,6 +130,8 @@ def read_rows(stored: StoredTables) -> StoredRows:
     _make(rows, "record", lambda row: _add_record(rows, row))
     _make(rows, "payment", lambda row: _add_payment(rows, row))
     _make(rows, "open_report", lambda row: _add_open(rows, row))
+    _make(rows, "open_resolution", resolution_row)
+    _make(rows, "audit_head", kept_head)
     for loads in rows.loads.values():
         loads.sort(key=lambda row: row.ltc)
     return rows
@@ -295,6 +304,6 @@ def _add_payment(rows: StoredRows, row: Any) -> None:
 
 
 def _add_open(rows: StoredRows, row: Any) -> None:
-    tx = TransactionRecord.parse(row.tx)
-    made = OpenRow(stan=row.stan, tx=tx, kv=row.kv, rc=row.rc)
+    made = open_row(row)
     rows.opens.append((batch_key_of(row), made))
+    rows.reports[(*batch_key_of(row), row.tsn)] = made

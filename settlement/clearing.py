@@ -86,6 +86,11 @@ class IncidentCode(StrEnum):
     BATCH_DIFFERS = "batch does not reconcile"
     BATCH_CONFLICT = "batch number used twice"
     OPEN_RECORD = "open record not authentic"
+    OUTCOME_OPEN = "outcome open"
+    OPEN_CONTRADICTED = "open record settled both ways"
+    AUDIT_WENT_BACK = "audit log went back"
+    AUDIT_REWRITTEN = "audit log rewritten"
+    JOURNAL_REPLACED = "journal replaced"
 
 
 @unique

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from card import certificates
 from card.profile import KeyUse
 from card.records import mask_card_number
-from settlement import loads
+from settlement import loads, open_records
 from settlement.errors import IssuingError, LoadProblem, LoadRefusedError
 from settlement.ledger import (
     Account,
@@ -292,7 +292,9 @@ class Issuing:
                 balance_after_minor=balance_after_minor,
                 proof=ltac,
             )
-            loads.settle_load(books, self._keys, settled, self._clock())
+            now = self._clock()
+            loads.settle_load(books, self._keys, settled, now)
+            open_records.settle_purse(books, cid, now)
             return loads.known_load(books, cid, ltc)
 
     def void_load(self, cid: bytes, *, ltc: int, vmac: bytes) -> LoadRow:

@@ -18,7 +18,11 @@ batch_collected      terminal, MID, number: reconciled, BANK ACK given
 record               terminal, MID, batch, STAN: received, judged, answered so
 payment              CID, otc: its TAC was verified and it is in the ledger
 open_report          terminal, MID, batch, tsn: outcome not known at the counter
+open_record          MID, tsn: such a payment, whatever number of batches report it
+open_resolution      MID, tsn: what became of it, and how that is known
 incident             something for a person to look at
+incident_closed      incident: nobody has to look at it any more
+audit_head           terminal, serial: where its audit log stood
 statement            number: issued, never regenerated differently
 ===================  ==============================================================
 
@@ -42,16 +46,20 @@ __all__ = [
     "SCHEMA_VERSION",
     "UTCTime",
     "account",
+    "audit_head",
     "batch",
     "batch_collected",
     "entry",
     "hotlist",
     "incident",
+    "incident_closed",
     "leg",
     "load",
     "load_outcome",
     "metadata",
+    "open_record",
     "open_report",
+    "open_resolution",
     "payment",
     "purse",
     "record",
@@ -59,7 +67,7 @@ __all__ = [
     "terminal",
 ]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Kept in ``PRAGMA user_version``; another number is refused, never guessed at."""
 
 
@@ -360,6 +368,83 @@ incident = sa.Table(
     sa.Column("amount_minor", sa.Integer),
     _text("text"),
     _time("at"),
+)
+
+incident_closed = sa.Table(
+    "incident_closed",
+    metadata,
+    sa.Column("incident_id", sa.ForeignKey("incident.id"), primary_key=True),
+    _text("text"),
+    _time("at"),
+)
+
+open_record = sa.Table(
+    "open_record",
+    metadata,
+    sa.Column("mid", sa.LargeBinary(8), primary_key=True),
+    sa.Column("tsn", sa.Integer, primary_key=True),
+    # The batch that reported it first.
+    sa.Column("terminal_id", sa.String(8), nullable=False),
+    _integer("batch"),
+    _card(),
+    _integer("otc"),
+    # The newest load number (lsn) that the bank had given when it learned of it.
+    _integer("lsn_then"),
+    sa.Column("incident_id", sa.ForeignKey("incident.id"), nullable=False),
+    _time("at"),
+    sa.ForeignKeyConstraint(
+        ["terminal_id", "mid", "batch", "tsn"],
+        [f"open_report.{name}" for name in ("terminal_id", "mid", "batch", "tsn")],
+    ),
+    sa.Index("open_record_by_card", "cid"),
+)
+
+open_resolution = sa.Table(
+    "open_resolution",
+    metadata,
+    sa.Column("mid", sa.LargeBinary(8), primary_key=True),
+    sa.Column("tsn", sa.Integer, primary_key=True),
+    _text("how"),
+    sa.Column("debited", sa.Boolean, nullable=False),
+    # What the purse itself said at the card desk.
+    sa.Column("balance_after_minor", sa.Integer),
+    sa.Column("cumulative_debit_minor", sa.Integer),
+    sa.Column("tac", sa.LargeBinary(8)),
+    sa.Column("mac2", sa.LargeBinary(8)),
+    sa.Column("vmac", sa.LargeBinary(8)),
+    _time("at"),
+    sa.ForeignKeyConstraint(["mid", "tsn"], ["open_record.mid", "open_record.tsn"]),
+    sa.CheckConstraint(
+        "(how IN ('next payment', 'load') AND NOT debited)"
+        " OR (how = 'delivered' AND debited) OR how = 'card desk'",
+        name="how_known",
+    ),
+    sa.CheckConstraint(
+        "(how = 'card desk' AND NOT debited) = (vmac IS NOT NULL)",
+        name="voided_with_vmac",
+    ),
+    sa.CheckConstraint(
+        "(how = 'card desk' AND debited) = (tac IS NOT NULL)"
+        " AND (tac IS NULL) = (mac2 IS NULL)"
+        " AND (tac IS NULL) = (balance_after_minor IS NULL)"
+        " AND (tac IS NULL) = (cumulative_debit_minor IS NULL)",
+        name="debited_with_proof",
+    ),
+)
+
+audit_head = sa.Table(
+    "audit_head",
+    metadata,
+    sa.Column("terminal_id", sa.String(8), primary_key=True),
+    sa.Column("serial", sa.Integer, primary_key=True),
+    _card("mid"),
+    _integer("batch"),
+    _bytes("journal", 8),
+    _integer("entries"),
+    _bytes("digest", 32),
+    _time("received_at"),
+    sa.UniqueConstraint("terminal_id", "mid", "batch", "journal", "entries", "digest"),
+    _in_batch(),
 )
 
 statement = sa.Table(

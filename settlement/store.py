@@ -27,7 +27,9 @@ from settlement.schema import SCHEMA_VERSION, metadata
 from settlement.store_audit import SCHEMA_QUERY, StoredTables
 from settlement.store_batches import BatchTables
 from settlement.store_cards import CardTables
+from settlement.store_heads import HeadTables
 from settlement.store_ledger import LedgerTables
+from settlement.store_opens import OpenTables
 from settlement.store_records import RecordTables
 from settlement.store_statements import StatementTables
 
@@ -52,6 +54,8 @@ class Books:
     cards: CardTables
     batches: BatchTables
     records: RecordTables
+    opens: OpenTables
+    heads: HeadTables
     statements: StatementTables
 
 
@@ -223,6 +227,8 @@ def _books(connection: sa.Connection) -> Books:
         cards=CardTables(connection),
         batches=BatchTables(connection),
         records=RecordTables(connection),
+        opens=OpenTables(connection),
+        heads=HeadTables(connection),
         statements=StatementTables(connection),
     )
 

@@ -11,7 +11,13 @@ from sqlalchemy.dialects.sqlite import insert
 
 from card.records import BatchClose, TransactionRecord
 from settlement.messages import BatchHeader, Total
-from settlement.schema import batch, batch_collected, incident, open_report
+from settlement.schema import (
+    batch,
+    batch_collected,
+    incident,
+    incident_closed,
+    open_report,
+)
 from settlement.store_records import batch_is, batch_key, details_to_text
 
 if TYPE_CHECKING:
@@ -19,7 +25,14 @@ if TYPE_CHECKING:
 
     from settlement.payment import PaymentDetails
 
-__all__ = ["BatchTables", "CollectedRow", "IncidentRow", "OpenRow"]
+__all__ = [
+    "BatchTables",
+    "CollectedRow",
+    "IncidentRow",
+    "NotedIncident",
+    "OpenRow",
+    "open_row",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +104,28 @@ class IncidentRow:
             self.text,
         )
         return hashlib.sha256(repr(facts).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotedIncident:
+    """An incident as it stands now.
+
+    Attributes:
+        number: of the incident, from 1.
+        incident: what was noted.
+        closed_at: when nobody had to look at it any more; None while it is open.
+        closed_because: why, in plain words; empty while it is open.
+    """
+
+    number: int
+    incident: IncidentRow
+    closed_at: datetime | None = None
+    closed_because: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a person still has to look at it."""
+        return self.closed_at is None
 
 
 class BatchTables:
@@ -191,10 +226,10 @@ class BatchTables:
             .where(*batch_is(open_report, header))
             .order_by(open_report.c.tsn)
         )
-        return [_open_row(row) for row in self._connection.execute(query)]
+        return [open_row(row) for row in self._connection.execute(query)]
 
-    def add_incident(self, row: IncidentRow) -> None:
-        """Note an incident, once."""
+    def add_incident(self, row: IncidentRow) -> int:
+        """Note an incident, once; its number."""
         self._connection.execute(
             insert(incident)
             .values(
@@ -210,23 +245,34 @@ class BatchTables:
             )
             .on_conflict_do_nothing(index_elements=["fingerprint"])
         )
+        query = sa.select(incident.c.id).where(
+            incident.c.fingerprint == row.fingerprint
+        )
+        number: int = self._connection.execute(query).scalar_one()
+        return number
+
+    def close_incident(self, number: int, because: str, at: datetime) -> None:
+        """Note that nobody has to look at an incident any more."""
+        self._connection.execute(
+            sa.insert(incident_closed).values(incident_id=number, text=because, at=at)
+        )
 
     def incidents(self) -> list[IncidentRow]:
-        """All incidents, oldest first."""
-        query = sa.select(incident).order_by(incident.c.id)
-        return [
-            IncidentRow(
-                code=row.code,
-                terminal_id=row.terminal_id,
-                batch=row.batch,
-                stan=row.stan,
-                masked_card=row.masked_card,
-                amount_minor=row.amount_minor,
-                text=row.text,
-                at=row.at,
+        """All incidents, oldest first, closed or not."""
+        return [noted.incident for noted in self.noted_incidents()]
+
+    def noted_incidents(self) -> list[NotedIncident]:
+        """All incidents as they stand now, oldest first."""
+        query = (
+            sa.select(
+                incident,
+                incident_closed.c.at.label("closed_at"),
+                incident_closed.c.text.label("closed_because"),
             )
-            for row in self._connection.execute(query)
-        ]
+            .select_from(incident.outerjoin(incident_closed))
+            .order_by(incident.c.id)
+        )
+        return [_noted(row) for row in self._connection.execute(query)]
 
     def _batches(self, *conditions: sa.ColumnElement[bool]) -> list[BatchHeader]:
         query = (
@@ -256,7 +302,26 @@ def _header(row: sa.Row[Any]) -> BatchHeader:
     )
 
 
-def _open_row(row: sa.Row[Any]) -> OpenRow:
+def _noted(row: sa.Row[Any]) -> NotedIncident:
+    return NotedIncident(
+        number=row.id,
+        incident=IncidentRow(
+            code=row.code,
+            terminal_id=row.terminal_id,
+            batch=row.batch,
+            stan=row.stan,
+            masked_card=row.masked_card,
+            amount_minor=row.amount_minor,
+            text=row.text,
+            at=row.at,
+        ),
+        closed_at=row.closed_at,
+        closed_because=row.closed_because or "",
+    )
+
+
+def open_row(row: Any) -> OpenRow:
+    """The value of a stored row."""
     return OpenRow(
         stan=row.stan,
         tx=TransactionRecord.parse(row.tx),

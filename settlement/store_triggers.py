@@ -26,7 +26,11 @@ APPEND_ONLY_TABLES: Final = (
     "record",
     "payment",
     "open_report",
+    "open_record",
+    "open_resolution",
     "incident",
+    "incident_closed",
+    "audit_head",
     "statement",
 )
 
@@ -37,6 +41,10 @@ _KEYS: Final = {
     "record": ("terminal_id", "mid", "batch", "stan"),
     "load": ("cid", "ltc"),
     "load_outcome": ("cid", "ltc"),
+    "open_record": ("mid", "tsn"),
+    "open_resolution": ("mid", "tsn"),
+    "incident_closed": ("incident_id",),
+    "audit_head": ("terminal_id", "serial"),
     "statement": ("number",),
 }
 """Rows that INSERT OR REPLACE would delete without running a DELETE trigger."""
@@ -126,6 +134,18 @@ BEGIN
                       AND decision IN ('posted', 'held'));
 END"""
 
+_DELIVERED_HAS_PAYMENT: Final = """
+CREATE TRIGGER open_record_delivered BEFORE INSERT ON open_resolution
+WHEN NEW.how = 'delivered'
+BEGIN
+  SELECT RAISE(ABORT, 'an open record is delivered only when its payment is booked')
+  WHERE NOT EXISTS (SELECT 1 FROM payment
+                    JOIN open_record AS opened
+                      ON opened.mid = payment.mid AND opened.tsn = payment.tsn
+                     AND opened.cid = payment.cid AND opened.otc = payment.otc
+                    WHERE payment.mid = NEW.mid AND payment.tsn = NEW.tsn);
+END"""
+
 TRIGGERS: Final = (
     *(_append_only(table, "UPDATE") for table in APPEND_ONLY_TABLES),
     *(_append_only(table, "DELETE") for table in APPEND_ONLY_TABLES),
@@ -135,4 +155,5 @@ TRIGGERS: Final = (
     _PAYMENT_ENTRY_HAS_PAYMENT,
     _LOAD_ENTRY_HAS_LOAD,
     _PAYMENT_HAS_VERIFIED_TAC,
+    _DELIVERED_HAS_PAYMENT,
 )

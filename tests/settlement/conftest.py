@@ -9,8 +9,9 @@ cards fit together by the tests with simulated cards.
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -23,23 +24,34 @@ from card.profile import KeyUse
 from card.records import (
     CHAIN_START,
     BatchClose,
+    DebitProof,
     LoadRecord,
     LoadRequest,
+    OpenRecord,
     TransactionRecord,
     chain_next,
     payment_digest,
 )
 from settlement.bank import Bank
+from settlement.check import FindingCode, check_bank
 from settlement.issuing import Issuing, LoadAuthorisation
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.ledger import Account
 from settlement.messages import BatchHeader, BatchTotals, Total
-from settlement.payment import PaymentDetails, PaymentKind, PaymentRecord
+from settlement.payment import (
+    OpenItem,
+    PaymentDetails,
+    PaymentKind,
+    PaymentRecord,
+)
 from settlement.store import BankStore
 from settlement.store_cards import PurseRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from settlement.audit_head import AuditHead
+    from settlement.payment import Closure
 
 OMR = 512
 START = datetime(2025, 11, 22, 10, 15, tzinfo=UTC)
@@ -120,6 +132,22 @@ class PaperPurse:
             lsn=given.lsn,
         )
 
+    def debit(self, item: OpenItem) -> DebitProof:
+        """Debit for an open record as DEBIT does; its proof, which stays here."""
+        record, tx = item.open_record, item.open_record.tx
+        self.balance_minor -= tx.amount_minor
+        self.cumulative_minor += tx.amount_minor
+        self.otc += 1
+        kt = self.key(KeyUse.TRANSACTION_CERTIFICATE)
+        counters = {
+            "balance_after_minor": self.balance_minor,
+            "cumulative_debit_minor": self.cumulative_minor,
+        }
+        tac = certificates.tac(kt, tx, **counters)
+        kp = self.key(KeyUse.PURCHASE)
+        mac2 = certificates.mac2(kp, tx, rc=record.rc, tac=tac, **counters)
+        return DebitProof(tac=tac, mac2=mac2, **counters)
+
     @staticmethod
     def lx(request: LoadRequest, given: LoadAuthorisation) -> LoadRecord:
         return LoadRecord(
@@ -195,6 +223,48 @@ class PaperCustomsCard:
         self.stan += 1
         self.records.append(purse.sign(unsigned))
         return self.records[-1]
+
+    def begin(
+        self, purse: PaperPurse, amount_minor: int, *, mid: bytes | None = None
+    ) -> OpenItem:
+        """A payment up to the open record; the purse is not debited yet."""
+        purse.challenges += 1
+        tx = TransactionRecord(
+            cid=purse.cid,
+            otc=purse.otc,
+            mid=mid or self.mid,
+            tsn=self.tsn,
+            amount_minor=amount_minor,
+            currency=OMR,
+            at=START,
+            digest=payment_digest(f"OPEN-{self.tsn}"),
+        )
+        self.tsn += 1
+        key = purse.key(KeyUse.PURCHASE)
+        rc = purse.challenges.to_bytes(8, "big")
+        record = OpenRecord(tx=tx, kv=purse.kv, rc=rc, vreq=certificates.vreq(key, tx))
+        return OpenItem(
+            stan=500 + tx.tsn, sequence=900, details=None, open_record=record
+        )
+
+    def credit(self, item: OpenItem, proof: DebitProof) -> PaymentRecord:
+        """The payment of an open record, credited after all."""
+        tx = item.open_record.tx
+        record = PaymentRecord(
+            stan=item.stan,
+            sequence=len(self.records) + 1,
+            details=PaymentDetails(
+                declaration=f"OPEN-{tx.tsn}", kind=PaymentKind.FEES, clerk="7"
+            ),
+            tx=tx,
+            kv=item.open_record.kv,
+            alg=1,
+            balance_after_minor=proof.balance_after_minor,
+            cumulative_debit_minor=proof.cumulative_debit_minor,
+            tac=proof.tac,
+        )
+        self.records.append(record)
+        return record
 
     def close(self, *, open_count: int = 0, open_sum_minor: int = 0) -> BatchHeader:
         """Close the batch as CLOSE BATCH does; the header that opens it at the bank."""
@@ -303,6 +373,69 @@ class Desk:
         purse = self.issue(cid)
         self.load(purse, amount_minor)
         return purse
+
+    def send(
+        self, *opens: OpenItem, head: AuditHead | None = None
+    ) -> list[Closure | None]:
+        """Send the next batch with its payments and these open records.
+
+        Args:
+            opens: what the customs card lists as open.
+            head: where the terminal's audit log stands.
+
+        Returns:
+            The closure that was answered for each open record.
+        """
+        amounts = [item.open_record.tx.amount_minor for item in opens]
+        header = self.customs.close(
+            open_count=len(amounts), open_sum_minor=sum(amounts)
+        )
+        totals = self.customs.totals(
+            opened=Total(count=len(amounts), sum_minor=sum(amounts))
+        )
+        now = self.clock()
+        assert self.bank.begin_batch(header, now, head).code == "00"
+        self.bank.take_payments(header, self.customs.records, now)
+        answers = [self.bank.take_open(header, item, now) for item in opens]
+        ended = self.bank.reconcile(header, totals, now)
+        assert ended.code == "00", ended.text
+        self.customs.next_batch()
+        return [answer.closure for answer in answers]
+
+    def outcome(self, item: OpenItem) -> tuple[str, bool] | None:
+        """How an open record was settled, and whether as debited."""
+        tx = item.open_record.tx
+        with self.store.read() as books:
+            made = books.opens.resolution(tx.mid, tx.tsn)
+        return None if made is None else (made.how.value, made.debited)
+
+    def found(self, *, keys: bool = True) -> dict[FindingCode, str]:
+        """What the check finds, by code; a line for each finding."""
+        texts: dict[FindingCode, str] = {}
+        for finding in check_bank(self.store, self.keys if keys else None).findings:
+            texts[finding.code] = f"{texts.get(finding.code, '')}{finding.text}\n"
+        return texts
+
+    def tamper(self, *statements: str) -> None:
+        """Change rows in the file and leave every trigger as it was."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            connection.execute("PRAGMA ignore_check_constraints = ON")
+            triggers = connection.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+            ).fetchall()
+            for name, _ in triggers:
+                connection.execute(f"DROP TRIGGER {name}")
+            for statement in statements:
+                done = connection.execute(statement)
+                assert done.rowcount != 0, "it changed something"
+            for _, sql in triggers:
+                connection.execute(sql)
+            connection.commit()
+
+    def open_incidents(self) -> list[str]:
+        with self.store.read() as books:
+            noted = books.batches.noted_incidents()
+        return [one.incident.code for one in noted if one.is_open]
 
     def balance(self, account: Account) -> int:
         with self.store.read() as books:

@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from settlement.check import FindingCode, check_bank
+from settlement.check import FindingCode
 from settlement.ledger import Account, payee_account
 from settlement.payment import PaymentKind
 from settlement.statements import Statements
@@ -53,38 +51,14 @@ def busy(desk: Desk) -> Desk:
     return desk
 
 
-def tamper(desk: Desk, *statements: str) -> None:
-    """Change rows and leave every trigger as it was."""
-    with closing(sqlite3.connect(desk.path)) as connection:
-        connection.execute("PRAGMA ignore_check_constraints = ON")
-        triggers = connection.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-        ).fetchall()
-        for name, _ in triggers:
-            connection.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
-            assert connection.execute(statement).rowcount != 0, "it changed something"
-        for _, sql in triggers:
-            connection.execute(sql)
-        connection.commit()
-
-
-def found(desk: Desk, *, keys: bool = True) -> dict[FindingCode, str]:
-    report = check_bank(desk.store, desk.keys if keys else None)
-    texts: dict[FindingCode, str] = {}
-    for finding in report.findings:
-        texts[finding.code] = f"{texts.get(finding.code, '')}{finding.text}\n"
-    return texts
-
-
 def test_nothing_is_found_in_a_bank_with_everything(busy: Desk) -> None:
-    assert found(busy) == {}
-    assert found(busy, keys=False) == {}
+    assert busy.found() == {}
+    assert busy.found(keys=False) == {}
 
 
 def test_triggers_that_were_put_back_are_no_finding(busy: Desk) -> None:
-    tamper(busy)
-    assert found(busy) == {}
+    busy.tamper()
+    assert busy.found() == {}
 
 
 def _account(kind: str, owner: str = "%") -> str:
@@ -293,28 +267,28 @@ def _account(kind: str, owner: str = "%") -> str:
 def test_what_is_changed_is_named(
     busy: Desk, statements: list[str], code: FindingCode, words: str, *, keys: bool
 ) -> None:
-    tamper(busy, *statements)
-    assert words in found(busy, keys=keys).get(code, "")
+    busy.tamper(*statements)
+    assert words in busy.found(keys=keys).get(code, "")
 
 
 def test_a_reversal_without_its_vmac_is_named_when_keys_are_given(busy: Desk) -> None:
-    tamper(busy, "UPDATE load_outcome SET proof = zeroblob(8) WHERE outcome = 'voided'")
-    assert "load 2 of 7" in found(busy)[FindingCode.LOAD]
+    busy.tamper("UPDATE load_outcome SET proof = zeroblob(8) WHERE outcome = 'voided'")
+    assert "load 2 of 7" in busy.found()[FindingCode.LOAD]
 
 
 def test_a_load_that_no_card_asked_for_is_named_when_keys_are_given(busy: Desk) -> None:
-    tamper(busy, "UPDATE load SET m1 = zeroblob(8) WHERE amount_minor = 9")
-    assert "request is not authentic" in found(busy)[FindingCode.LOAD]
+    busy.tamper("UPDATE load SET m1 = zeroblob(8) WHERE amount_minor = 9")
+    assert "request is not authentic" in busy.found()[FindingCode.LOAD]
 
 
 def test_a_tac_that_is_noted_as_wrong_is_named_when_keys_are_given(busy: Desk) -> None:
-    tamper(busy, "UPDATE record SET tac_verified = 1 WHERE stan = 4")
-    assert "noted as verified, and is wrong" in found(busy)[FindingCode.TAC]
+    busy.tamper("UPDATE record SET tac_verified = 1 WHERE stan = 4")
+    assert "noted as verified, and is wrong" in busy.found()[FindingCode.TAC]
 
 
 def test_a_close_that_no_customs_card_signed_is_named(busy: Desk) -> None:
-    tamper(busy, "UPDATE batch SET mac = zeroblob(16)")
-    assert "its CLOSE MAC is wrong" in found(busy)[FindingCode.BATCH]
+    busy.tamper("UPDATE batch SET mac = zeroblob(16)")
+    assert "its CLOSE MAC is wrong" in busy.found()[FindingCode.BATCH]
 
 
 def test_a_statement_of_other_entries_is_named(busy: Desk) -> None:
@@ -326,5 +300,5 @@ def test_a_statement_of_other_entries_is_named(busy: Desk) -> None:
         document = books.statements.all_issued()[-1].document
     changed = document.replace('"memo":""', '"memo":"rent"')
     assert changed != document
-    tamper(busy, f"UPDATE statement SET document = '{changed}' WHERE number = 4")
-    assert "statement 4" in found(busy)[FindingCode.STATEMENT]
+    busy.tamper(f"UPDATE statement SET document = '{changed}' WHERE number = 4")
+    assert "statement 4" in busy.found()[FindingCode.STATEMENT]

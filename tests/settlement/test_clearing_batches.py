@@ -9,7 +9,6 @@ import pytest
 
 from card import certificates
 from card.profile import KeyUse
-from card.records import OpenRecord, TransactionRecord
 from settlement.clearing import IncidentCode
 from settlement.ledger import payee_account
 from settlement.messages import (
@@ -293,20 +292,8 @@ def an_open(
     desk: Desk, purse: Purse, amount: int, *, mid: bytes | None = None
 ) -> OpenItem:
     """An open record as the customs card lists it; the purse was not debited."""
-    tx = TransactionRecord(
-        cid=CID,
-        otc=purse.otc,
-        mid=mid or desk.customs.mid,
-        tsn=desk.customs.tsn,
-        amount_minor=amount,
-        currency=512,
-        at=desk.clock(),
-        digest=bytes(8),
-    )
-    desk.customs.tsn += 1
-    key = desk.keys.card_key(KeyUse.PURCHASE, 1, CID)
-    record = OpenRecord(tx=tx, kv=1, rc=RC, vreq=certificates.vreq(key, tx))
-    return OpenItem(stan=60, sequence=60, details=None, open_record=record)
+    item: OpenItem = desk.customs.begin(purse, amount, mid=mid)
+    return item
 
 
 def test_an_open_record_is_noted_and_counted(desk: Desk, purse: Purse) -> None:

@@ -72,6 +72,17 @@ def test_a_bank_of_another_format_is_not_opened(tmp_path: Path) -> None:
         BankStore.open(path)
 
 
+def test_a_bank_of_format_1_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "bank.sqlite"
+    BankStore.create(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=r"format 1; .* reads 2\. Nothing was changed"):
+        BankStore.open(path)
+    assert path.read_bytes() == before
+
+
 def test_an_exception_leaves_no_trace(tmp_path: Path) -> None:
     def open_and_fail(store: BankStore) -> None:
         with store.write() as books:

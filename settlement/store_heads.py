@@ -1,0 +1,81 @@
+"""Where the terminals' audit logs stood, in the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from settlement.audit_head import AuditHead
+from settlement.schema import audit_head
+from settlement.store_records import batch_is, batch_key
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from settlement.messages import BatchHeader
+
+__all__ = ["HeadTables", "KeptHead", "kept_head"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptHead:
+    """Where an audit log stood when a batch was sent.
+
+    Attributes:
+        head: journal, number of entries, link of the newest.
+        batch: number of the batch it came with.
+        received_at: the bank's time.
+    """
+
+    head: AuditHead
+    batch: int
+    received_at: datetime
+
+
+class HeadTables:
+    """Audit heads within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        """Work on ``connection``, which belongs to the caller."""
+        self._connection = connection
+
+    def add(self, header: BatchHeader, head: AuditHead, at: datetime) -> None:
+        """Keep a head that came with a batch; the same one again is kept once."""
+        same = sa.select(audit_head.c.serial).where(
+            *batch_is(audit_head, header),
+            audit_head.c.journal == head.journal,
+            audit_head.c.entries == head.entries,
+            audit_head.c.digest == head.digest,
+        )
+        if self._connection.execute(same).first() is not None:
+            return
+        newest = sa.select(sa.func.max(audit_head.c.serial)).where(
+            audit_head.c.terminal_id == header.terminal_id
+        )
+        self._connection.execute(
+            sa.insert(audit_head).values(
+                **batch_key(header),
+                serial=(self._connection.execute(newest).scalar() or 0) + 1,
+                journal=head.journal,
+                entries=head.entries,
+                digest=head.digest,
+                received_at=at,
+            )
+        )
+
+    def of_terminal(self, terminal_id: str) -> list[KeptHead]:
+        """All heads of a terminal, in the order in which they came."""
+        query = (
+            sa.select(audit_head)
+            .where(audit_head.c.terminal_id == terminal_id)
+            .order_by(audit_head.c.serial)
+        )
+        return [kept_head(row) for row in self._connection.execute(query)]
+
+
+def kept_head(row: Any) -> KeptHead:
+    """The value of a stored row."""
+    head = AuditHead(journal=row.journal, entries=row.entries, digest=row.digest)
+    return KeptHead(head=head, batch=row.batch, received_at=row.received_at)
