@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from settlement.commands.bank_account import account
+from settlement.commands.bank_audit import audit
 from settlement.commands.bank_check import check, purse, status
+from settlement.commands.bank_incidents import incidents
 from settlement.commands.bank_init import init
 from settlement.commands.bank_serve import serve
 from settlement.commands.bank_statement import statement
@@ -47,7 +49,18 @@ def bank() -> None:
     """
 
 
-for _command in (init, account, terminal, serve, statement, check, status, purse):
+for _command in (
+    init,
+    account,
+    terminal,
+    serve,
+    statement,
+    check,
+    status,
+    incidents,
+    purse,
+    audit,
+):
     bank.add_command(_command)
 
 

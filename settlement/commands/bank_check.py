@@ -16,6 +16,7 @@ from settlement.commands.bank_access import (
     open_keys,
     passphrase_option,
 )
+from settlement.commands.bank_incidents import incident_document, incident_table
 from settlement.commands.environment import environment_of
 from settlement.commands.output import (
     EXIT_OFF,
@@ -86,13 +87,14 @@ def status(ctx: click.Context, *, bank: Path) -> None:
     with open_bank(bank) as opened:
         report = check_bank(opened.store)
         with opened.store.read() as books:
-            incidents = books.batches.incidents()
+            noted = books.batches.noted_incidents()
             terminals = len(books.cards.terminals())
             waiting = [
                 header
                 for header in books.batches.batches()
                 if books.batches.collected(header) is None
             ]
+    incidents = [one for one in noted if one.is_open]
     document = {
         "bank": str(opened.directory.path),
         "currency": opened.directory.settings.currency,
@@ -103,16 +105,8 @@ def status(ctx: click.Context, *, bank: Path) -> None:
         "batches": report.batches,
         "batches_not_collected": len(waiting),
         "totals": [_totals_document(totals) for totals in report.totals],
-        "incidents": [
-            {
-                "at": f"{incident.at:%Y-%m-%dT%H:%M:%SZ}",
-                "code": str(incident.code),
-                "terminal": incident.terminal_id,
-                "card": incident.masked_card,
-                "text": incident.text,
-            }
-            for incident in incidents
-        ],
+        "incidents": [incident_document(one) for one in incidents],
+        "incidents_closed": report.incidents_closed,
     }
     facts = [
         ("Bank", f"{document['bank']}, {document['currency']}"),
@@ -120,7 +114,7 @@ def status(ctx: click.Context, *, bank: Path) -> None:
         ("Purses", str(report.purses)),
         ("Payments", str(report.payments)),
         ("Batches", f"{report.batches}, of them {len(waiting)} not collected yet"),
-        ("Incidents", str(len(incidents))),
+        ("Incidents", _incidents(report)),
     ]
 
     def read(console: Console) -> None:
@@ -128,11 +122,7 @@ def status(ctx: click.Context, *, bank: Path) -> None:
         for totals in report.totals:
             console.print(facts_table(_totals_facts(totals)))
         if incidents:
-            rows = [
-                (f"{one.at:%Y-%m-%d %H:%M}", one.terminal_id, one.masked_card, one.text)
-                for one in incidents
-            ]
-            console.print(table(["Incident", "Terminal", "Card", "What"], rows))
+            incident_table(console, incidents, opened.directory.currency)
 
     output_of(ctx).show(document, read)
 
@@ -170,6 +160,7 @@ def _report_document(report: CheckReport) -> dict[str, Any]:
         "batches": report.batches,
         "statements": report.statements,
         "incidents": report.incidents,
+        "incidents_closed": report.incidents_closed,
         "totals": [_totals_document(totals) for totals in report.totals],
         "findings": [
             {"code": finding.code.value, "text": finding.text}
@@ -195,7 +186,7 @@ def _read_report(console: Console, report: CheckReport) -> None:
                 ("Payments", f"{report.payments}, {told}"),
                 ("Batches", str(report.batches)),
                 ("Statements", str(report.statements)),
-                ("Incidents", str(report.incidents)),
+                ("Incidents", _incidents(report)),
                 ("Ledger balanced", _yes_no(report.ledger_balanced)),
                 ("Value accounted", _yes_no(report.value_accounted)),
             ]
@@ -206,6 +197,10 @@ def _read_report(console: Console, report: CheckReport) -> None:
         console.print(table(["What is off", "Where"], rows))
     else:
         console.print("Everything adds up.")
+
+
+def _incidents(report: CheckReport) -> str:
+    return f"{report.incidents} open, {report.incidents_closed} closed"
 
 
 def _yes_no(value: bool) -> str:
@@ -230,6 +225,7 @@ def _totals_facts(totals: CheckTotals) -> list[tuple[str, str]]:
         ("In suspense", amount(totals.suspense_minor)),
         ("Suspended, not booked", amount(totals.unbooked_minor)),
         ("Outcome open", amount(totals.open_minor)),
+        ("Proved, not delivered", amount(totals.proved_minor)),
     ]
 
 

@@ -29,6 +29,7 @@ from settlement.commands.card_desk_register import (
 from settlement.issuing import Issuing
 from settlement.ledger import Account
 from settlement.money import Money, currency_by_number
+from settlement.open_desk import OpenDesk
 from settlement.store_cards import LoadOutcome, PurseRow
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Desk:
     store: BankStore
     keys: FileKeyStore
     issuing: Issuing
+    opens: OpenDesk
     register: CardRegister
 
     @property
@@ -99,6 +101,7 @@ def open_desk(
             store=opened.store,
             keys=keys,
             issuing=Issuing(opened.store, keys, environment.clock),
+            opens=OpenDesk(opened.store, keys, environment.clock),
             register=CardRegister(opened.directory.path),
         )
 

@@ -8,6 +8,7 @@ there, else at its next contact.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,6 +28,7 @@ from settlement.commands.card_desk_access import (
 )
 from settlement.commands.card_desk_bank import open_desk, settle_card
 from settlement.commands.card_desk_loader import run_load
+from settlement.commands.card_desk_opens import settle_opens
 from settlement.commands.environment import environment_of, today
 from settlement.commands.output import (
     ExampleCommand,
@@ -45,10 +47,20 @@ if TYPE_CHECKING:
 
     from settlement.commands.card_desk_access import HeldCard
     from settlement.commands.card_desk_bank import Desk, SettledLoad
+    from settlement.commands.card_desk_opens import SettledOpen
+    from settlement.commands.output import Output
     from settlement.ledger import Account
     from settlement.money import Money
 
 __all__ = ["load", "recover"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Left:
+    """What an interruption had left with the card, after it was settled."""
+
+    loads: list[SettledLoad]
+    opens: list[SettledOpen] = field(default_factory=list)
 
 
 @click.command(
@@ -88,7 +100,8 @@ def load(  # noqa: PLR0913 - one argument for each option, as click hands them o
 
     The customer enters the card's PIN. If an earlier load of this card was interrupted,
     it is settled first; when that one was of the same amount and the card has it, the
-    command ends there, so that repeating an interrupted command loads once.
+    command ends there, so that repeating an interrupted command loads once. Payments
+    that were interrupted at a counter are settled too, as by recover.
     """
     environment = environment_of(ctx)
     output = output_of(ctx)
@@ -97,17 +110,15 @@ def load(  # noqa: PLR0913 - one argument for each option, as click hands them o
         money = _amount(desk, amount)
         with hold_card(environment, reader, Role.PURSE) as held:
             require_active(held)
-            settled = settle_card(desk, held)
-            for earlier in settled:
-                output.note(str(earlier))
+            left = _settle(desk, held, output)
             done_before = (money, LoadOutcome.COMPLETED) in [
-                (earlier.amount, earlier.outcome) for earlier in settled
+                (earlier.amount, earlier.outcome) for earlier in left.loads
             ]
             if not done_before or again:
                 _require_loadable(desk, held, today(environment))
                 output.note(f"{_who(held)}: load {money}.")
                 run_load(desk, held, money, pins)
-            _report(ctx, desk, held, settled, NumberStyle(full=full_number), money)
+            _report(ctx, desk, held, left, NumberStyle(full=full_number), money)
 
 
 @click.command(
@@ -133,7 +144,10 @@ def recover(
 ) -> None:
     """Settle what an interruption left with the card, without loading anything.
 
-    Needs no PIN and works with a blocked card too. Running it again changes nothing.
+    Two things can be left: a load that the bank has booked, and a payment of which the
+    counter does not know whether the card was debited. The card proves it or gives it
+    up for ever. Needs no PIN and works with a blocked card too. Running it again
+    changes nothing.
     """
     environment = environment_of(ctx)
     with (
@@ -141,12 +155,21 @@ def recover(
         hold_card(environment, reader, Role.PURSE) as held,
     ):
         require_personalised(held)
-        settled = settle_card(desk, held)
-        for earlier in settled:
-            output_of(ctx).note(str(earlier))
-        if not settled:
+        left = _settle(desk, held, output_of(ctx))
+        if not (left.loads or left.opens):
             output_of(ctx).note("There was nothing to settle.")
-        _report(ctx, desk, held, settled, NumberStyle(full=full_number), None)
+        _report(ctx, desk, held, left, NumberStyle(full=full_number), None)
+
+
+def _settle(desk: Desk, held: HeldCard, output: Output) -> _Left:
+    """Settle what was left, and tell each thing as soon as it is stored."""
+    left = _Left(loads=settle_card(desk, held))
+    for load in left.loads:
+        output.note(str(load))
+    for opened in settle_opens(desk, held):
+        left.opens.append(opened)
+        output.note(str(opened))
+    return left
 
 
 def _amount(desk: Desk, text: str) -> Money:
@@ -179,7 +202,7 @@ def _report(
     ctx: click.Context,
     desk: Desk,
     held: HeldCard,
-    settled: list[SettledLoad],
+    left: _Left,
     numbers: NumberStyle,
     loaded: Money | None,
 ) -> None:
@@ -200,8 +223,9 @@ def _report(
                 "amount_minor": load.amount.amount_minor,
                 "outcome": load.outcome.value,
             }
-            for load in settled
+            for load in left.loads
         ],
+        "open_payments": [opened.document() for opened in left.opens],
     }
     facts = [
         ("Card", f"{numbers.show(held.info)}, {printable(status.purse.holder)}"),

@@ -57,7 +57,9 @@ class Output:
     as_json: bool = False
 
     def show(
-        self, document: Mapping[str, Any], read: Callable[[Console], None]
+        self,
+        document: Mapping[str, Any] | Sequence[Any],
+        read: Callable[[Console], None],
     ) -> None:
         """Write the result: ``document`` for machines, else what ``read`` prints."""
         if self.as_json:

@@ -36,6 +36,7 @@ def test_a_load_moves_the_amount_from_account_to_float_and_card(
         "account_minor": 399_875,
         "currency": "OMR",
         "settled": [],
+        "open_payments": [],
         "loaded_minor": 500_125,
     }
     assert books() == {"account": 399_875, "float": 500_125, "card": 500_125}
