@@ -52,6 +52,8 @@ def test_a_whole_session_says_nothing_secret(branch: World) -> None:
     for arguments in (
         ("check",),
         ("status",),
+        ("incidents", "--all"),
+        ("audit", "T0000007"),
         ("purse", CID),
         ("account", "list"),
         ("terminal", "list"),
@@ -60,7 +62,7 @@ def test_a_whole_session_says_nothing_secret(branch: World) -> None:
     ):
         branch.bank(*arguments)
         branch.bank(*arguments, "--json")
-    assert len(branch.said) == 2 * (len(session) + 7)
+    assert len(branch.said) == 2 * (len(session) + 9)
     branch.assert_nothing_secret_was_said()
 
 
