@@ -18,7 +18,6 @@ from settlement.open_desk import OpenDesk
 from settlement.payment import DebitClosure, PaymentKind, VoidClosure
 
 if TYPE_CHECKING:
-    from card.records import DebitProof
     from settlement.payment import OpenItem
 
     Desk = Any
@@ -129,22 +128,23 @@ def test_a_debit_is_paid_once_in_every_order_of_arrival(
     assert report.totals[0].proved_minor == report.totals[0].open_minor == 0
 
 
-def spoiled(proof: DebitProof, field: str) -> DebitProof:
-    value = getattr(proof, field)
-    wrong = value + 1 if isinstance(value, int) else bytes(8)
-    return replace(proof, **{field: wrong})
-
-
 @pytest.mark.parametrize(
-    "field", ["balance_after_minor", "cumulative_debit_minor", "tac", "mac2"]
+    "wrong",
+    [
+        {"balance_after_minor": 929},
+        {"cumulative_debit_minor": 71},
+        {"tac": bytes(8)},
+        {"mac2": bytes(8)},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
 )
 def test_a_proof_that_is_not_the_purses_is_not_stored(
-    desk: Desk, purse: Purse, ask: OpenDesk, field: str
+    desk: Desk, purse: Purse, ask: OpenDesk, wrong: dict[str, Any]
 ) -> None:
     item = reported(desk, purse)
     proof = purse.debit(item)
     with pytest.raises(IssuingError, match=r"certificate .* is wrong"):
-        ask.debited(item.open_record.tx, spoiled(proof, field))
+        ask.debited(item.open_record.tx, replace(proof, **wrong))
     assert desk.outcome(item) is None
     assert desk.open_incidents() == [IncidentCode.OUTCOME_OPEN]
 

@@ -91,13 +91,12 @@ class SmallCounter:
             if not isinstance(action, Transmit):
                 exchange.recorded()
                 continue
-            lost = action.command.name == "DEBIT"
-            if not lost or when == "after":
-                response = contacts[action.role].transmit(action.command)
-            if lost:
-                exchange.lost()
-            else:
-                exchange.receive(response)
+            if action.command.name != "DEBIT":
+                exchange.receive(contacts[action.role].transmit(action.command))
+                continue
+            if when == "after":
+                contacts[action.role].transmit(action.command)
+            exchange.lost()
         self._world.purse.card.reset()
 
     _declaration = "INV-2025-000001"
