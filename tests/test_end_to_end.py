@@ -22,6 +22,7 @@ from modem.tls import server_context
 from settlement.bank import Bank
 from settlement.bank_config import BankDirectory
 from settlement.check import check_bank
+from settlement.clearing import IncidentCode
 from settlement.host import BatchEnded, CallEnded, Host, HostEvent, ModemTrouble
 from settlement.keystore import FileKeyStore
 from settlement.ledger import Account, payee_account
@@ -40,7 +41,7 @@ from terminal.day import DayPhase, DayProgress, DayResult, DayVerdict
 from terminal.entries import BatchState
 from terminal.journal import Journal
 from terminal.machine import local_now, open_counter
-from terminal.orders import Paid, RefusalReason, Refused
+from terminal.orders import Paid, RefusalReason, Refused, Unknown
 from tests.branch import PASSPHRASE, World, at_work
 from tests.fake_readers import NAMES, Clock, FakeReaders
 
@@ -190,6 +191,37 @@ class Site:
         self.readers.remove(Role.PURSE)
         return results
 
+    def cut_payment(self, purse: int, declaration: str, *, kind: str) -> None:
+        """A payment of 1 that goes well, and one of 12.500 whose DEBIT is not answered.
+
+        Args:
+            purse: which customer's.
+            declaration: what for.
+            kind: ``"lost"`` when the purse was debited, ``"unsent"`` when it was not.
+        """
+        faults = self.readers.faults
+        faults.disarm()
+        faults.log.clear()
+        assert isinstance(self.pay(purse, "1", f"{declaration}-A")[0], Paid)
+        at = faults.log.index((Role.PURSE, "DEBIT"))
+        faults.arm(kind, at, removes=True)
+        (result,) = self.pay(purse, "12.500", declaration)
+        faults.disarm()
+        assert isinstance(result, Unknown)
+
+    def at_the_desk(self, purse: int, *arguments: str, pins: str | None = None) -> str:
+        """What ``raseed-card`` says with this customer's purse in its reader."""
+        self.world.purse.card = self.purses[purse]
+        with at_work(self.world):
+            result = self.world.desk(*arguments, "--reader", "Reader A", pins=pins)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def open_incidents(self) -> list[str]:
+        with BankStore.open(self.directory.database) as store, store.read() as books:
+            noted = books.batches.noted_incidents()
+        return [one.incident.code for one in noted if one.is_open]
+
     def close_day(
         self, on_progress: Callable[[DayProgress], None] = lambda _: None
     ) -> DayResult:
@@ -242,8 +274,13 @@ class Site:
         entries = [(entry.payment, entry.credit_minor) for entry in statement.entries]
         return [(made.declaration, amount) for made, amount in entries if made]
 
-    def assert_the_books_are_right(self, payments: int) -> None:
-        """Nothing is off, nothing is on its way: chips and ledger say the same."""
+    def assert_the_books_are_right(self, payments: int, *, closed: int = 0) -> None:
+        """Nothing is off, nothing is on its way: chips and ledger say the same.
+
+        Args:
+            payments: how many were posted.
+            closed: how many incidents there were, which closed by themselves.
+        """
         with BankStore.open(self.directory.database) as store:
             report = check_bank(store, self.keys)
             with store.read() as books:
@@ -253,10 +290,9 @@ class Site:
                     )
                     for purse in self.purses
                 ]
-                incidents = books.batches.incidents()
         assert report.findings == ()
         assert report.tacs_verified == report.payments == payments
-        assert incidents == []
+        assert (report.incidents, report.incidents_closed) == (0, closed)
         assert floats == self.on_chips()
         assert self.on_customs_card() == 0
 
@@ -362,3 +398,38 @@ def test_a_batch_waits_until_line_and_bank_are_right(
         with site.serving():
             assert site.close_day().verdict is DayVerdict.COLLECTED
     site.assert_the_books_are_right(payments=3)
+
+
+def test_what_the_purse_says_at_the_desk_reaches_counter_ledger_and_statement(
+    new_site: Callable[..., Site],
+) -> None:
+    """One customer was debited and one was not; neither counter nor bank can tell."""
+    site = new_site()
+    with site.open_counter(), site.serving():
+        site.cut_payment(0, "INV-2025-000001", kind="lost")
+        assert site.close_day().verdict is DayVerdict.COLLECTED
+        site.cut_payment(1, "INV-2025-000002", kind="unsent")
+        assert site.close_day().verdict is DayVerdict.COLLECTED
+        assert site.open_incidents() == [IncidentCode.OUTCOME_OPEN] * 2
+        assert len(site.counter.interrupted()) == 2
+
+        told = site.at_the_desk(0, "recover")
+        assert "A payment of 12.500 OMR" in told
+        assert "is proved: the card was debited, once" in told
+        told = site.at_the_desk(1, "load", "1", pins=PIN.decode())
+        assert "never took place: the card was not debited" in told
+        assert site.open_incidents() == []
+
+        # The next call brings the outcome, and the end of day after it the payment.
+        site.close_day()
+        assert site.counter.interrupted() == []
+        assert site.on_customs_card() == 12_500
+        assert site.close_day().verdict is DayVerdict.COLLECTED
+        assert site.counter.snapshot().unsettled == ()
+    site.assert_the_books_are_right(payments=3, closed=2)
+    assert site.statement(PaymentKind.FEES) == [
+        ("INV-2025-000001-A", 1_000),
+        ("INV-2025-000002-A", 1_000),
+        ("INV-2025-000001", 12_500),
+    ]
+    assert site.on_chips() == [LOADED_MINOR - 13_500, LOADED_MINOR]
