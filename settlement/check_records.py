@@ -16,7 +16,7 @@ from card.records import payment_digest
 from settlement.check_report import FindingCode
 from settlement.check_rows import batch_key_of
 from settlement.clearing import IncidentCode, content_digest, evidence_digest
-from settlement.store_batches import IncidentRow
+from settlement.store_batches import incident_row
 from settlement.store_records import Decision, details_to_text
 
 if TYPE_CHECKING:
@@ -218,16 +218,7 @@ def _check_incidents(run: CheckRun) -> None:
     """An incident has the fingerprint of its own words."""
     known = {code.value: code for code in IncidentCode}
     for row in run.rows.raw["incident"]:
-        made = IncidentRow(
-            code=row.code,
-            terminal_id=row.terminal_id,
-            batch=row.batch,
-            stan=row.stan,
-            masked_card=row.masked_card,
-            amount_minor=row.amount_minor,
-            text=row.text,
-            at=row.at,
-        )
+        made = incident_row(row)
         # The fingerprint of a code of clearing is made of the member of its enum.
         as_member = replace(made, code=known.get(row.code, row.code))
         if row.fingerprint not in {made.fingerprint, as_member.fingerprint}:

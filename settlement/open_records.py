@@ -135,13 +135,14 @@ def settle_purse(books: Books, cid: bytes, now: datetime) -> None:
 def after_payment(books: Books, tx: TransactionRecord, now: datetime) -> None:
     """What a payment that was just booked tells of its purse's open records."""
     opened = books.opens.known(tx.mid, tx.tsn)
-    made = books.opens.resolution(tx.mid, tx.tsn)
-    if opened is not None and made is not None and not made.debited:
-        what = (
-            f"settled as never debited ({made.how}), and then delivered; it was paid, "
-            "for its TAC is good. Ask for the purse"
-        )
-        books.batches.add_incident(contradiction(opened, what, now))
+    if opened is not None:
+        made = books.opens.resolution(tx.mid, tx.tsn)
+        if made is not None and not made.debited:
+            what = (
+                f"settled as never debited ({made.how}), and then delivered; it was "
+                "paid, for its TAC is good. Ask for the purse"
+            )
+            books.batches.add_incident(contradiction(opened, what, now))
     settle_purse(books, tx.cid, now)
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "IncidentRow",
     "NotedIncident",
     "OpenRow",
+    "incident_row",
     "open_row",
 ]
 
@@ -305,18 +306,23 @@ def _header(row: sa.Row[Any]) -> BatchHeader:
 def _noted(row: sa.Row[Any]) -> NotedIncident:
     return NotedIncident(
         number=row.id,
-        incident=IncidentRow(
-            code=row.code,
-            terminal_id=row.terminal_id,
-            batch=row.batch,
-            stan=row.stan,
-            masked_card=row.masked_card,
-            amount_minor=row.amount_minor,
-            text=row.text,
-            at=row.at,
-        ),
+        incident=incident_row(row),
         closed_at=row.closed_at,
         closed_because=row.closed_because or "",
+    )
+
+
+def incident_row(row: Any) -> IncidentRow:
+    """The value of a stored row."""
+    return IncidentRow(
+        code=row.code,
+        terminal_id=row.terminal_id,
+        batch=row.batch,
+        stan=row.stan,
+        masked_card=row.masked_card,
+        amount_minor=row.amount_minor,
+        text=row.text,
+        at=row.at,
     )
 
 

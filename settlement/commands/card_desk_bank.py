@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, Never, TypeVar, assert_never
 
 from card.errors import CardError
 from card.exchange import Finished
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from card.channel import Channel
+    from card.machine import Machine
     from settlement.bank_config import BankDirectory
     from settlement.commands.card_desk_access import HeldCard
     from settlement.commands.environment import Environment
@@ -44,7 +45,16 @@ if TYPE_CHECKING:
     from settlement.keystore import FileKeyStore
     from settlement.store import BankStore
 
-__all__ = ["Desk", "SettledLoad", "finish_making", "open_desk", "settle_card"]
+__all__ = [
+    "Desk",
+    "SettledLoad",
+    "ask_purse",
+    "finish_making",
+    "open_desk",
+    "settle_card",
+]
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +168,10 @@ def _settle(
     amount = Money(
         amount_minor=pending.amount_minor, currency=currency_by_number(pending.currency)
     )
-    result = _ask_purse(channel, pending)
+    recovery = LoadRecovery(
+        ltc=pending.ltc, lid=pending.lid, lsn=pending.lsn, vreq=pending.vreq
+    )
+    result = ask_purse(recovery, channel)
     match result:
         case LoadProved(balance_after_minor=balance_minor, ltac=ltac):
             row = desk.issuing.complete_load(
@@ -184,18 +197,14 @@ def _settle(
     return SettledLoad(ltc=pending.ltc, amount=amount, outcome=row.outcome)
 
 
-def _ask_purse(
-    channel: Channel, pending: PendingLoad
-) -> LoadProved | LoadVoided | LoadUnknown:
-    recovery = LoadRecovery(
-        ltc=pending.ltc, lid=pending.lid, lsn=pending.lsn, vreq=pending.vreq
-    )
-    while not isinstance(action := recovery.next_action(), Finished):
+def ask_purse(machine: Machine[Any, Never, Result], channel: Channel) -> Result:
+    """Run a machine that only asks the purse in the reader."""
+    while not isinstance(action := machine.next_action(), Finished):
         try:
             response = channel.transmit(action.command)
         except CardError:
             # Whatever the reader says: without an answer nothing is known.
-            recovery.lost()
+            machine.lost()
         else:
-            recovery.receive(response)
+            machine.receive(response)
     return action.result

@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from card.errors import CardError
-from card.exchange import Finished
 from card.profile import CardState
 from settlement.commands.card_desk_access import CardDeskError
+from settlement.commands.card_desk_bank import ask_purse
 from settlement.money import Money, currency_by_number
 from settlement.open_inquiry import (
     OpenInquiry,
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from settlement.commands.card_desk_access import HeldCard
     from settlement.commands.card_desk_bank import Desk
     from settlement.open_desk import OpenDesk, OpenPayment
-    from settlement.open_inquiry import InquiryResult
 
 __all__ = ["SettledOpen", "settle_opens"]
 
@@ -106,7 +104,7 @@ def _settle(bank: OpenDesk, channel: Channel, payment: OpenPayment) -> SettledOp
         amount_minor=tx.amount_minor, currency=currency_by_number(tx.currency)
     )
     debited: bool | None
-    match _ask_purse(channel, payment):
+    match ask_purse(OpenInquiry(tx, payment.vreq), channel):
         case PurseProved(proof=proof):
             debited = bank.debited(tx, proof).debited
         case PurseGaveUp(vmac=vmac):
@@ -124,16 +122,3 @@ def _settle(bank: OpenDesk, channel: Channel, payment: OpenPayment) -> SettledOp
     return SettledOpen(
         terminal_id=payment.terminal_id, at=tx.at, amount=amount, debited=debited
     )
-
-
-def _ask_purse(channel: Channel, payment: OpenPayment) -> InquiryResult:
-    inquiry = OpenInquiry(payment.tx, payment.vreq)
-    while not isinstance(action := inquiry.next_action(), Finished):
-        try:
-            response = channel.transmit(action.command)
-        except CardError:
-            # Whatever the reader says: without an answer nothing is known.
-            inquiry.lost()
-        else:
-            inquiry.receive(response)
-    return action.result

@@ -39,6 +39,7 @@ from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.ledger import Account
 from settlement.messages import BatchHeader, BatchTotals, Total
 from settlement.payment import (
+    BatchToUpload,
     OpenItem,
     PaymentDetails,
     PaymentKind,
@@ -373,6 +374,32 @@ class Desk:
         purse = self.issue(cid)
         self.load(purse, amount_minor)
         return purse
+
+    def closed(self, *opens: OpenItem, head: AuditHead | None = None) -> BatchToUpload:
+        """Close the batch; what its terminal makes of it to send it.
+
+        Args:
+            opens: what the customs card lists as open.
+            head: where the terminal's audit log stands.
+        """
+        records = self.customs.records
+        amounts = [item.open_record.tx.amount_minor for item in opens]
+        header = self.customs.close(
+            open_count=len(amounts), open_sum_minor=sum(amounts)
+        )
+        return BatchToUpload(
+            terminal_id=header.terminal_id,
+            office=header.office,
+            mid=header.mid,
+            currency=header.currency,
+            close=header.close,
+            payments=tuple(records),
+            opens=tuple(
+                replace(item, sequence=place)
+                for place, item in enumerate(opens, len(records) + 1)
+            ),
+            audit_head=head,
+        )
 
     def send(
         self, *opens: OpenItem, head: AuditHead | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -39,13 +39,14 @@ from settlement.payment import (
     PaymentRecord,
     VoidClosure,
 )
+from settlement.upload import UploadMachine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from settlement.audit_head import AuditHead
     from settlement.intake import BatchHeader, BatchTotals
-    from settlement.upload import UploadEvent, UploadMachine
+    from settlement.upload import UploadEvent
 
 MID = bytes.fromhex("43 55 53 00 00 00 00 07")
 ACK_MAC = bytes.fromhex("AC" * 16)
@@ -233,6 +234,37 @@ def bank(ledger: Ledger, closures: dict[int, Closure]) -> IntakeBank:
 @pytest.fixture
 def session_key() -> bytes:
     return bytes.fromhex("60 61 62 63 64 65 66 67 68 69 6A 6B 6C 6D 6E 6F")
+
+
+@pytest.fixture
+def cut_after() -> Callable[[int], Callable[[list[bytes]], list[bytes]]]:
+    """A line that is dead once it has passed on so many messages."""
+
+    def make(count: int) -> Callable[[list[bytes]], list[bytes]]:
+        left = count
+
+        def pass_on(messages: list[bytes]) -> list[bytes]:
+            nonlocal left
+            passed = messages[: max(left, 0)]
+            left -= len(messages)
+            return passed
+
+        return pass_on
+
+    return make
+
+
+@pytest.fixture
+def call(
+    desk: Any, session_key: bytes, run_call: Callable[..., list[UploadEvent]]
+) -> Callable[..., list[UploadEvent]]:
+    """One call that sends a batch to the bank of the desk."""
+
+    def send(batch: BatchToUpload, **lines: object) -> list[UploadEvent]:
+        machine = IntakeMachine(batch.terminal_id, desk.bank, session_key)
+        return run_call(UploadMachine(batch, stan_start=1, window=2), machine, **lines)
+
+    return send
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from settlement.audit_head import AuditHead
 from settlement.check import check_bank
 from settlement.clearing import IncidentCode
 from settlement.errors import NoAnswerError
-from settlement.intake import IntakeMachine, ResponseCode
+from settlement.intake import ResponseCode
 from settlement.ledger import payee_account
 from settlement.open_desk import OpenDesk
 from settlement.payment import (
@@ -27,38 +27,21 @@ from settlement.upload import (
     RecordRefused,
     Refused,
     UploadEvent,
-    UploadMachine,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from settlement.messages import BatchHeader
     from settlement.payment import Closure, PaymentRecord
 
     RunCall = Callable[..., list[UploadEvent]]
+    CutAfter = Callable[[int], Callable[[list[bytes]], list[bytes]]]
 
 REVENUE = payee_account(PaymentKind.FEES, "SOHAR", 512)
 OTHER_MID = bytes.fromhex("43 55 53 00 00 00 00 08")
 OTHER_CID = bytes.fromhex("64 00 00 00 00 00 00 02")
+HEAD = AuditHead(journal=b"JOURNAL1", entries=5, digest=bytes(32))
 SUM = 100 + 200 + 300
-
-
-def batch_of(desk: Any, header: BatchHeader, *opens: Any) -> BatchToUpload:
-    """What the terminal makes of a closed batch."""
-    first = len(desk.customs.records) + 1
-    return BatchToUpload(
-        terminal_id=header.terminal_id,
-        office=header.office,
-        mid=header.mid,
-        currency=header.currency,
-        close=header.close,
-        payments=tuple(desk.customs.records),
-        opens=tuple(
-            replace(item, sequence=place) for place, item in enumerate(opens, first)
-        ),
-        audit_head=AuditHead(journal=b"JOURNAL1", entries=5, digest=bytes(32)),
-    )
 
 
 @pytest.fixture
@@ -68,24 +51,13 @@ def batch(desk: Any) -> BatchToUpload:
     for index, amount in enumerate((100, 200, 300)):
         desk.customs.pay(purses[index % 2], amount)
     item = desk.customs.begin(purses[0], 70)
-    header = desk.customs.close(open_count=1, open_sum_minor=70)
-    return batch_of(desk, header, item)
+    made: BatchToUpload = desk.closed(item, head=HEAD)
+    return made
 
 
 @pytest.fixture
 def purse(desk: Any) -> Any:
     return desk.loaded_purse(5_000)
-
-
-@pytest.fixture
-def call(desk: Any, session_key: bytes, run_call: RunCall) -> RunCall:
-    """One call that sends a batch to the bank of the desk."""
-
-    def send(batch: BatchToUpload, **lines: object) -> list[UploadEvent]:
-        machine = IntakeMachine(batch.terminal_id, desk.bank, session_key)
-        return run_call(UploadMachine(batch, stan_start=1, window=2), machine, **lines)
-
-    return send
 
 
 def assert_posted_once(desk: Any, *incidents: str) -> None:
@@ -95,19 +67,6 @@ def assert_posted_once(desk: Any, *incidents: str) -> None:
     assert desk.incidents() == [IncidentCode.OUTCOME_OPEN, *incidents]
 
 
-def cut_after(count: int) -> Callable[[list[bytes]], list[bytes]]:
-    """A line that is dead once it has passed on so many messages."""
-    left = count
-
-    def pass_on(messages: list[bytes]) -> list[bytes]:
-        nonlocal left
-        passed = messages[: max(left, 0)]
-        left -= len(messages)
-        return passed
-
-    return pass_on
-
-
 MESSAGES = range(7)
 """Logon, header, four details, totals."""
 
@@ -115,7 +74,12 @@ MESSAGES = range(7)
 @pytest.mark.parametrize("passed", MESSAGES)
 @pytest.mark.parametrize("line", ["up", "down"], ids=["questions", "answers"])
 def test_a_call_that_dies_at_any_point_is_made_good_by_the_next(
-    desk: Any, batch: BatchToUpload, call: RunCall, passed: int, line: str
+    desk: Any,
+    batch: BatchToUpload,
+    call: RunCall,
+    cut_after: CutAfter,
+    passed: int,
+    line: str,
 ) -> None:
     with pytest.raises(NoAnswerError):
         call(batch, **{line: cut_after(passed)})
@@ -153,7 +117,12 @@ def test_an_answer_that_is_lost_once_is_given_again_in_the_same_call(
     ids=["count", "sum", "chain", "open records"],
 )
 def test_a_changed_header_under_the_same_number_is_refused(
-    desk: Any, batch: BatchToUpload, call: RunCall, changes: Any, passed: int
+    desk: Any,
+    batch: BatchToUpload,
+    call: RunCall,
+    cut_after: CutAfter,
+    changes: Any,
+    passed: int,
 ) -> None:
     """Signed by the customs card, as only a broken one could; the first one stays."""
     with suppress(NoAnswerError):
@@ -274,13 +243,12 @@ def test_the_head_of_the_audit_log_arrives_with_the_batch(
     desk: Any, batch: BatchToUpload, call: RunCall
 ) -> None:
     call(batch)
-    assert batch.audit_head is not None
-    later = replace(batch, audit_head=replace(batch.audit_head, entries=6))
+    later = replace(batch, audit_head=replace(HEAD, entries=6))
     call(later)
     call(replace(batch, audit_head=None))
     with desk.store.read() as books:
         kept = books.heads.of_terminal("T0000007")
-    assert [one.head for one in kept] == [batch.audit_head, later.audit_head]
+    assert [one.head for one in kept] == [HEAD, later.audit_head]
     assert_posted_once(desk)
 
 
@@ -292,14 +260,12 @@ def test_an_open_record_is_closed_by_the_cards_next_payment(
     desk: Any, purse: Any, call: RunCall
 ) -> None:
     item = desk.customs.begin(purse, 70)
-    closing = desk.customs.close(open_count=1, open_sum_minor=70)
-    waiting = batch_of(desk, closing, item)
+    waiting = desk.closed(item)
     assert closures(call(waiting)) == []
     assert desk.open_incidents() == [IncidentCode.OUTCOME_OPEN]
     desk.customs.next_batch()
     desk.customs.pay(purse, 30)
-    closing = desk.customs.close(open_count=1, open_sum_minor=70)
-    (closure,) = closures(call(batch_of(desk, closing, item)))
+    (closure,) = closures(call(desk.closed(item)))
     assert isinstance(closure, VoidClosure)
     assert desk.open_incidents() == []
     assert closures(call(waiting)) == [closure], "also when the first comes again"
@@ -310,8 +276,7 @@ def test_an_open_record_is_closed_by_a_load(
     desk: Any, purse: Any, call: RunCall
 ) -> None:
     item = desk.customs.begin(purse, 70)
-    closing = desk.customs.close(open_count=1, open_sum_minor=70)
-    waiting = batch_of(desk, closing, item)
+    waiting = desk.closed(item)
     assert closures(call(waiting)) == []
     desk.load(purse, 5)
     (closure,) = closures(call(waiting))
@@ -325,8 +290,7 @@ def test_an_open_record_that_the_purse_proves_is_credited_and_paid_once(
 ) -> None:
     item = desk.customs.begin(purse, 70)
     proof = purse.debit(item)
-    closing = desk.customs.close(open_count=1, open_sum_minor=70)
-    waiting = batch_of(desk, closing, item)
+    waiting = desk.closed(item)
     assert closures(call(waiting)) == []
     ask = OpenDesk(desk.store, desk.keys, desk.clock)
     ask.debited(item.open_record.tx, proof)
@@ -335,7 +299,7 @@ def test_an_open_record_that_the_purse_proves_is_credited_and_paid_once(
     ]
     desk.customs.next_batch()
     desk.customs.credit(item, proof)
-    credited = batch_of(desk, desk.customs.close())
+    credited = desk.closed()
     for sent in (credited, waiting, credited):
         assert isinstance(call(sent)[-1], Collected)
     assert desk.balance(REVENUE) == 70

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,21 +39,8 @@ def batches(desk: Any) -> list[BatchToUpload]:
         for _ in range(PAYMENTS):
             desk.customs.pay(purse, AMOUNT)
         item = desk.customs.begin(purse, 70)
-        header = desk.customs.close(open_count=1, open_sum_minor=70)
-        made.append(
-            BatchToUpload(
-                terminal_id=header.terminal_id,
-                office=header.office,
-                mid=header.mid,
-                currency=header.currency,
-                close=header.close,
-                payments=tuple(desk.customs.records),
-                opens=(replace(item, sequence=PAYMENTS + 1),),
-                audit_head=AuditHead(
-                    journal=b"JOURNAL1", entries=number, digest=bytes(32)
-                ),
-            )
-        )
+        head = AuditHead(journal=b"JOURNAL1", entries=number, digest=bytes(32))
+        made.append(desk.closed(item, head=head))
         desk.customs.next_batch()
     return made
 

@@ -274,6 +274,7 @@ def test_two_batches_go_up_in_one_call_with_one_logon(
 
 def test_a_call_that_breaks_anywhere_is_finished_by_the_next_one(
     make_batch: MakeBatch,
+    cut_after: Callable[[int], Callable[[list[bytes]], list[bytes]]],
     bank: IntakeBank,
     ledger: Ledger,
     session_key: bytes,
@@ -281,23 +282,12 @@ def test_a_call_that_breaks_anywhere_is_finished_by_the_next_one(
 ) -> None:
     batch = make_batch(4, opens=1)
 
-    def break_after(count: int) -> Callable[[list[bytes]], list[bytes]]:
-        left = count
-
-        def pass_on(messages: list[bytes]) -> list[bytes]:
-            nonlocal left
-            passed = messages[: max(left, 0)]
-            left -= len(messages)
-            return passed
-
-        return pass_on
-
     for count in range(8):
         for side in ("up", "down"):
             upload = UploadMachine(batch, stan_start=1, window=2)
             machine = IntakeMachine("T0000007", bank, session_key)
             with pytest.raises(NoAnswerError, match="batch stays"):
-                run_call(upload, machine, **{side: break_after(count)})
+                run_call(upload, machine, **{side: cut_after(count)})
     machine = IntakeMachine("T0000007", bank, session_key)
     events = run_call(UploadMachine(batch, stan_start=1), machine)
     assert isinstance(events[-1], Collected)

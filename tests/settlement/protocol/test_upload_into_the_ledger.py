@@ -9,18 +9,18 @@ import pytest
 
 from card import certificates
 from card.profile import KeyUse
-from settlement.intake import IntakeMachine, ResponseCode
-from settlement.payment import BatchToUpload
+from settlement.intake import ResponseCode
 from settlement.upload import (
     Collected,
     RecordRefused,
     Refused,
     UploadEvent,
-    UploadMachine,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from settlement.payment import BatchToUpload
 
     RunCall = Callable[..., list[UploadEvent]]
 
@@ -32,29 +32,8 @@ def batch(desk: Any) -> BatchToUpload:
     second = desk.loaded_purse(300_000, cid=bytes.fromhex("64 00 00 00 00 00 00 02"))
     for index in range(20):
         desk.customs.pay((first, second)[index % 2], 1_000 + index)
-    header = desk.customs.close()
-    return BatchToUpload(
-        terminal_id=header.terminal_id,
-        office=header.office,
-        mid=header.mid,
-        currency=header.currency,
-        close=header.close,
-        payments=tuple(desk.customs.records),
-    )
-
-
-@pytest.fixture
-def call(
-    desk: Any, session_key: bytes, run_call: RunCall
-) -> Callable[..., list[UploadEvent]]:
-    """One call that sends a batch to the bank of the desk."""
-
-    def send(batch: BatchToUpload, **lines: object) -> list[UploadEvent]:
-        machine = IntakeMachine(batch.terminal_id, desk.bank, session_key)
-        upload = UploadMachine(batch, stan_start=1, window=4)
-        return run_call(upload, machine, **lines)
-
-    return send
+    made: BatchToUpload = desk.closed()
+    return made
 
 
 def test_every_payment_reaches_the_ledger_and_the_customs_card_its_ack(
