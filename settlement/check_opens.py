@@ -101,6 +101,7 @@ def _incident_problems(row: Any, report: OpenRow, incident: Any) -> list[str]:
         incident.stan,
         incident.amount_minor,
         incident.masked_card,
+        incident.at,
     )
     if told != (
         IncidentCode.OUTCOME_OPEN,
@@ -109,6 +110,7 @@ def _incident_problems(row: Any, report: OpenRow, incident: Any) -> list[str]:
         report.stan,
         report.tx.amount_minor,
         report.tx.card_number_masked,
+        row.at,
     ):
         problems.append("its incident is about something else")
     return problems

@@ -48,7 +48,6 @@ class KnownOpen:
         lsn_then: number of the newest load that the bank had authorised then, for any
             card; 0 for none.
         incident: number of its incident.
-        at: the bank's time of that report.
     """
 
     report: OpenRow
@@ -56,7 +55,6 @@ class KnownOpen:
     batch: int
     lsn_then: int
     incident: int
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,12 +149,7 @@ class OpenTables:
 
     def _known(self, *conditions: sa.ColumnElement[bool]) -> list[KnownOpen]:
         query = (
-            sa.select(
-                open_report,
-                open_record.c.lsn_then,
-                open_record.c.incident_id,
-                open_record.c.at,
-            )
+            sa.select(open_report, open_record.c.lsn_then, open_record.c.incident_id)
             .select_from(open_record.join(open_report))
             .where(*conditions)
             .order_by(open_record.c.mid, open_record.c.tsn)
@@ -168,7 +161,6 @@ class OpenTables:
                 batch=row.batch,
                 lsn_then=row.lsn_then,
                 incident=row.incident_id,
-                at=row.at,
             )
             for row in self._connection.execute(query)
         ]

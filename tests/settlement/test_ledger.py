@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from settlement.audit_head import AuditHead
 from settlement.errors import LedgerError
 from settlement.ledger import (
     Account,
@@ -39,13 +40,12 @@ SOURCE = Source(kind=EntryKind.CORRECTION, subject="x", number=1)
 
 @pytest.fixture
 def posted(desk: Desk) -> Desk:
-    """A bank with a load, a payment and a collected batch."""
+    """A load, a payment, an open record that it settles, and a collected batch."""
     purse = desk.loaded_purse()
+    item = desk.customs.begin(purse, 70)
     desk.customs.pay(purse, 1234)
-    header = desk.customs.close()
-    desk.bank.begin_batch(header, desk.clock())
-    desk.bank.take_payments(header, desk.customs.records, desk.clock())
-    desk.bank.reconcile(header, desk.customs.totals(), desk.clock())
+    head = AuditHead(journal=bytes(8), entries=1, digest=bytes(32))
+    desk.send(item, head=head)
     return desk
 
 
@@ -184,6 +184,21 @@ def test_every_table_is_append_only(raw: sqlite3.Connection) -> None:
         (
             "INSERT OR REPLACE INTO entry SELECT id, 'correction', subject, number,"
             " cid, currency, amount_minor, booked_at, memo FROM entry LIMIT 1",
+            "append-only",
+        ),
+        (
+            "INSERT OR REPLACE INTO open_resolution SELECT mid, tsn, 'load', 0, NULL,"
+            " NULL, NULL, NULL, NULL, at FROM open_resolution",
+            "append-only",
+        ),
+        (
+            "INSERT OR REPLACE INTO incident_closed SELECT incident_id, 'x', at"
+            " FROM incident_closed",
+            "append-only",
+        ),
+        (
+            "INSERT OR REPLACE INTO audit_head SELECT terminal_id, serial, mid, batch,"
+            " journal, 2, digest, received_at FROM audit_head",
             "append-only",
         ),
         (
