@@ -21,6 +21,7 @@ from settlement.intake import IntakeMachine
 from settlement.issuing import Issuing
 from settlement.keystore import TEST_MASTERS, FileKeyStore, MasterKeyStore
 from settlement.ledger import Account
+from settlement.open_desk import OpenDesk
 from settlement.store import BankStore
 from settlement.store_cards import PurseRow
 from sim.world.fate import Fate, FaultKind, PowerOffError, Site
@@ -166,6 +167,7 @@ class WorldBank:
             # The desk asks its key store for nothing that this one lacks.
             keys=cast("FileKeyStore", self.keys),
             issuing=self.issuing,
+            opens=OpenDesk(self.store, self.keys, clock),
             register=CardRegister(folder),
         )
         self.line_is_dead = False
