@@ -27,7 +27,7 @@ from settlement.commands.card_desk_access import (
     require_personalised,
 )
 from settlement.commands.card_desk_bank import open_desk, settle_card
-from settlement.commands.card_desk_loader import run_load
+from settlement.commands.card_desk_loader import loaded_just_now, run_load
 from settlement.commands.card_desk_opens import settle_opens
 from settlement.commands.environment import environment_of, today
 from settlement.commands.output import (
@@ -42,7 +42,7 @@ from settlement.money import format_amount, parse_amount
 from settlement.store_cards import LoadOutcome
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
     from pathlib import Path
 
     from settlement.commands.card_desk_access import HeldCard
@@ -77,7 +77,7 @@ Examples:
 @click.option(
     "--again",
     is_flag=True,
-    help="Load even if an interrupted load of the same amount turns out to be done.",
+    help="Load even if a load of the same amount was done just before.",
 )
 @pin_options
 @passphrase_option
@@ -114,8 +114,11 @@ def load(  # noqa: PLR0913 - one argument for each option, as click hands them o
             done_before = (money, LoadOutcome.COMPLETED) in [
                 (earlier.amount, earlier.outcome) for earlier in left.loads
             ]
-            if not done_before or again:
+            if again or not done_before:
                 _require_loadable(desk, held, today(environment))
+                if not again:
+                    now = environment.clock()
+                    _require_not_loaded_just_now(desk, held, money, now)
                 output.note(f"{_who(held)}: load {money}.")
                 run_load(desk, held, money, pins)
             _report(ctx, desk, held, left, NumberStyle(full=full_number), money)
@@ -195,6 +198,20 @@ def _require_loadable(desk: Desk, held: HeldCard, day: date) -> None:
         raise CardDeskError(
             f"Card {info.card_number_masked} is valid from {info.valid_from} to "
             f"{info.expiry} only. No money moved. Issue a new card."
+        )
+
+
+def _require_not_loaded_just_now(
+    desk: Desk, held: HeldCard, money: Money, now: datetime
+) -> None:
+    """Refuse what may be the repetition of a command that was done before it ended."""
+    done = loaded_just_now(desk, held.info.card_id, money, now)
+    if done is not None:
+        raise CardDeskError(
+            f"Card {held.info.card_number_masked} was loaded with {money} at "
+            f"{done.at:%H:%M} UTC already, and has it. No money moved now. If that is "
+            "the load you want, nothing is left to do; to load as much once more, "
+            "repeat the command with --again"
         )
 
 

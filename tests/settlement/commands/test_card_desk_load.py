@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,22 @@ def test_again_loads_a_second_time_after_a_proved_one(
     issued.desk("load", "100", pins="731946")
     assert issued.desk("load", "100", "--again", pins="731946").exit_code == 0
     assert books() == {"account": 700_000, "float": 200_000, "card": 200_000}
+
+
+def test_a_command_that_was_done_before_its_desk_lost_power_does_not_load_twice(
+    issued: World, books: Books
+) -> None:
+    """Everything was stored and answered; the officer never saw the last word."""
+    assert issued.desk("load", "100", pins="731946").exit_code == 0
+    repeated = issued.desk("load", "100", pins="731946")
+    assert repeated.exit_code == 1
+    assert "was loaded with 100.000 OMR at 08:30 UTC already" in repeated.output
+    assert "No money moved now" in repeated.output
+    assert books() == {"account": 800_000, "float": 100_000, "card": 100_000}
+    assert issued.desk("load", "100", "--again", pins="731946").exit_code == 0
+    issued.now += dt.timedelta(minutes=11)
+    assert issued.desk("load", "100", pins="731946").exit_code == 0
+    assert books() == {"account": 600_000, "float": 300_000, "card": 300_000}
 
 
 def test_another_amount_is_loaded_beside_a_proved_one(
