@@ -50,6 +50,7 @@ __all__ = [
     "PaymentState",
     "PaymentStep",
     "ProofRefused",
+    "Recalled",
     "RefusedEntry",
 ]
 
@@ -242,6 +243,23 @@ class JournalPayment:
             return self.tx == record.tx
         same_card = self.card_id == record.tx.cid
         return same_card and self.otc == record.tx.otc and self.rc == record.rc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """What an older journal tells of a payment that a customs card still holds.
+
+    Attributes:
+        number: its payment number there.
+        receipt: its receipt number, when it was given one.
+        details: what the clerk typed.
+        at: when the payment was begun, in the office's zone.
+    """
+
+    number: int
+    receipt: int | None
+    details: PaymentDetails | None
+    at: datetime
 
 
 @unique

@@ -3,7 +3,11 @@
 * TerminalError
     * ConfigError        the configuration file is not what it should be
     * JournalError       the journal cannot be opened, read or written
-        * VaultError     ... because its key is missing, foreign or damaged
+        * JournalDamagedError  ... because it is not as it was left; can be rebuilt
+        * JournalVersionError  ... because another version of the program wrote it
+        * VaultError     ... because its key file cannot be used
+            * KeyFileLostError ... because it is missing or damaged
+    * AuditFileError     a file of the bank's kept heads is none
     * InputError         what the clerk typed cannot be used
     * CardProblemError   the card cannot be used for this payment; no money moved
     * CounterStateError  the counter was asked for something out of its turn
@@ -19,13 +23,17 @@ from enum import StrEnum, unique
 
 __all__ = [
     "Advice",
+    "AuditFileError",
     "CardProblemCode",
     "CardProblemError",
     "ConfigError",
     "CounterStateError",
     "InputError",
     "InputField",
+    "JournalDamagedError",
     "JournalError",
+    "JournalVersionError",
+    "KeyFileLostError",
     "TerminalError",
     "VaultError",
 ]
@@ -105,8 +113,32 @@ class JournalError(TerminalError):
     """The journal cannot be used; no payment may be started without it."""
 
 
+class JournalDamagedError(JournalError):
+    """The journal is not as it was left; it can be rebuilt from the customs card.
+
+    Attributes:
+        found: what is wrong with it, as a clause.
+    """
+
+    def __init__(self, message: str, found: str) -> None:
+        super().__init__(message)
+        self.found = found
+
+
+class JournalVersionError(JournalError):
+    """Another version of this program wrote the journal; nothing was changed."""
+
+
 class VaultError(JournalError):
     """The journal's key file is missing, foreign, readable by others or damaged."""
+
+
+class KeyFileLostError(VaultError):
+    """The journal's key file is missing or is none: what it sealed stays shut."""
+
+
+class AuditFileError(TerminalError):
+    """A file of kept heads cannot be read, or is none."""
 
 
 class InputError(TerminalError):

@@ -1,48 +1,49 @@
 """The journal: what happened at this counter, durably, before the next step.
 
-SQLite in WAL mode with ``synchronous=FULL``: a method that writes returns after its
-transaction is on the disk. ``events`` is append-only, ``payments`` holds where each
-payment stands, ``batches`` the closed batches across restarts; triggers refuse any
-other use. Card records are sealed (`terminal.vault`). One program at a time writes;
-`Journal.read` looks on without disturbing it.
+A method that writes returns after its transaction is on the disk. ``events`` is
+append-only and chained (`terminal.audit`), ``payments`` holds where each payment
+stands, ``batches`` the closed batches across restarts; triggers refuse any other use.
+Card records are sealed (`terminal.vault`). One program at a time writes; `Journal.read`
+looks on without disturbing it, and `audit_journal` does so without the key.
 
-Nothing is ever deleted: what was paid last year can still be asked for. This file is
-the one door to SQLite; no error of it leaves here.
+Nothing is ever deleted: what was paid last year can still be asked for.
 """
 
 from __future__ import annotations
 
-import fcntl
-import sqlite3
-import threading
-from contextlib import contextmanager
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final, Self
 
-import sqlite_utils
-
-from terminal.errors import JournalError
+from terminal.audit import NAME_BYTES, AuditReport, Beginning
+from terminal.errors import (
+    JournalDamagedError,
+    JournalError,
+    KeyFileLostError,
+)
 from terminal.journal_batches import BatchBook
+from terminal.journal_database import JournalDatabase
+from terminal.journal_files import HeadFile, JournalFiles, read_head, take_lock
 from terminal.journal_payments import PaymentBook
-from terminal.journal_rows import SCHEMA, VERSION
 from terminal.vault import Vault
+from terminal.wording_journal import (
+    journal_damaged,
+    key_foreign,
+    key_lost,
+    problem_words,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection
     from datetime import datetime
     from pathlib import Path
     from typing import TextIO
 
-    from terminal.journal_rows import Row
+    from settlement.audit_head import AuditHead
+    from terminal.audit import LogRow
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "audit_journal", "newest_entries"]
 
-_FILE: Final = "journal.sqlite"
-_KEY_FILE: Final = "journal.key"
-_LOCK_FILE: Final = "journal.lock"
-_BUSY_MS: Final = 5000
-_DIRECTORY_MODE: Final = 0o700
-_STATEMENTS_CACHED: Final = 64
-"""More than the statements there are, so that none is ever prepared twice."""
+_KEY_MARK_BYTES: Final = 8
 
 
 class Journal:
@@ -54,11 +55,12 @@ class Journal:
     """
 
     def __init__(
-        self, database: _Database, vault: Vault, lock_file: TextIO | None
+        self, database: JournalDatabase, vault: Vault, lock_file: TextIO | None
     ) -> None:
         """Hold an open database; see `open` and `read`."""
         self._database = database
         self._lock_file = lock_file
+        self._say_stopped: Callable[[], None] | None = None
         self.payments: Final = PaymentBook(database, vault)
         self.batches: Final = BatchBook(database, vault)
 
@@ -66,19 +68,27 @@ class Journal:
     def open(cls, directory: Path, random_bytes: Callable[[int], bytes]) -> Self:
         """Open the journal in ``directory`` for writing, making it on the first start.
 
+        All of it is checked first: the file, the chain, and the rows against it.
+
         Raises:
-            JournalError: it is damaged, of another version, or in use by another
-                program. Nothing was changed.
+            JournalDamagedError: it is not as it was left. Nothing was changed.
+            JournalError: it is of another version, or in use by another program.
+                Nothing was changed.
         """
-        lock_file = _take_lock(directory)
+        files = JournalFiles(directory)
+        lock_file = take_lock(files)
         try:
-            path = directory / _FILE
-            vault = Vault.open(
-                directory / _KEY_FILE,
-                create=not path.exists(),
-                random_bytes=random_bytes,
-            )
-            return cls(_Database.for_writing(path), vault, lock_file)
+            files.finish()
+            vault = _open_vault(files, random_bytes)
+            mark = _key_mark(vault)
+            _check(files, mark)
+
+            def begin() -> Beginning:
+                return Beginning(journal=random_bytes(NAME_BYTES), key=mark)
+
+            head_file = HeadFile.open(files.head)
+            database = JournalDatabase.for_writing(files.database, head_file, begin)
+            return cls(database, vault, lock_file)
         except BaseException:
             lock_file.close()
             raise
@@ -90,19 +100,16 @@ class Journal:
         Raises:
             JournalError: there is none, or it cannot be read.
         """
-        path = directory / _FILE
-        if not path.exists():
-            raise JournalError(
-                f"There is no journal in '{directory}' yet: no payment was ever taken "
-                "with this configuration."
-            )
-        vault = Vault.open(
-            directory / _KEY_FILE, create=False, random_bytes=_no_random_bytes
-        )
-        return cls(_Database.for_reading(path), vault, None)
+        files = _existing(directory)
+        vault = Vault.open(files.key, create=False, random_bytes=_no_random_bytes)
+        return cls(JournalDatabase.for_reading(files.database), vault, None)
 
     def close(self) -> None:
         """Close the database and let the next program in; may be called again."""
+        if self._say_stopped is not None:
+            with suppress(JournalError):
+                self._say_stopped()
+            self._say_stopped = None
         self._database.close()
         if self._lock_file is not None:
             self._lock_file.close()
@@ -112,147 +119,100 @@ class Journal:
         with self._database.transaction():
             self._database.event(kind, at, detail=detail)
 
+    def audit_head(self) -> AuditHead | None:
+        """Where the audit log stands; None before its first entry."""
+        return self._database.head()
 
-class _Database:
-    """The connection, held open for the whole run; see `terminal.journal_rows.Rows`."""
+    def begin_session(self, detail: str, clock: Callable[[], datetime]) -> None:
+        """Keep that the counter has started, and with `close` that it has stopped.
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._db = sqlite_utils.Database(connection)
-        self._lock = threading.RLock()
+        A disk on which that cannot be written keeps nobody from looking at the counter:
+        the first payment says what is wrong with it.
 
-    @classmethod
-    def for_writing(cls, path: Path) -> Self:
-        """Open or make the database."""
-        with _translated(path):
-            database = cls(path, _connect(f"{path.absolute().as_uri()}?mode=rwc"))
-            try:
-                database._db.execute("PRAGMA journal_mode = WAL")
-                database._db.execute("PRAGMA synchronous = FULL")
-                database._prepare()
-            except BaseException:
-                database.close()
-                raise
-        return database
+        Args:
+            detail: who started what.
+            clock: the time here, aware.
+        """
+        with suppress(JournalError):
+            self.note("counter-started", clock(), detail)
+        self._say_stopped = lambda: self.note("counter-stopped", clock(), "")
 
-    @classmethod
-    def for_reading(cls, path: Path) -> Self:
-        """Open the database to look at it only."""
-        with _translated(path):
-            database = cls(path, _connect(f"{path.absolute().as_uri()}?mode=ro"))
-            try:
-                database._check_version(database._version())
-            except BaseException:
-                database.close()
-                raise
-        return database
 
-    def close(self) -> None:
-        """Close it; may be called again."""
-        with self._lock:
-            self._db.close()
+def audit_journal(directory: Path, wanted: Collection[int] = ()) -> AuditReport:
+    """Check the audit log of the journal in ``directory``, also beside its program.
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """See `Rows.transaction`."""
-        with self._lock, _translated(self._path), self._db.atomic():
-            yield
+    Nothing is written, and the key file is not needed.
 
-    def change(self, sql: str, values: Sequence[object]) -> int:
-        """See `Rows.change`."""
-        return self._db.execute(sql, values).rowcount
+    Args:
+        directory: the journal's folder.
+        wanted: numbers of the entries whose links the report shall hold.
 
-    def query(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
-        """See `Rows.query`."""
-        with self._lock, _translated(self._path):
-            cursor = self._db.execute(sql, values)
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    Raises:
+        JournalDamagedError: the file is damaged so that no log can be read from it.
+        JournalError: there is no journal.
+    """
+    files = _existing(directory)
+    # First what was kept, then the log: that of a running counter goes on meanwhile.
+    kept = read_head(files.head)
+    with closing(JournalDatabase.for_reading(files.database)) as database:
+        database.inspect()
+        return database.verify(kept, wanted)
 
-    def event(
-        self,
-        kind: str,
-        at: datetime,
-        *,
-        payment: int | None = None,
-        batch: int | None = None,
-        detail: str = "",
-    ) -> None:
-        """See `Rows.event`."""
-        self._db.execute(
-            "INSERT INTO events (at, kind, payment, batch, detail) "
-            "VALUES (?, ?, ?, ?, ?)",
-            (at.isoformat(), kind, payment, batch, detail),
+
+def newest_entries(directory: Path, last: int) -> list[LogRow]:
+    """The newest ``last`` entries of the journal in ``directory``, oldest first.
+
+    Raises:
+        JournalError: there is no journal, or it cannot be read.
+    """
+    files = _existing(directory)
+    with closing(JournalDatabase.for_reading(files.database)) as database:
+        return database.log(last)
+
+
+def _existing(directory: Path) -> JournalFiles:
+    files = JournalFiles(directory)
+    if not files.database.exists():
+        raise JournalError(
+            f"There is no journal in '{directory}' yet: no payment was ever taken "
+            "with this configuration."
         )
+    return files
 
-    def _version(self) -> int:
-        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
-    def _check_version(self, version: int) -> None:
-        if version != VERSION:
-            raise JournalError(
-                f"The journal '{self._path}' has version {version}; this program "
-                f"knows version {VERSION}. Nothing was changed. Use the program that "
-                "wrote it."
-            )
+def _open_vault(files: JournalFiles, random_bytes: Callable[[int], bytes]) -> Vault:
+    if files.lost_database:
+        raise _damaged(files, "the file itself is missing")
+    is_new = not files.database.exists()
+    try:
+        return Vault.open(files.key, create=is_new, random_bytes=random_bytes)
+    except KeyFileLostError:
+        raise _damaged(files, key_lost(missing=not files.key.exists())) from None
 
-    def _prepare(self) -> None:
-        version = self._version()
-        if version == 0 and not self._db.table_names():
-            with self._db.atomic():
-                for statement in SCHEMA:
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {VERSION}")
+
+def _check(files: JournalFiles, mark: bytes) -> None:
+    """See that the journal is as it was left; one that was never begun is."""
+    kept = read_head(files.head)
+    if not files.database.exists():
+        return
+    with closing(JournalDatabase.for_reading(files.database)) as database:
+        if kept is None and database.is_empty:
+            # The very first start was stopped before it had made the tables.
             return
-        self._check_version(version)
-        if self._db.execute("PRAGMA quick_check").fetchone()[0] != "ok":
-            raise JournalError(
-                f"The journal '{self._path}' is damaged. Nothing was changed. Restore "
-                "it from the backup; the customs card still holds what it credited."
-            )
+        database.inspect()
+        report = database.verify(kept)
+    if report.problems:
+        raise _damaged(files, problem_words(report.problems[0]))
+    if report.beginning is not None and report.beginning.key != mark:
+        raise _damaged(files, key_foreign())
 
 
-def _connect(uri: str) -> sqlite3.Connection:
-    # Calls come from whichever worker thread the screens use; our lock orders them.
-    return sqlite3.connect(
-        uri,
-        uri=True,
-        timeout=_BUSY_MS / 1000,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=_STATEMENTS_CACHED,
-    )
+def _key_mark(vault: Vault) -> bytes:
+    return vault.card_reference(b"journal key")[:_KEY_MARK_BYTES]
 
 
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise JournalError(
-            f"The journal '{path}' cannot be used: {error}. No further step was taken. "
-            "Check the disk (full, read-only, damaged), then start the program again: "
-            "it finds out by itself what became of the last payment."
-        ) from error
-
-
-def _take_lock(directory: Path) -> TextIO:
-    try:
-        directory.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
-        lock_file = (directory / _LOCK_FILE).open("w")
-    except OSError as error:
-        raise JournalError(
-            f"The journal's folder '{directory}' cannot be used: {error.strerror}."
-        ) from None
-    try:
-        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock_file.close()
-        raise JournalError(
-            f"Another program uses the journal in '{directory}'. Nothing was changed. "
-            "Close that program first."
-        ) from None
-    return lock_file
+def _damaged(files: JournalFiles, found: str) -> JournalDamagedError:
+    return JournalDamagedError(journal_damaged(str(files.database), found), found)
 
 
 def _no_random_bytes(_: int) -> bytes:

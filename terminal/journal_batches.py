@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from card.records import OpenRecord
-    from terminal.journal_rows import Row, Rows
+    from terminal.journal_rows import BatchKey, Row, Rows
     from terminal.vault import Vault
 
 __all__ = ["BatchBook"]
@@ -41,9 +41,9 @@ class BatchBook:
         Returns:
             False when this batch was known already; nothing is changed then.
         """
+        key = (self._vault.card_reference(mid), close.batch)
         values = (
-            self._vault.card_reference(mid),
-            close.batch,
+            *key,
             BatchState.CLOSED.value,
             self._vault.seal(mid, f"batch {close.batch} mid"),
             close.to_bytes(),
@@ -57,7 +57,7 @@ class BatchBook:
         with self._rows.transaction():
             added = self._rows.change(sql, values) == 1
             if added:
-                self._rows.event("batch-closed", at, batch=close.batch)
+                self._rows.event("batch-closed", at, batch=key)
         return added
 
     def find(self, mid: bytes, number: int) -> JournalBatch | None:
@@ -74,8 +74,8 @@ class BatchBook:
     def refused(self, batch: JournalBatch, code: str, text: str, at: datetime) -> None:
         """Keep the bank's refusal of a batch; it goes on waiting."""
         with self._rows.transaction():
-            self._update(batch, "code = ?, text = ?", (code, text))
-            self._rows.event("batch-refused", at, batch=batch.number, detail=code)
+            key = self._update(batch, "code = ?, text = ?", (code, text))
+            self._rows.event("batch-refused", at, batch=key, detail=code)
 
     def collected(
         self, batch: JournalBatch, ack_mac: bytes, at: datetime, detail: str = ""
@@ -93,22 +93,24 @@ class BatchBook:
             state = BatchState.ACKNOWLEDGED
         with self._rows.transaction():
             setting = "state = ?, ack_mac = ?, code = '00', text = ''"
-            self._update(batch, setting, (state.value, ack_mac))
-            self._rows.event("batch-collected", at, batch=batch.number, detail=detail)
+            key = self._update(batch, setting, (state.value, ack_mac))
+            self._rows.event("batch-collected", at, batch=key, detail=detail)
 
     def acknowledged(self, batch: JournalBatch, at: datetime) -> None:
         """The customs card has taken the BANK ACK: the batch is done with."""
         with self._rows.transaction():
-            self._update(batch, "state = ?", (BatchState.ACKNOWLEDGED.value,))
-            self._rows.event("batch-acknowledged", at, batch=batch.number)
+            values = (BatchState.ACKNOWLEDGED.value,)
+            key = self._update(batch, "state = ?", values)
+            self._rows.event("batch-acknowledged", at, batch=key)
 
     def _update(
         self, batch: JournalBatch, setting: str, values: tuple[object, ...]
-    ) -> None:
-        reference = self._vault.card_reference(batch.mid)
+    ) -> BatchKey:
+        key = (self._vault.card_reference(batch.mid), batch.number)
         sql = f"UPDATE batches SET {setting} WHERE customs_ref = ? AND batch = ?"  # noqa: S608  our own names
-        changed = self._rows.change(sql, (*values, reference, batch.number))
+        changed = self._rows.change(sql, (*values, *key))
         assert changed == 1, "the batch was added before"
+        return key
 
     def _select(self, where: str, values: Sequence[object]) -> list[JournalBatch]:
         sql = f"SELECT * FROM batches WHERE {where} ORDER BY id"  # noqa: S608  our own names

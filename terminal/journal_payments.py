@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
@@ -34,9 +35,10 @@ from terminal.record_codec import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from card.records import CreditedRecord, TransactionRecord
+    from terminal.entries import Recalled
     from terminal.journal_rows import Row, Rows
     from terminal.vault import Vault
 
@@ -48,7 +50,10 @@ _IS_UNTOLD: Final = (
     "number IN (SELECT payment FROM events WHERE id >= (SELECT id FROM events "
     "WHERE kind IN ('intended', 'stopped') ORDER BY id DESC LIMIT 1))"
 )
-_NEXT_RECEIPT: Final = "(SELECT coalesce(max(receipt), 0) + 1 FROM payments)"
+_NEXT_RECEIPT: Final = (
+    "(SELECT max(coalesce(max(receipt), 0), ?) + 1 FROM payments AS other)"
+)
+"""Its one value: receipt numbers up to which are another journal's."""
 _NEXT_POSITION: Final = (
     "(SELECT coalesce(max(position), 0) + 1 FROM payments AS other "
     "WHERE other.customs_ref = payments.customs_ref AND other.batch = ?)"
@@ -67,6 +72,7 @@ class PaymentBook:
         """Keep payments in ``rows``, their card records sealed by ``vault``."""
         self._rows = rows
         self._vault = vault
+        self._recall: Callable[[TransactionRecord], Recalled | None] = lambda _: None
         # A journal made anew after a loss must not give the STANs of the lost one to
         # other payments of a batch that was sent in part.
         start = vault.card_reference(b"first STAN")
@@ -133,6 +139,10 @@ class PaymentBook:
         found = self._select("customs_ref = ? AND tsn = ?", values)
         return found[0] if found else None
 
+    def recall(self, recall: Callable[[TransactionRecord], Recalled | None]) -> None:
+        """From now on ask ``recall`` about each record that is not known here."""
+        self._recall = recall
+
     def adopt(
         self, tx: TransactionRecord, *, kv: int, rc: bytes, batch: int, at: datetime
     ) -> int:
@@ -154,19 +164,23 @@ class PaymentBook:
             credited: all of its READ CREDITED answers, in the card's order.
             at: now.
         """
-        positions: dict[int, int] = {}
         with self._rows.transaction():
-            for mid, batch in {(record.tx.mid, record.batch) for record in credited}:
-                # Whatever the card does not confirm must not keep a place there.
-                self._rows.change(
-                    "UPDATE payments SET position = NULL "
-                    "WHERE customs_ref = ? AND batch = ?",
-                    (self._vault.card_reference(mid), batch),
-                )
+            before = {
+                int(row["number"])
+                for mid, batch in {(record.tx.mid, record.batch) for record in credited}
+                for row in self._placed_in(mid, batch)
+            }
+            positions: Counter[int] = Counter()
+            confirmed = set()
             for record in credited:
-                position = positions.get(record.batch, 0) + 1
-                positions[record.batch] = position
-                self._place(record, position, at)
+                positions[record.batch] += 1
+                confirmed.add(self._place(record, positions[record.batch], at))
+            for number in sorted(before - confirmed):
+                # Whatever the card does not confirm must not keep a place there.
+                sql = "UPDATE payments SET position = NULL WHERE number = ?"
+                self._rows.change(sql, (number,))
+                detail = "not on the card"
+                self._rows.event("unplaced", at, payment=number, detail=detail)
             self._rows.event("read-credited", at, detail=f"{len(credited)} records")
 
     def _apply(self, number: int, entry: Entry) -> tuple[str, str]:
@@ -198,7 +212,8 @@ class PaymentBook:
             case Debited(proof=proof):
                 sealed = seal_proof(self._vault, number, proof)
                 setting = f"proof = ?, receipt = coalesce(receipt, {_NEXT_RECEIPT})"
-                step = PaymentState.DEBITED, setting, (sealed,)
+                values = (sealed, self._rows.numbers_after)
+                step = PaymentState.DEBITED, setting, values
             case Credited(batch=batch):
                 setting = f"position = {_NEXT_POSITION}, batch = ?"
                 step = PaymentState.CREDITED, setting, (batch, batch)
@@ -226,8 +241,9 @@ class PaymentBook:
         self._rows.change(sql, (state.value, *values, number))
 
     def _next_number(self) -> int:
-        sql = "SELECT coalesce(max(number), 0) + 1 AS number FROM payments"
-        return int(self._rows.query(sql)[0]["number"])
+        sql = "SELECT coalesce(max(number), 0) AS number FROM payments"
+        number = int(self._rows.query(sql)[0]["number"])
+        return max(number, self._rows.numbers_after) + 1
 
     def _insert(
         self, number: int, state: PaymentState, intent: Intent, at: datetime
@@ -255,34 +271,65 @@ class PaymentBook:
     def _adopt(
         self, tx: TransactionRecord, *, kv: int, rc: bytes, batch: int, at: datetime
     ) -> int:
-        number = self._next_number()
+        recalled = self._recall(tx)
         intent = Intent(
-            details=None,
+            details=None if recalled is None else recalled.details,
             amount_minor=tx.amount_minor,
             currency=tx.currency,
             card_id=tx.cid,
             mid=tx.mid,
             batch=batch,
         )
-        self._insert(number, PaymentState.OPENED, intent, tx.at)
+        number, receipt = self._numbers_for(recalled)
+        begun_at = tx.at if recalled is None else recalled.at
+        self._insert(number, PaymentState.OPENED, intent, begun_at)
         sealed = seal_opened(self._vault, number, tx, kv, rc)
-        setting = "UPDATE payments SET tsn = ?, otc = ?, opened = ? WHERE number = ?"
-        self._rows.change(setting, (tx.tsn, tx.otc, sealed, number))
+        setting = (
+            "UPDATE payments SET tsn = ?, otc = ?, opened = ?, receipt = ? "
+            "WHERE number = ?"
+        )
+        self._rows.change(setting, (tx.tsn, tx.otc, sealed, receipt, number))
         self._rows.event("adopted", at, payment=number, detail=f"tsn {tx.tsn}")
         return number
 
-    def _place(self, record: CreditedRecord, position: int, at: datetime) -> None:
-        tx = record.tx
-        found = self._rows.query(
-            "SELECT number, state FROM payments WHERE customs_ref = ? AND tsn = ?",
-            (self._vault.card_reference(tx.mid), tx.tsn),
+    def _numbers_for(self, recalled: Recalled | None) -> tuple[int, int | None]:
+        """Payment and receipt number of a payment that is taken in.
+
+        It keeps those that the older journal gave it, when they are free here.
+        """
+        if recalled is None:
+            return self._next_number(), None
+        sql = "SELECT number, receipt FROM payments WHERE number = ? OR receipt = ?"
+        taken = self._rows.query(sql, (recalled.number, recalled.receipt))
+        if taken:
+            return self._next_number(), None
+        return recalled.number, recalled.receipt
+
+    def _placed_in(self, mid: bytes, batch: int) -> list[Row]:
+        sql = (
+            "SELECT number FROM payments "
+            "WHERE customs_ref = ? AND batch = ? AND position IS NOT NULL"
         )
-        if found:
-            number = int(found[0]["number"])
-        else:
+        return self._rows.query(sql, (self._vault.card_reference(mid), batch))
+
+    def _place(self, record: CreditedRecord, position: int, at: datetime) -> int:
+        """Give one credit its place, unless it has it; its payment number."""
+        tx = record.tx
+        where = (self._vault.card_reference(tx.mid), tx.tsn)
+        found = self._rows.query(
+            "SELECT number, state, batch, position, proof, receipt FROM payments "
+            "WHERE customs_ref = ? AND tsn = ?",
+            where,
+        )
+        if not found:
             number = self._adopt(tx, kv=record.kv, rc=_NO_RC, batch=record.batch, at=at)
-        if not found or found[0]["state"] != PaymentState.CREDITED:
-            self._rows.event("credited", at, payment=number, detail="read from card")
+        else:
+            number = int(found[0]["number"])
+            row = found[0]
+            stands = (row["state"], row["batch"], row["position"])
+            complete = row["proof"] is not None and row["receipt"] is not None
+            if complete and stands == ("credited", record.batch, position):
+                return number
         self._rows.change(
             "UPDATE payments SET state = ?, batch = ?, position = ?, "  # noqa: S608  our own names
             f"proof = coalesce(proof, ?), receipt = coalesce(receipt, {_NEXT_RECEIPT}) "
@@ -292,9 +339,13 @@ class PaymentBook:
                 record.batch,
                 position,
                 seal_proof(self._vault, number, _proof_read_back(record)),
+                self._rows.numbers_after,
                 number,
             ),
         )
+        detail = f"batch {record.batch}, read from card"
+        self._rows.event("credited", at, payment=number, detail=detail)
+        return number
 
     def _select(
         self, where: str, values: Sequence[object], *, order: str = "number"

@@ -13,19 +13,26 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-__all__ = ["SCHEMA", "STOPPED", "VERSION", "Row", "Rows"]
+__all__ = ["SCHEMA", "STOPPED", "VERSION", "BatchKey", "Row", "Rows"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """PRAGMA user_version; a journal of another version is left alone."""
 
 STOPPED: Final = "stopped"
 """The event of a program that was stopped in order, with nothing left to be told."""
 
 Row: TypeAlias = dict[str, Any]
+BatchKey: TypeAlias = tuple[bytes, int]
+"""A batch: the reference of its customs card, and its number there."""
 
 
 class Rows(Protocol):
     """Statements and transactions; every SQLite error leaves as JournalError."""
+
+    @property
+    def numbers_after(self) -> int:
+        """Payment and receipt numbers up to this one are another journal's."""
+        ...
 
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing, on the disk when the block has been left."""
@@ -45,22 +52,29 @@ class Rows(Protocol):
         at: datetime,
         *,
         payment: int | None = None,
-        batch: int | None = None,
+        batch: BatchKey | None = None,
         detail: str = "",
     ) -> None:
-        """Append an event inside a transaction."""
+        """Append an event inside a transaction.
+
+        It is chained to the one before and to the row of the payment or batch as it
+        stands now: so it comes after every change that it is to vouch for.
+        """
         ...
 
 
 SCHEMA: Final = (
     """
     CREATE TABLE events (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        id INTEGER PRIMARY KEY,
         at TEXT NOT NULL,
         kind TEXT NOT NULL,
         payment INTEGER,
         batch INTEGER,
-        detail TEXT NOT NULL
+        batch_row INTEGER,
+        detail TEXT NOT NULL,
+        content BLOB,
+        link BLOB NOT NULL CHECK (length(link) = 32)
     ) STRICT
     """,
     """
@@ -89,7 +103,7 @@ SCHEMA: Final = (
     """,
     """
     CREATE TABLE batches (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        id INTEGER PRIMARY KEY,
         customs_ref BLOB NOT NULL,
         batch INTEGER NOT NULL,
         state TEXT NOT NULL,

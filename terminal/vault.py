@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from terminal.errors import VaultError
+from terminal.errors import KeyFileLostError, VaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ class Vault:
     def __init__(self, key: bytes, random_bytes: Callable[[int], bytes]) -> None:
         """Use ``key`` (32 bytes) for seals and for card references."""
         if len(key) != _KEY_BYTES:
-            raise VaultError("The journal's key is not 32 bytes long.")
+            raise KeyFileLostError("The journal's key is not 32 bytes long.")
         self._random_bytes = random_bytes
         # One key, two uses: HMAC under a label gives each its own.
         self._seal = AESGCM(hmac.digest(key, b"seal", "sha256"))
@@ -56,7 +56,7 @@ class Vault:
         """
         if not path.exists():
             if not create:
-                raise VaultError(
+                raise KeyFileLostError(
                     f"The journal's key file '{path}' is missing, and the journal "
                     "cannot be read without it. Nothing was changed. Restore the file "
                     "from the backup of this terminal."
@@ -130,7 +130,7 @@ def _read_key_file(path: Path) -> bytes:
             raise ValueError
         return bytes.fromhex(content.removeprefix(_HEADER).decode("ascii"))
     except ValueError:
-        raise VaultError(
+        raise KeyFileLostError(
             f"'{path}' is not a journal's key file, or is damaged. Nothing was "
             "changed. Restore it from the backup of this terminal."
         ) from None

@@ -32,7 +32,11 @@ from terminal.entries import (
     PaymentState,
     RefusedEntry,
 )
-from terminal.errors import JournalError, VaultError
+from terminal.errors import (
+    JournalDamagedError,
+    JournalError,
+    JournalVersionError,
+)
 from terminal.journal import Journal
 
 if TYPE_CHECKING:
@@ -277,11 +281,13 @@ def test_a_journal_that_was_never_begun_cannot_be_read(tmp_path: Path) -> None:
     [
         pytest.param(
             lambda folder: (folder / "journal.sqlite").write_bytes(b"rubbish" * 999),
-            JournalError,
+            JournalDamagedError,
             id="damaged",
         ),
         pytest.param(
-            lambda folder: (folder / "journal.key").unlink(), VaultError, id="no key"
+            lambda folder: (folder / "journal.key").unlink(),
+            JournalDamagedError,
+            id="no key",
         ),
     ],
 )
@@ -295,13 +301,17 @@ def test_a_journal_that_cannot_be_trusted_is_refused(
         Journal.open(tmp_path / "state", os.urandom)
 
 
-def test_a_journal_of_another_version_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_journal_of_another_version_is_left_alone(
+    tmp_path: Path, version: int
+) -> None:
     Journal.open(tmp_path / "state", os.urandom).close()
     connection = sqlite3.connect(tmp_path / "state" / "journal.sqlite")
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
-    with pytest.raises(JournalError, match="version 2"):
+    with pytest.raises(JournalVersionError, match=f"version {version}") as caught:
         Journal.open(tmp_path / "state", os.urandom)
+    assert "raseed-terminal recover" in str(caught.value)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
@@ -397,6 +407,7 @@ def test_a_batch_waits_across_restarts_until_it_is_acknowledged(
     assert found.state is BatchState.ACKNOWLEDGED
     journal.close()
     assert events_of(tmp_path) == [
+        "journal-begun",
         "batch-closed",
         "batch-refused",
         "batch-collected",

@@ -1,0 +1,210 @@
+"""What the journal's checks and its recovery tell people; see `terminal.wording`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from terminal.audit import ProblemCode
+from terminal.catalogue import tr, trn
+from terminal.errors import Advice
+
+if TYPE_CHECKING:
+    from settlement.money import Money
+    from terminal.audit import AuditProblem
+
+__all__ = [
+    "audit_next_step",
+    "journal_damaged",
+    "journal_of_other_version",
+    "journal_unusable",
+    "key_foreign",
+    "key_lost",
+    "log_whole",
+    "problem_words",
+    "rebuild_question",
+    "recovered_advice",
+]
+
+
+def journal_damaged(path: str, found: str) -> str:
+    """The journal is not as it was left."""
+    return tr(
+        "The journal '{path}' is damaged: {found}. No money is lost: the customs card "
+        "still holds every payment that the bank has not acknowledged, and every open "
+        "record. Nothing was changed. Put the customs card into its reader and run "
+        "raseed-terminal recover: it makes a new journal from the card and keeps the "
+        "damaged one for the auditor.",
+        path=path,
+        found=found.rstrip("."),
+    )
+
+
+def journal_of_other_version(path: str, version: int, known: int) -> str:
+    """Another version of this program wrote the journal."""
+    return tr(
+        "The journal '{path}' has version {version}; this program knows version "
+        "{known}. Nothing was changed, and no money moved. Use the program that wrote "
+        "it; or, when its batches are to go up from here, put the customs card into "
+        "its reader and run raseed-terminal recover: it makes a new journal from the "
+        "card and keeps the old one.",
+        path=path,
+        version=version,
+        known=known,
+    )
+
+
+def journal_unusable(path: str, reason: str) -> str:
+    """The journal cannot be used for a reason that lies outside it."""
+    return tr(
+        "The journal '{path}' cannot be used: {reason}. No further step was taken. "
+        "Check the disk (full, read-only, damaged), then start the program again: it "
+        "finds out by itself what became of the last payment.",
+        path=path,
+        reason=reason,
+    )
+
+
+def key_foreign() -> str:
+    """What is wrong with a journal whose key file is another's; a clause."""
+    return tr("its key file is another journal's")
+
+
+def key_lost(*, missing: bool) -> str:
+    """What is wrong with a journal whose key cannot be read; a clause."""
+    return tr("its key file is missing") if missing else tr("its key file is damaged")
+
+
+def rebuild_question() -> str:
+    """Whether a damaged journal is to be rebuilt at once."""
+    return tr("Make a new journal from the customs card now?")
+
+
+def recovered_advice(
+    *, credited: int, total: Money, open_count: int, waiting: int, salvaged: int
+) -> Advice:
+    """What was rebuilt from the customs card.
+
+    Args:
+        credited: payments that the card holds and the bank has not acknowledged.
+        total: what they are worth.
+        open_count: open records: payments whose end is not known yet.
+        waiting: closed batches that the bank has not acknowledged.
+        salvaged: of all these payments those whose declaration is known.
+    """
+    parts = [
+        trn(
+            "The journal holds {count} payment of {total} that the customs card has "
+            "credited,",
+            "The journal holds {count} payments of {total} that the customs card has "
+            "credited,",
+            count=credited,
+            total=str(total),
+        ),
+        trn("{count} open record,", "{count} open records,", count=open_count),
+        trn(
+            "{count} closed batch that waits for the bank;",
+            "{count} closed batches that wait for the bank;",
+            count=waiting,
+        ),
+        trn(
+            "the declaration of {count} payment is known.",
+            "the declarations of {count} payments are known.",
+            count=salvaged,
+        ),
+    ]
+    return Advice(
+        happened=" ".join(parts),
+        money=tr("No money moved, and none is lost."),
+        next_step=_after_recovery(open_count),
+    )
+
+
+def _after_recovery(open_count: int) -> str:
+    if open_count == 0:
+        return tr("Run the end of day.")
+    return trn(
+        "Put the card of the open record back into the customer's reader when its "
+        "owner comes; then, or without it, run the end of day.",
+        "Put the cards of the open records back into the customer's reader when their "
+        "owners come; then, or without them, run the end of day.",
+        count=open_count,
+    )
+
+
+def log_whole(entries: int) -> str:
+    """Every entry and every row fits."""
+    return trn(
+        "{count} entry, whole: nothing was changed, left out or put in.",
+        "{count} entries, whole: nothing was changed, left out or put in.",
+        count=entries,
+    )
+
+
+def audit_next_step() -> str:
+    """What to do when an audit log is not whole."""
+    return tr(
+        "No money moved by this check. Do not change the journal's folder: copy it, "
+        "and call the supervisor and the bank. Payments can go on with a new journal: "
+        "raseed-terminal recover makes it from the customs card and keeps this one."
+    )
+
+
+def problem_words(problem: AuditProblem) -> str:
+    """What does not fit, and where."""
+    where = tr(
+        "Entry {entry} of {at} ({kind}{subject})",
+        entry=problem.entry or 0,
+        at=problem.at,
+        kind=problem.kind,
+        subject=_subject(problem),
+    )
+    match problem.code:
+        case ProblemCode.BEGINNING:
+            return tr("{where} does not name the journal.", where=where)
+        case ProblemCode.GAP:
+            return tr("{where} is not the next one: entries are missing.", where=where)
+        case ProblemCode.LINK:
+            return tr(
+                "{where} does not follow from the one before: it was changed, moved "
+                "or put in.",
+                where=where,
+            )
+        case ProblemCode.ALTERED:
+            return tr(
+                "{where} left its row otherwise than it stands now: the row was "
+                "altered.",
+                where=where,
+            )
+        case ProblemCode.MISSING:
+            return tr("{where} speaks of a row that is missing.", where=where)
+        case _:
+            return _problem_without_entry(problem)
+
+
+def _problem_without_entry(problem: AuditProblem) -> str:
+    match problem.code:
+        case ProblemCode.UNTOLD:
+            return tr(
+                "A row stands in the journal{subject}, and no entry speaks of it.",
+                subject=_subject(problem),
+            )
+        case ProblemCode.CUT:
+            return tr(
+                "Entry {entry} and those after it are missing: the log once went "
+                "further.",
+                entry=problem.entry or 0,
+            )
+        case _:
+            return tr(
+                "Entry {entry} is not the one that stood there when the journal was "
+                "last used: it was put in the place of another.",
+                entry=problem.entry or 0,
+            )
+
+
+def _subject(problem: AuditProblem) -> str:
+    if problem.subject.payment is not None:
+        return tr(", payment {number}", number=problem.subject.payment)
+    if problem.subject.batch is not None:
+        return tr(", batch {number}", number=problem.subject.batch)
+    return ""
