@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from card.records import CHAIN_START, chain_next
 from settlement.messages import BatchTotals, ResponseCode, Total
 from settlement.payment import PaymentKind
+from settlement.store_records import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,7 +48,12 @@ def batch_records(records: Iterable[RecordRow]) -> list[RecordRow]:
     A terminal that lost its journal may send a payment again under another STAN; the
     newest of them stands for it.
     """
-    newest = {row.evidence: row for row in records if row.decision.in_batch}
+    # A repeat of a payment is known as one, also within one tick of the bank's clock.
+    in_time = sorted(
+        (row for row in records if row.decision.in_batch),
+        key=lambda row: (row.decision is Decision.DUPLICATE, row.received_at),
+    )
+    newest = {row.evidence: row for row in in_time}
     return sorted(newest.values(), key=lambda row: row.payment.sequence)
 
 

@@ -204,16 +204,20 @@ def test_totals_by_kind_must_agree(desk: Desk, purse: Purse) -> None:
     assert answer.text.startswith("fees:")
 
 
+@pytest.mark.parametrize(
+    ("lost", "new"), [(0, 500), (500, 0)], ids=["higher STANs", "lower STANs"]
+)
 def test_a_lost_journal_is_rebuilt_from_the_customs_card(
-    desk: Desk, purse: Purse
+    desk: Desk, purse: Purse, lost: int, new: int
 ) -> None:
     """Some payments came with details; all come again under new STANs, without."""
+    records = desk.customs.records
     header = desk.customs.close()
     desk.bank.begin_batch(header, desk.clock())
-    desk.bank.take_payments(header, desk.customs.records[:2], desk.clock())
+    sent = [replace(record, stan=record.stan + lost) for record in records]
+    desk.bank.take_payments(header, sent[:2], desk.clock())
     desk.customs.records = [
-        replace(record, stan=record.stan + 500, details=None)
-        for record in desk.customs.records
+        replace(record, stan=record.stan + new, details=None) for record in records
     ]
     answer = upload(desk, header, desk.customs.records)
     assert answer.code is ResponseCode.ACCEPTED
