@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from terminal.commands.audit import audit
+from terminal.commands.recover import recover, recover_and_tell
+from terminal.commands.shared import PlainErrors, config_option, json_option, say
 from terminal.config import load_config
 from terminal.day import DayPhase, DayVerdict
 from terminal.entries import BatchState
-from terminal.errors import TerminalError
+from terminal.errors import JournalDamagedError
 from terminal.journal import Journal
 from terminal.machine import local_now, open_counter
+from terminal.wording_journal import rebuild_question
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from terminal.config import TerminalConfig
+    from terminal.counter import Counter
     from terminal.day import BatchOutcome, DayProgress, DayResult, Share
     from terminal.orders import RecoveryOutcome
 
@@ -35,30 +40,8 @@ _PHASE_WORDS: Final = {
     DayPhase.ACKNOWLEDGING: "acknowledging",
 }
 
-_AS_JSON: Final = f"{__name__}.as_json"
 
-
-class _PlainErrors(click.Group):
-    """Shows an error of ours as its own words, without a trace."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except TerminalError as error:
-            if not ctx.meta.get(_AS_JSON):
-                raise click.ClickException(str(error)) from None
-            kind = type(error).__name__.removesuffix("Error")
-            document = {"error": {"kind": kind, "message": str(error)}}
-            click.echo(json.dumps(document, ensure_ascii=False))
-            ctx.exit(1)
-
-
-def _note_json(ctx: click.Context, _: click.Parameter, as_json: bool) -> bool:
-    ctx.meta[_AS_JSON] = as_json
-    return as_json
-
-
-@click.group(cls=_PlainErrors)
+@click.group(cls=PlainErrors)
 @click.version_option(package_name="raseed")
 def terminal() -> None:
     """Run a customs counter that takes payments by smart card.
@@ -68,34 +51,21 @@ def terminal() -> None:
     """
 
 
-_config_option = click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    envvar="RASEED_TERMINAL_CONFIG",
-    help="This terminal's TOML file (or RASEED_TERMINAL_CONFIG).",
-)
-_json_option = click.option(
-    "--json", "as_json", is_flag=True, callback=_note_json, help="For machines."
-)
-
-
 @terminal.command()
-@_config_option
+@config_option
 def run(config_path: Path) -> None:
     """Open the counter's screens."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not _has_screen():
         raise click.ClickException(
             "The screens need a terminal, and this is none: standard input or output "
             "is a file or a pipe. Nothing was started. Without screens there are "
             "close, status and check-config."
         )
     config = load_config(config_path)
+    counter = _open_or_rebuild(config)
     # The screens load Textual, which the other commands do without.
     from terminal.app import CounterApp  # noqa: PLC0415
 
-    counter = open_counter(config)
     try:
         CounterApp(counter, local_now).run()
     finally:
@@ -105,7 +75,7 @@ def run(config_path: Path) -> None:
 
 
 @terminal.command("check-config")
-@_config_option
+@config_option
 def check_config(config_path: Path) -> None:
     """Check the configuration file and what it names; say all that is wrong.
 
@@ -123,16 +93,16 @@ def check_config(config_path: Path) -> None:
 
 
 @terminal.command()
-@_config_option
-@_json_option
+@config_option
+@json_option
 def close(config_path: Path, *, as_json: bool) -> None:
     """Run the end of day without screens: close, send, acknowledge."""
     counter = open_counter(load_config(config_path))
     try:
         outcomes = counter.start()
         for outcome in outcomes:
-            _say(_recovery_line(outcome))
-        result = counter.close_day(lambda progress: _say(_progress_line(progress)))
+            say(_recovery_line(outcome))
+        result = counter.close_day(lambda progress: say(_progress_line(progress)))
     finally:
         counter.stop()
     if as_json:
@@ -144,8 +114,8 @@ def close(config_path: Path, *, as_json: bool) -> None:
 
 
 @terminal.command()
-@_config_option
-@_json_option
+@config_option
+@json_option
 def status(config_path: Path, *, as_json: bool) -> None:
     """Show what waits: batches for the bank, payments for their end."""
     config = load_config(config_path)
@@ -159,6 +129,26 @@ def status(config_path: Path, *, as_json: bool) -> None:
         return
     for name, value in found.items():
         click.echo(f"{name.replace('_', ' ')}: {_shown(value)}")
+
+
+terminal.add_command(audit)
+terminal.add_command(recover)
+
+
+def _has_screen() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _open_or_rebuild(config: TerminalConfig) -> Counter:
+    """The counter; when its journal is damaged, after it was rebuilt if so wanted."""
+    try:
+        return open_counter(config)
+    except JournalDamagedError as error:
+        say(str(error))
+        if not click.confirm(rebuild_question(), err=True):
+            raise SystemExit(1) from None
+    recover_and_tell(config)
+    return open_counter(config)
 
 
 def _status(config: TerminalConfig, journal: Journal) -> dict[str, Any]:
@@ -205,10 +195,6 @@ def _item(item: object) -> str:
     if not isinstance(item, dict):
         return str(item)
     return ", ".join(f"{key} {value}" for key, value in item.items() if value != "")
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
 
 
 def _progress_line(progress: DayProgress) -> str:

@@ -286,7 +286,10 @@ class CustomsDesk:
         if unknown:
             opens = card.session.list_open()
             for close in unknown:
-                self._journal.batches.add(card.mid, close, opens, self._clock())
+                # The list is in the order of opening: what was opened after the close
+                # stands at its end, and is not of this batch.
+                then = opens[: close.open_count]
+                self._journal.batches.add(card.mid, close, then, self._clock())
 
     def _select_judged(self, session: CustomsSession, channel: Channel) -> CardInfo:
         try:

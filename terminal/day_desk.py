@@ -117,6 +117,7 @@ class DayDesk:
             close=batch.close,
             payments=records,
             opens=items,
+            audit_head=self._journal.audit_head(),
         )
 
     def acknowledge(self) -> int:

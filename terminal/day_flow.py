@@ -134,9 +134,14 @@ class DayFlow:
         """Do all that can be done now; never raises for card, line or journal."""
         self._on_progress = on_progress
         try:
-            return self._run()
+            self._journal.note("day-begun", self._clock(), "")
+            result = self._run()
         except JournalError:
-            return self._failed(day_without_journal(), self._phase)
+            result = self._failed(day_without_journal(), self._phase)
+        # What was done is done, also when no more can be written.
+        with suppress(JournalError):
+            self._journal.note("day-ended", self._clock(), result.verdict.value)
+        return result
 
     def _run(self) -> DayResult:
         self._tell(DayProgress(phase=DayPhase.CLOSING))

@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Journal", "audit_journal", "newest_entries"]
 
-_KEY_MARK_BYTES: Final = 8
-
 
 class Journal:
     """The journal of one terminal; safe to use from several threads.
@@ -80,11 +78,10 @@ class Journal:
         try:
             files.finish()
             vault = _open_vault(files, random_bytes)
-            mark = _key_mark(vault)
-            _check(files, mark)
+            _check(files, vault.mark)
 
             def begin() -> Beginning:
-                return Beginning(journal=random_bytes(NAME_BYTES), key=mark)
+                return Beginning(journal=random_bytes(NAME_BYTES), key=vault.mark)
 
             head_file = HeadFile.open(files.head)
             database = JournalDatabase.for_writing(files.database, head_file, begin)
@@ -122,6 +119,18 @@ class Journal:
     def audit_head(self) -> AuditHead | None:
         """Where the audit log stands; None before its first entry."""
         return self._database.head()
+
+    def replace(
+        self, at: datetime, *, numbers_after: int, replaces: bytes | None
+    ) -> None:
+        """Begin a new journal in the place of one that is damaged.
+
+        Args:
+            at: now.
+            numbers_after: see `Beginning.numbers_after`.
+            replaces: name of the other one (8 bytes), or None when it is not known.
+        """
+        self._database.begin_replacing(at, numbers_after, replaces)
 
     def begin_session(self, detail: str, clock: Callable[[], datetime]) -> None:
         """Keep that the counter has started, and with `close` that it has stopped.
@@ -205,10 +214,6 @@ def _check(files: JournalFiles, mark: bytes) -> None:
         raise _damaged(files, problem_words(report.problems[0]))
     if report.beginning is not None and report.beginning.key != mark:
         raise _damaged(files, key_foreign())
-
-
-def _key_mark(vault: Vault) -> bytes:
-    return vault.card_reference(b"journal key")[:_KEY_MARK_BYTES]
 
 
 def _damaged(files: JournalFiles, found: str) -> JournalDamagedError:

@@ -10,7 +10,7 @@ from terminal.entries import BatchState, JournalBatch
 from terminal.record_codec import open_record_list, seal_record_list
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from card.records import OpenRecord
     from terminal.journal_rows import BatchKey, Row, Rows
@@ -26,6 +26,15 @@ class BatchBook:
         """Keep batches in ``rows``, their card records sealed by ``vault``."""
         self._rows = rows
         self._vault = vault
+        self._recall: Callable[[BatchClose], Sequence[OpenRecord] | None] = lambda _: (
+            None
+        )
+
+    def recall(
+        self, recall: Callable[[BatchClose], Sequence[OpenRecord] | None]
+    ) -> None:
+        """From now on ask ``recall`` for the open records at the time of a close."""
+        self._recall = recall
 
     def add(
         self, mid: bytes, close: BatchClose, opens: Sequence[OpenRecord], at: datetime
@@ -42,6 +51,8 @@ class BatchBook:
             False when this batch was known already; nothing is changed then.
         """
         key = (self._vault.card_reference(mid), close.batch)
+        recalled = self._recall(close)
+        opens = opens if recalled is None else recalled
         values = (
             *key,
             BatchState.CLOSED.value,

@@ -14,6 +14,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Final, Self
 
@@ -186,7 +187,7 @@ class JournalDatabase:
         if self._head is None:
             self._load()
         if self._beginning is None:
-            self.begin(self._begin(), at)
+            self._write_beginning(self._begin(), at)
         batch_row, number, content = None, None, None
         if payment is not None:
             content = self._content("payments", "number = ?", (payment,))[1]
@@ -196,13 +197,16 @@ class JournalDatabase:
             number = batch[1]
         self._append(at.isoformat(), kind, payment, number, batch_row, detail, content)
 
-    def begin(self, beginning: audit.Beginning, at: datetime) -> None:
-        """Write the first entry, inside a transaction."""
-        self._append(
-            *(at.isoformat(), audit.BEGINNING, None, None, None),
-            *(beginning.to_detail(), None),
-        )
-        self._beginning = beginning
+    def begin_replacing(
+        self, at: datetime, numbers_after: int, replaces: bytes | None
+    ) -> None:
+        """Write the first entry of a journal that stands in another's place."""
+        with self.transaction():
+            assert self._beginning is None, "a journal begins once"
+            beginning = replace(
+                self._begin(), numbers_after=numbers_after, replaces=replaces
+            )
+            self._write_beginning(beginning, at)
 
     def head(self) -> AuditHead | None:
         """Where the log stands; None before its first entry."""
@@ -264,6 +268,12 @@ class JournalDatabase:
         sql = f"SELECT * FROM {table} WHERE {where}"  # noqa: S608  our own names
         (row,) = self.query(sql, values)
         return int(next(iter(row.values()))), audit.content_digest(row)
+
+    def _write_beginning(self, beginning: audit.Beginning, at: datetime) -> None:
+        about_nothing = (None, None, None)
+        detail = beginning.to_detail()
+        self._append(at.isoformat(), audit.BEGINNING, *about_nothing, detail, None)
+        self._beginning = beginning
 
     def _append(self, *said: object) -> None:
         entries, previous = self._head or (0, audit.CHAIN_START)

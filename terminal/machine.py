@@ -6,23 +6,30 @@ the modem. Everything above takes them as arguments.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from importlib import metadata
+from typing import TYPE_CHECKING, Final
 
 from terminal.counter import Counter
 from terminal.journal import Journal
 from terminal.readers import PCSCReaders
+from terminal.rebuild import Rebuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from modem.events import CallEvent
     from terminal.config import TerminalConfig
     from terminal.day_flow import MessageCall
     from terminal.readers import ReaderLayer
+    from terminal.rebuild import RecoverProgress, RecoverResult
 
-__all__ = ["local_now", "open_counter"]
+__all__ = ["local_now", "open_counter", "recover_journal"]
+
+_DIGEST_DIGITS: Final = 16
 
 
 def local_now() -> datetime:
@@ -47,11 +54,40 @@ def open_counter(
         JournalError: the journal cannot be used; nothing was started.
     """
     journal = Journal.open(config.state_directory, secrets.token_bytes)
+    journal.begin_session(_session(config), clock)
 
     def dial(on_event: Callable[[CallEvent], None]) -> MessageCall:
         return _dial(config, on_event)
 
     return Counter(config, journal, layer or PCSCReaders(), dial, clock)
+
+
+def recover_journal(
+    config: TerminalConfig,
+    sources: Sequence[Path] = (),
+    *,
+    on_progress: Callable[[RecoverProgress], None],
+    layer: ReaderLayer | None = None,
+    clock: Callable[[], datetime] = local_now,
+) -> RecoverResult:
+    """Rebuild this machine's journal from the customs card; see `Rebuilder.run`."""
+    rebuilder = Rebuilder(
+        config,
+        layer or PCSCReaders(),
+        clock=clock,
+        random_bytes=secrets.token_bytes,
+        on_progress=on_progress,
+    )
+    return rebuilder.run(sources)
+
+
+def _session(config: TerminalConfig) -> str:
+    """Who starts what: the program's version, the clerk, the configuration's digest."""
+    digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()
+    return (
+        f"version {metadata.version('raseed')}, clerk {config.terminal.clerk}, "
+        f"configuration {digest[:_DIGEST_DIGITS]}"
+    )
 
 
 def _dial(config: TerminalConfig, on_event: Callable[[CallEvent], None]) -> MessageCall:

@@ -29,6 +29,7 @@ _HEADER: Final = b"raseed journal key 1\n"
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _REFERENCE_BYTES: Final = 16
+_MARK_BYTES: Final = 8
 _PRIVATE_MODE: Final = 0o600
 
 
@@ -62,7 +63,34 @@ class Vault:
                     "from the backup of this terminal."
                 )
             _make_key_file(path, random_bytes(_KEY_BYTES))
-        return cls(_read_key_file(path), random_bytes)
+        content = _read_key_file(path)
+        try:
+            return cls.of_file(content, random_bytes)
+        except KeyFileLostError:
+            raise KeyFileLostError(
+                f"'{path}' is not a journal's key file, or is damaged. Nothing was "
+                "changed. Restore it from the backup of this terminal."
+            ) from None
+
+    @classmethod
+    def of_file(cls, content: bytes, random_bytes: Callable[[int], bytes]) -> Self:
+        """Use the key in the ``content`` of a key file.
+
+        Raises:
+            KeyFileLostError: it is none, or is damaged.
+        """
+        try:
+            if not content.startswith(_HEADER):
+                raise ValueError
+            key = bytes.fromhex(content.removeprefix(_HEADER).decode("ascii"))
+        except ValueError:
+            raise KeyFileLostError("This is not a journal's key file.") from None
+        return cls(key, random_bytes)
+
+    @property
+    def mark(self) -> bytes:
+        """A digest (8 bytes) by which the key is known, and is not told."""
+        return self.card_reference(b"journal key")[:_MARK_BYTES]
 
     def seal(self, plain: bytes, context: str) -> bytes:
         """Encrypt ``plain``; the seal opens only under the same ``context``.
@@ -125,12 +153,4 @@ def _read_key_file(path: Path) -> bytes:
             f"Others can read the journal's key file '{path}'. Nothing was changed. "
             f"Take that right away: chmod 600 {path}"
         )
-    try:
-        if not content.startswith(_HEADER):
-            raise ValueError
-        return bytes.fromhex(content.removeprefix(_HEADER).decode("ascii"))
-    except ValueError:
-        raise KeyFileLostError(
-            f"'{path}' is not a journal's key file, or is damaged. Nothing was "
-            "changed. Restore it from the backup of this terminal."
-        ) from None
+    return content

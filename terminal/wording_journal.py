@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "audit_next_step",
+    "head_words",
+    "heads_file_wrong",
     "journal_damaged",
     "journal_of_other_version",
     "journal_unusable",
@@ -23,6 +25,8 @@ __all__ = [
     "problem_words",
     "rebuild_question",
     "recovered_advice",
+    "recovered_elsewhere",
+    "recovered_unvouched",
 ]
 
 
@@ -114,7 +118,7 @@ def recovered_advice(
     ]
     return Advice(
         happened=" ".join(parts),
-        money=tr("No money moved, and none is lost."),
+        money=tr("Nothing was taken from any card, and no payment is lost."),
         next_step=_after_recovery(open_count),
     )
 
@@ -128,6 +132,70 @@ def _after_recovery(open_count: int) -> str:
         "Put the cards of the open records back into the customer's reader when their "
         "owners come; then, or without them, run the end of day.",
         count=open_count,
+    )
+
+
+def recovered_unvouched(count: int) -> str:
+    """Some declarations come from rows whose entries were lost."""
+    return trn(
+        "For {count} payment the old log is damaged where it would vouch for the "
+        "details; the declaration itself is the one that the cards signed.",
+        "For {count} payments the old log is damaged where it would vouch for the "
+        "details; the declarations themselves are those that the cards signed.",
+        count=count,
+    )
+
+
+def recovered_elsewhere(count: int, folder: str) -> str:
+    """Some payments of the old journal are on another customs card."""
+    return trn(
+        "{count} payment that had not ended is not on this customs card. Put the other "
+        "one into its reader and run raseed-terminal recover --from {folder}",
+        "{count} payments that had not ended are not on this customs card. Put the "
+        "other one into its reader and run raseed-terminal recover --from {folder}",
+        count=count,
+        folder=folder,
+    )
+
+
+def head_words(batch: str, entries: int, fit: str) -> str:
+    """How a head that the bank has kept stands to the log.
+
+    Args:
+        batch: the batch that it came with.
+        entries: how many entries there were then.
+        fit: ``fits``, ``differs``, ``replaced`` or ``other-journal``.
+    """
+    where = tr("Head of batch {batch}, entry {entries}", batch=batch, entries=entries)
+    match fit:
+        case "fits":
+            return tr("{where}: fits.", where=where)
+        case "replaced":
+            return tr(
+                "{where}: of the journal that this one replaces; check that one with "
+                "--journal.",
+                where=where,
+            )
+        case "differs":
+            return tr(
+                "{where}: does not fit: the log was cut off or written anew.",
+                where=where,
+            )
+        case _:
+            return tr(
+                "{where}: of another journal, which this one does not say that it "
+                "replaces.",
+                where=where,
+            )
+
+
+def heads_file_wrong(path: str, reason: str) -> str:
+    """A file of the bank's heads cannot be used."""
+    return tr(
+        "'{path}' is not what raseed-bank audit --json prints: {reason}. Nothing was "
+        "checked. Ask the bank for the file again.",
+        path=path,
+        reason=reason,
     )
 
 

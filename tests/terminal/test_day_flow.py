@@ -25,8 +25,10 @@ from settlement.payment import PaymentKind
 from settlement.store import BankStore
 from settlement.store_cards import PurseRow
 from terminal.day import DayPhase, DayVerdict
+from terminal.day_desk import DayDesk
 from terminal.entries import BatchState
 from terminal.errors import CounterStateError, JournalError
+from terminal.journal import audit_journal, newest_entries
 from terminal.orders import InterruptedState, Paid, RecoveryVerdict, Unknown
 from terminal.snapshot import LineState
 from tests.fake_readers import Stopped
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modem.events import CallEvent
+    from settlement.payment import BatchToUpload
+    from terminal.config import TerminalConfig
     from terminal.day import DayProgress, DayResult
     from terminal.entries import JournalBatch
     from tests.terminal.conftest import Bench
@@ -167,6 +171,41 @@ class World:
 def world(running: Bench, quick_path: Path) -> Iterator[World]:
     with BankStore.create(quick_path / "bank.sqlite") as store:
         yield World(running, store)
+
+
+def test_the_head_of_the_audit_log_goes_up_with_each_batch(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[BatchToUpload] = []
+    assemble = DayDesk.assemble
+
+    def watched(
+        desk: DayDesk, batch: JournalBatch, config: TerminalConfig
+    ) -> BatchToUpload:
+        sent.append(assemble(desk, batch, config))
+        return sent[-1]
+
+    monkeypatch.setattr(DayDesk, "assemble", watched)
+    world.bench.pay("1.000")
+    assert world.close_day().verdict is DayVerdict.COLLECTED
+    folder = world.bench.config.state_directory
+    (head,) = [batch.audit_head for batch in sent]
+    assert head is not None
+    report = audit_journal(folder, {head.entries})
+    assert report.fits(head)
+    kinds = [row[2] for row in newest_entries(folder, 99)]
+    assert "batch-closed" in kinds[: head.entries]
+    assert kinds.index("batch-collected") >= head.entries
+
+
+def test_every_end_of_day_is_in_the_log_with_how_it_ended(world: World) -> None:
+    world.line.busy = True
+    world.bench.pay("1.000")
+    world.close_day()
+    world.line.busy = False
+    world.close_day()
+    assert events(world.bench, "day-begun") == "\n"
+    assert events(world.bench, "day-ended") == "pending\ncollected"
 
 
 def test_every_payment_of_the_day_reaches_the_customs_account(world: World) -> None:

@@ -1,0 +1,1 @@
+"""The commands of ``raseed-terminal`` that have a file of their own."""
