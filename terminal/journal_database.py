@@ -349,6 +349,10 @@ def _translated(path: Path, *, reads_only: bool = False) -> Iterator[None]:
             message = journal_damaged(str(path), str(error))
             raise JournalDamagedError(message, str(error)) from error
         raise JournalError(journal_unusable(str(path), str(error))) from error
+    except UnicodeDecodeError as error:
+        # Names and messages that SQLite takes from a spoiled page.
+        message = journal_damaged(str(path), str(error))
+        raise JournalDamagedError(message, str(error)) from error
 
 
 def _is_damage(error: sqlite3.Error, *, reads_only: bool) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from pathlib import Path
@@ -37,6 +37,8 @@ _PAYMENT_COLUMNS: Final = frozenset(
 """What is looked at; a table whose columns are spoiled tells nothing."""
 _UNREADABLE_MAX: Final = 50_000
 """Row numbers tried one after the other in vain: more than one inner page leads to."""
+_NUMBERS_MAX: Final = 0xFFFF_FFFF
+"""How far a log can go (`AuditHead`), when no head tells how far it went."""
 
 
 @unique
@@ -98,23 +100,27 @@ def read_remains(folder: Path) -> Remains:
     """Read what can be read of the journal in ``folder``; never fails for damage."""
     files = JournalFiles(folder)
     key = files.key.read_bytes() if files.key.exists() else None
+    kept = read_head(files.head)
+    entries: tuple[Row, ...] = ()
     payments: tuple[Row, ...] = ()
     batches: tuple[Row, ...] = ()
-    entries: tuple[Row, ...] = ()
-    with tempfile.TemporaryDirectory() as name:
-        copy = JournalFiles(Path(name))
-        for source, target in (files.database, copy.database), (files.log, copy.log):
-            if source.exists():
-                shutil.copyfile(source, target)
-        with suppress(sqlite3.Error), closing(_connect(copy.database)) as database:
-            payments = tuple(
-                row
-                for row in _readable(database, "payments", "number")
-                if row.keys() >= _PAYMENT_COLUMNS
-            )
-            batches = tuple(_readable(database, "batches", "id"))
-            entries = tuple(_readable(database, "events", "id"))
-    beginning, kept = _beginning(entries), read_head(files.head)
+    beginning: audit.Beginning | None = None
+    with (
+        _copy(files) as path,
+        suppress(sqlite3.Error, UnicodeDecodeError),
+        closing(_connect(path)) as database,
+    ):
+        last = _NUMBERS_MAX if kept is None else kept.entries
+        entries = tuple(_readable(database, "events", "id", last))
+        beginning = _beginning(entries)
+        batches = tuple(_readable(database, "batches", "id", last))
+        # Each payment has an entry of its own, but for those of a journal before.
+        last += 0 if beginning is None else beginning.numbers_after
+        payments = tuple(
+            row
+            for row in _readable(database, "payments", "number", last)
+            if row.keys() >= _PAYMENT_COLUMNS
+        )
     return Remains(
         key=key,
         beginning=beginning,
@@ -126,6 +132,17 @@ def read_remains(folder: Path) -> Remains:
     )
 
 
+@contextmanager
+def _copy(files: JournalFiles) -> Iterator[Path]:
+    """A copy of the database, which SQLite may then change as it likes."""
+    with tempfile.TemporaryDirectory() as name:
+        copy = JournalFiles(Path(name))
+        for source, target in (files.database, copy.database), (files.log, copy.log):
+            if source.exists():
+                shutil.copyfile(source, target)
+        yield copy.database
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     # A spoiled trigger or index must not keep us from the tables.
@@ -133,21 +150,25 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _readable(database: sqlite3.Connection, table: str, key: str) -> Iterator[Row]:
+def _readable(
+    database: sqlite3.Connection, table: str, key: str, last: int
+) -> Iterator[Row]:
+    """The rows of a table up to ``last`` that can be read."""
     sql = f"SELECT * FROM {table} NOT INDEXED WHERE {key} > ? ORDER BY {key}"  # noqa: S608  our own names
-    last, unreadable = 0, 0
-    while unreadable < _UNREADABLE_MAX:
+    read, unreadable = 0, 0
+    while read < last and unreadable < _UNREADABLE_MAX:
         try:
-            cursor = database.execute(sql, (last,))
+            cursor = database.execute(sql, (read,))
             names = [column[0] for column in cursor.description]
             for values in cursor:
                 row = dict(zip(names, values, strict=True))
-                last, unreadable = row[key], 0
+                read, unreadable = row[key], 0
                 yield row
         except sqlite3.Error as error:
             if "no such" in str(error):
                 return
-            last, unreadable = last + 1, unreadable + 1
+            # The next number may lie on a page that is sound.
+            read, unreadable = read + 1, unreadable + 1
         else:
             return
 
