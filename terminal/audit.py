@@ -39,6 +39,7 @@ __all__ = [
     "Beginning",
     "LogRow",
     "ProblemCode",
+    "Since",
     "Subject",
     "content_digest",
     "link",
@@ -191,6 +192,23 @@ class AuditReport:
         return same and self.links.get(head.entries) == head.digest
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Since:
+    """Where an earlier check left off, for one that goes on from there.
+
+    Attributes:
+        head: up to where everything was checked.
+        beginning: what the first entry says.
+        about: the last entry up to there about each row that is to be compared.
+        links: the links of entries up to there that are asked for, by number.
+    """
+
+    head: AuditHead
+    beginning: Beginning
+    about: tuple[LogRow, ...]
+    links: Mapping[int, bytes]
+
+
 def link(previous: bytes, row: LogRow | tuple[Any, ...]) -> bytes:
     """The link (32 bytes) of an entry after ``previous``.
 
@@ -221,17 +239,22 @@ def verify(
     batches: Iterable[tuple[int, int, bytes]],
     kept: AuditHead | None = None,
     wanted: Collection[int] = (),
+    since: Since | None = None,
 ) -> AuditReport:
-    """Check a whole log and the rows that it speaks of.
+    """Check a log and the rows that it speaks of.
 
     Args:
-        log: every entry, by number.
-        payments: number and content digest of every payment's row.
-        batches: row id, batch number and content digest of every batch's row.
+        log: every entry, by number; with ``since`` every one after that.
+        payments: number and content digest of the payments' rows: of all, or with
+            ``since`` of those that ``log`` or ``since.about`` speaks of.
+        batches: row id, batch number and content digest of batches' rows, likewise.
         kept: where the log is known to have stood once.
         wanted: numbers of the entries whose links the report shall hold.
+        since: where to go on from; by default from the first entry.
     """
     check = _Check({*wanted, *(() if kept is None else (kept.entries,))})
+    if since is not None:
+        check.go_on(since)
     for row in log:
         check.entry(row)
     check.compare_payments(payments)
@@ -253,9 +276,18 @@ class _Check:
         self._about_payment: dict[int, LogRow] = {}
         self._about_batch: dict[int, LogRow] = {}
 
+    def go_on(self, since: Since) -> None:
+        """Go on where an earlier check left off."""
+        self._beginning = since.beginning
+        self._previous, self._last = since.head.digest, since.head.entries
+        self._count = since.head.entries
+        self._links.update(since.links)
+        for row in since.about:
+            self._speaks_of(row)
+
     def entry(self, row: LogRow) -> None:
         """Take the next entry."""
-        number, payment, batch_row, found = row[0], row[3], row[5], row[8]
+        number, found = row[0], row[8]
         if self._count == 0:
             self._begin(row)
         if number != self._last + 1:
@@ -267,6 +299,10 @@ class _Check:
         self._count += 1
         if number in self._wanted:
             self._links[number] = found
+        self._speaks_of(row)
+
+    def _speaks_of(self, row: LogRow) -> None:
+        payment, batch_row = row[3], row[5]
         if payment is not None:
             self._about_payment[payment] = row
         if batch_row is not None:

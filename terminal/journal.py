@@ -21,6 +21,7 @@ from terminal.errors import (
     KeyFileLostError,
 )
 from terminal.journal_batches import BatchBook
+from terminal.journal_check import check_at_start, verify_whole
 from terminal.journal_database import JournalDatabase
 from terminal.journal_files import HeadFile, JournalFiles, read_head, take_lock
 from terminal.journal_payments import PaymentBook
@@ -165,7 +166,7 @@ def audit_journal(directory: Path, wanted: Collection[int] = ()) -> AuditReport:
     kept = read_head(files.head)
     with closing(JournalDatabase.for_reading(files.database)) as database:
         database.inspect()
-        return database.verify(kept, wanted)
+        return verify_whole(database, kept, wanted)
 
 
 def newest_entries(directory: Path, last: int) -> list[LogRow]:
@@ -201,15 +202,13 @@ def _open_vault(files: JournalFiles, random_bytes: Callable[[int], bytes]) -> Va
 
 def _check(files: JournalFiles, mark: bytes) -> None:
     """See that the journal is as it was left; one that was never begun is."""
-    kept = read_head(files.head)
     if not files.database.exists():
         return
     with closing(JournalDatabase.for_reading(files.database)) as database:
-        if kept is None and database.is_empty:
+        if database.is_empty and read_head(files.head) is None:
             # The very first start was stopped before it had made the tables.
             return
-        database.inspect()
-        report = database.verify(kept)
+        report = check_at_start(files, database)
     if report.problems:
         raise _damaged(files, problem_words(report.problems[0]))
     if report.beginning is not None and report.beginning.key != mark:

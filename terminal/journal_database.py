@@ -16,14 +16,14 @@ import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import sqlite_utils
 
 from settlement.audit_head import AuditHead
 from terminal import audit
 from terminal.errors import JournalDamagedError, JournalError, JournalVersionError
-from terminal.journal_rows import SCHEMA, VERSION
+from terminal.journal_rows import LOG, SCHEMA, VERSION
 from terminal.wording_journal import (
     journal_damaged,
     journal_of_other_version,
@@ -31,12 +31,12 @@ from terminal.wording_journal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
 
-    from terminal.audit import AuditReport, LogRow
+    from terminal.audit import LogRow
     from terminal.journal_files import HeadFile
     from terminal.journal_rows import BatchKey, Row
 
@@ -61,9 +61,6 @@ _OF_THE_MACHINE: Final = frozenset(
 )
 """What it says of disk and machine. All else, said of our own fixed questions to a
 journal that is only looked at, comes from the content: a table is gone, or no text."""
-_LOG: Final = (
-    "SELECT id, at, kind, payment, batch, batch_row, detail, content, link FROM events"
-)
 
 
 class JournalDatabase:
@@ -126,6 +123,14 @@ class JournalDatabase:
                 database.close()
                 raise
         return database
+
+    @property
+    def beginning(self) -> audit.Beginning | None:
+        """What the first entry says; None before there is one."""
+        with self._lock, self._translated():
+            if self._head is None:
+                self._load()
+            return self._beginning
 
     @property
     def is_empty(self) -> bool:
@@ -218,7 +223,7 @@ class JournalDatabase:
     def log(self, last: int) -> list[LogRow]:
         """The newest ``last`` entries, oldest first."""
         with self._lock, self._translated():
-            sql = f"{_LOG} ORDER BY id DESC LIMIT ?"
+            sql = f"{LOG} ORDER BY id DESC LIMIT ?"
             rows: list[LogRow] = self._db.execute(sql, (last,)).fetchall()
         return rows[::-1]
 
@@ -237,27 +242,21 @@ class JournalDatabase:
         if (mode, schema) != ("wal", _expected_schema()):
             raise self._damaged("its tables are not those of a journal")
 
-    def verify(
-        self, kept: AuditHead | None, wanted: Collection[int] = ()
-    ) -> AuditReport:
-        """Check the whole log as it stands at this moment; see `audit.verify`."""
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that is asked in this block is as it stood at one moment."""
         with self._lock, self._translated(), self._db.atomic():
-            return audit.verify(
-                self._db.execute(f"{_LOG} ORDER BY id"),
-                payments=(
-                    (row["number"], audit.content_digest(row))
-                    for row in self._rows_of("payments")
-                ),
-                batches=(
-                    (row["id"], row["batch"], audit.content_digest(row))
-                    for row in self._rows_of("batches")
-                ),
-                kept=kept,
-                wanted=wanted,
-            )
+            yield
 
-    def _rows_of(self, table: str) -> Iterator[Row]:
-        cursor = self._db.execute(f"SELECT * FROM {table}")  # noqa: S608  our own names
+    def stream(
+        self, sql: str, values: Sequence[object] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        """Rows one by one, inside a snapshot."""
+        return iter(self._db.execute(sql, values))
+
+    def stream_rows(self, sql: str, values: Sequence[object] = ()) -> Iterator[Row]:
+        """The same by the names of their columns."""
+        cursor = self._db.execute(sql, values)
         names = [column[0] for column in cursor.description]
         return (dict(zip(names, row, strict=True)) for row in cursor)
 

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
-__all__ = ["HeadFile", "JournalFiles", "read_head", "sync_folder", "take_lock"]
+__all__ = [
+    "HeadFile",
+    "JournalFiles",
+    "head_text",
+    "read_head",
+    "sync_folder",
+    "take_lock",
+]
 
 _DIRECTORY_MODE: Final = 0o700
 _PRIVATE_MODE: Final = 0o600
@@ -42,6 +49,7 @@ class JournalFiles:
         self.database: Final = folder / "journal.sqlite"
         self.key: Final = folder / "journal.key"
         self.head: Final = folder / "journal.head"
+        self.checked: Final = folder / "journal.checked"
         self.lock: Final = folder / "journal.lock"
         self.rebuilding: Final = folder / "rebuilding"
 
@@ -53,16 +61,12 @@ class JournalFiles:
     @property
     def _all(self) -> tuple[Path, ...]:
         index = self.database.with_name("journal.sqlite-shm")
-        return (self.database, self.log, index, self.head, self.key)
+        return (self.database, self.log, index, self.head, self.checked, self.key)
 
     @property
     def lost_database(self) -> bool:
         """Whether the database is gone while what belongs to it is still there."""
         return not self.database.exists() and (self.head.exists() or self.log.exists())
-
-    def exists(self) -> bool:
-        """Whether there is any file of a journal."""
-        return any(path.exists() for path in self._all)
 
     def prepare_rebuilding(self) -> JournalFiles:
         """An empty folder for a new journal; what an earlier try left in it is gone."""
@@ -139,11 +143,8 @@ class HeadFile:
 
     def write(self, head: AuditHead) -> None:
         """Keep ``head``; one that cannot be written stays behind, which is no harm."""
-        text = _HEAD_TEXT.format(
-            journal=head.journal.hex(), entries=head.entries, digest=head.digest.hex()
-        )
         with suppress(OSError):
-            os.pwrite(self._descriptor, text.encode(), 0)
+            os.pwrite(self._descriptor, head_text(head).encode(), 0)
 
     def close(self) -> None:
         """Close the file; may be called again."""
@@ -152,10 +153,17 @@ class HeadFile:
             os.close(descriptor)
 
 
+def head_text(head: AuditHead) -> str:
+    """A head as a line of one fixed length, so that it can be written over."""
+    return _HEAD_TEXT.format(
+        journal=head.journal.hex(), entries=head.entries, digest=head.digest.hex()
+    )
+
+
 def read_head(path: Path) -> AuditHead | None:
     """The head that was kept; None when there is none, or none that can be read."""
     try:
-        name, entries, digest = path.read_text(encoding="ascii").split()
+        name, entries, digest = path.read_text(encoding="ascii").split()[:3]
         data = bytes.fromhex(name) + int(entries).to_bytes(4) + bytes.fromhex(digest)
         return AuditHead.parse(data)
     except (OSError, ValueError, OverflowError):

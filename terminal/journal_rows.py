@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-__all__ = ["SCHEMA", "STOPPED", "VERSION", "BatchKey", "Row", "Rows"]
+__all__ = ["LOG", "SCHEMA", "STOPPED", "VERSION", "BatchKey", "Row", "Rows"]
 
 VERSION: Final = 2
 """PRAGMA user_version; a journal of another version is left alone."""
@@ -24,6 +24,11 @@ STOPPED: Final = "stopped"
 Row: TypeAlias = dict[str, Any]
 BatchKey: TypeAlias = tuple[bytes, int]
 """A batch: the reference of its customs card, and its number there."""
+
+LOG: Final = (
+    "SELECT id, at, kind, payment, batch, batch_row, detail, content, link FROM events"
+)
+"""Entries in the shape of `terminal.audit.LogRow`."""
 
 
 class Rows(Protocol):
@@ -120,6 +125,12 @@ SCHEMA: Final = (
     """
     CREATE INDEX payments_unfinished ON payments (state, card_ref)
         WHERE state NOT IN ('credited', 'refused', 'not-debited')
+    """,
+    """
+    CREATE INDEX events_by_payment ON events (payment) WHERE payment IS NOT NULL
+    """,
+    """
+    CREATE INDEX events_by_batch ON events (batch_row) WHERE batch_row IS NOT NULL
     """,
     "CREATE INDEX payments_by_place ON payments (customs_ref, batch, position)",
     """
