@@ -11,7 +11,7 @@ Nothing is ever deleted: what was paid last year can still be asked for.
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import TYPE_CHECKING, Final, Self
 
 from terminal.audit import NAME_BYTES, AuditReport, Beginning
@@ -27,6 +27,7 @@ from terminal.journal_files import HeadFile, JournalFiles, read_head, take_lock
 from terminal.journal_payments import PaymentBook
 from terminal.vault import Vault
 from terminal.wording_journal import (
+    file_missing,
     journal_damaged,
     key_foreign,
     key_lost,
@@ -59,7 +60,6 @@ class Journal:
         """Hold an open database; see `open` and `read`."""
         self._database = database
         self._lock_file = lock_file
-        self._say_stopped: Callable[[], None] | None = None
         self.payments: Final = PaymentBook(database, vault)
         self.batches: Final = BatchBook(database, vault)
 
@@ -104,10 +104,6 @@ class Journal:
 
     def close(self) -> None:
         """Close the database and let the next program in; may be called again."""
-        if self._say_stopped is not None:
-            with suppress(JournalError):
-                self._say_stopped()
-            self._say_stopped = None
         self._database.close()
         if self._lock_file is not None:
             self._lock_file.close()
@@ -132,20 +128,6 @@ class Journal:
             replaces: name of the other one (8 bytes), or None when it is not known.
         """
         self._database.begin_replacing(at, numbers_after, replaces)
-
-    def begin_session(self, detail: str, clock: Callable[[], datetime]) -> None:
-        """Keep that the counter has started, and with `close` that it has stopped.
-
-        A disk on which that cannot be written keeps nobody from looking at the counter:
-        the first payment says what is wrong with it.
-
-        Args:
-            detail: who started what.
-            clock: the time here, aware.
-        """
-        with suppress(JournalError):
-            self.note("counter-started", clock(), detail)
-        self._say_stopped = lambda: self.note("counter-stopped", clock(), "")
 
 
 def audit_journal(directory: Path, wanted: Collection[int] = ()) -> AuditReport:
@@ -192,7 +174,7 @@ def _existing(directory: Path) -> JournalFiles:
 
 def _open_vault(files: JournalFiles, random_bytes: Callable[[int], bytes]) -> Vault:
     if files.lost_database:
-        raise _damaged(files, "the file itself is missing")
+        raise _damaged(files, file_missing())
     is_new = not files.database.exists()
     try:
         return Vault.open(files.key, create=is_new, random_bytes=random_bytes)

@@ -28,6 +28,8 @@ from terminal.wording_journal import (
     journal_damaged,
     journal_of_other_version,
     journal_unusable,
+    structure_broken,
+    tables_foreign,
 )
 
 if TYPE_CHECKING:
@@ -238,9 +240,9 @@ class JournalDatabase:
             (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
             schema = _schema_of(self._db.conn)
         if found != "ok":
-            raise self._damaged(f"SQLite says of it: {found}")
+            raise self._damaged(structure_broken(found))
         if (mode, schema) != ("wal", _expected_schema()):
-            raise self._damaged("its tables are not those of a journal")
+            raise self._damaged(tables_foreign())
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

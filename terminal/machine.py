@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
 from terminal.counter import Counter
+from terminal.errors import JournalError
 from terminal.journal import Journal
 from terminal.readers import PCSCReaders
 from terminal.rebuild import Rebuilder
@@ -54,7 +56,9 @@ def open_counter(
         JournalError: the journal cannot be used; nothing was started.
     """
     journal = Journal.open(config.state_directory, secrets.token_bytes)
-    journal.begin_session(_session(config), clock)
+    # A full disk keeps nobody from looking at the counter: it is told at a payment.
+    with suppress(JournalError):
+        journal.note("started", clock(), _session(config))
 
     def dial(on_event: Callable[[CallEvent], None]) -> MessageCall:
         return _dial(config, on_event)

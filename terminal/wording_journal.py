@@ -14,19 +14,26 @@ if TYPE_CHECKING:
 
 __all__ = [
     "audit_next_step",
+    "file_missing",
     "head_words",
     "heads_file_wrong",
     "journal_damaged",
     "journal_of_other_version",
     "journal_unusable",
+    "kept_aside",
     "key_foreign",
     "key_lost",
     "log_whole",
     "problem_words",
+    "reading_card",
     "rebuild_question",
     "recovered_advice",
     "recovered_elsewhere",
     "recovered_unvouched",
+    "salvaging",
+    "structure_broken",
+    "tables_foreign",
+    "writing_payments",
 ]
 
 
@@ -76,6 +83,41 @@ def key_foreign() -> str:
 def key_lost(*, missing: bool) -> str:
     """What is wrong with a journal whose key cannot be read; a clause."""
     return tr("its key file is missing") if missing else tr("its key file is damaged")
+
+
+def file_missing() -> str:
+    """What is wrong with a journal whose other files are there; a clause."""
+    return tr("the file itself is missing")
+
+
+def structure_broken(reason: str) -> str:
+    """What SQLite says of a file that it cannot follow; a clause."""
+    return tr("SQLite says of it: {reason}", reason=reason)
+
+
+def tables_foreign() -> str:
+    """What is wrong with a file whose tables were changed; a clause."""
+    return tr("its tables are not those of a journal")
+
+
+def salvaging(count: int) -> str:
+    """An old journal was read."""
+    return tr("reading an old journal: {count} payments", count=count)
+
+
+def reading_card(count: int) -> str:
+    """The customs card's credits are being read."""
+    return tr("reading the customs card: {count} payments in its batch", count=count)
+
+
+def writing_payments(count: int) -> str:
+    """What was read is being kept."""
+    return tr("writing {count} payments", count=count)
+
+
+def kept_aside(folder: str) -> str:
+    """Where the journal is that was replaced."""
+    return tr("The old journal is kept in {folder}.", folder=folder)
 
 
 def rebuild_question() -> str:

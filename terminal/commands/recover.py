@@ -11,7 +11,14 @@ from terminal.commands.shared import config_option, json_option, say, say_json
 from terminal.config import load_config
 from terminal.machine import recover_journal
 from terminal.rebuild import RecoverStage
-from terminal.wording_journal import recovered_elsewhere, recovered_unvouched
+from terminal.wording_journal import (
+    kept_aside,
+    reading_card,
+    recovered_elsewhere,
+    recovered_unvouched,
+    salvaging,
+    writing_payments,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["recover", "recover_and_tell"]
 
 _STAGES: Final = {
-    RecoverStage.SALVAGING: "reading an old journal: {count} payments",
-    RecoverStage.READING: "reading the customs card: {count} payments in its batch",
-    RecoverStage.WRITING: "writing {count} payments",
+    RecoverStage.SALVAGING: salvaging,
+    RecoverStage.READING: reading_card,
+    RecoverStage.WRITING: writing_payments,
 }
 
 
@@ -68,7 +75,7 @@ def recover_and_tell(config: TerminalConfig, sources: Sequence[Path] = ()) -> No
     if result.elsewhere:
         click.echo(recovered_elsewhere(result.elsewhere, str(result.set_aside)))
     if result.set_aside is not None:
-        click.echo(f"The old journal is kept in {result.set_aside}.")
+        click.echo(kept_aside(str(result.set_aside)))
 
 
 def _recover(config: TerminalConfig, sources: Sequence[Path]) -> RecoverResult:
@@ -76,7 +83,7 @@ def _recover(config: TerminalConfig, sources: Sequence[Path]) -> RecoverResult:
 
 
 def _tell(progress: RecoverProgress) -> None:
-    say(_STAGES[progress.stage].format(count=progress.count))
+    say(_STAGES[progress.stage](progress.count))
 
 
 def _result_json(result: RecoverResult) -> dict[str, Any]:

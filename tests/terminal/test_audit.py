@@ -363,17 +363,6 @@ def test_there_is_no_log_where_there_is_no_journal(tmp_path: Path) -> None:
         audit_journal(tmp_path)
 
 
-def test_a_session_is_told_with_its_beginning_and_its_end(folder: Path) -> None:
-    journal = Journal.open(folder, os.urandom)
-    journal.begin_session("version 1, clerk 7", lambda: AT)
-    journal.close()
-    journal.close()
-    assert [(row[2], row[6]) for row in newest_entries(folder, 2)] == [
-        ("counter-started", "version 1, clerk 7"),
-        ("counter-stopped", ""),
-    ]
-
-
 def test_an_empty_log_is_whole() -> None:
     report = audit.verify([], payments=[], batches=[])
     assert report.is_whole

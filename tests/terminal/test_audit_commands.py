@@ -171,7 +171,7 @@ def test_the_counters_start_and_end_are_in_the_log(
     running.stop()
     open_counter(running.config, layer=running.readers, clock=running.clock).stop()
     shown = json.loads(run("audit", "show", "--json", "--config", str(config)).stdout)
-    assert [one["kind"] for one in shown[-2:]] == ["counter-started", "counter-stopped"]
+    assert [one["kind"] for one in shown[-2:]] == ["started", "stopped"]
     assert "clerk 7, configuration " in shown[-2]["detail"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 from pydantic import BaseModel
 
@@ -13,6 +14,7 @@ from terminal.config import TerminalConfig
 from terminal.customs_desk import BATCH_PLACES_MAX
 from terminal.disk import FREE_BYTES_MIN
 from terminal.entries import BatchState, PaymentState
+from terminal.journal_check import WHOLE_ENTRIES_MAX
 
 PAGE = (Path(__file__).parents[2] / "docs" / "terminal.md").read_text()
 
@@ -43,7 +45,18 @@ def test_every_state_is_documented(state: PaymentState | BatchState) -> None:
     assert f"`{state.value}`" in PAGE
 
 
-@pytest.mark.parametrize("name", list(terminal.commands))
+def commands(group: click.Group, before: str = "") -> list[str]:
+    found = []
+    for name, command in group.commands.items():
+        words = f"{before}{name}"
+        if isinstance(command, click.Group):
+            found += commands(command, f"{words} ")
+        else:
+            found.append(words)
+    return found
+
+
+@pytest.mark.parametrize("name", commands(terminal))
 def test_every_command_is_documented(name: str) -> None:
     assert f"| `{name}`" in PAGE
 
@@ -51,6 +64,10 @@ def test_every_command_is_documented(name: str) -> None:
 def test_the_limit_of_the_disk_is_documented() -> None:
     assert f"less than {FREE_BYTES_MIN // 1024**2} MiB are free" in PAGE
     assert f"looks every {LOOK_SECONDS:.0f} seconds" in PAGE
+
+
+def test_how_long_a_log_is_read_whole_is_documented() -> None:
+    assert f"more than {WHOLE_ENTRIES_MAX} entries" in PAGE
 
 
 def test_the_size_of_a_batch_is_documented() -> None:
