@@ -29,6 +29,7 @@ from terminal.vault import Vault
 from terminal.wording_journal import (
     file_missing,
     journal_damaged,
+    journal_unusable,
     key_foreign,
     key_lost,
     problem_words,
@@ -87,6 +88,10 @@ class Journal:
             head_file = HeadFile.open(files.head)
             database = JournalDatabase.for_writing(files.database, head_file, begin)
             return cls(database, vault, lock_file)
+        except OSError as error:
+            lock_file.close()
+            reason = error.strerror or str(error)
+            raise JournalError(journal_unusable(str(files.database), reason)) from error
         except BaseException:
             lock_file.close()
             raise

@@ -240,7 +240,7 @@ class JournalDatabase:
             (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
             schema = _schema_of(self._db.conn)
         if found != "ok":
-            raise self._damaged(structure_broken(found))
+            raise self._damaged(structure_broken(found.splitlines()[-1]))
         if (mode, schema) != ("wal", _expected_schema()):
             raise self._damaged(tables_foreign())
 

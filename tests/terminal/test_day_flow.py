@@ -25,7 +25,6 @@ from settlement.payment import PaymentKind
 from settlement.store import BankStore
 from settlement.store_cards import PurseRow
 from terminal.day import DayPhase, DayVerdict
-from terminal.day_desk import DayDesk
 from terminal.entries import BatchState
 from terminal.errors import CounterStateError, JournalError
 from terminal.journal import audit_journal, newest_entries
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modem.events import CallEvent
-    from settlement.payment import BatchToUpload
-    from terminal.config import TerminalConfig
     from terminal.day import DayProgress, DayResult
     from terminal.entries import JournalBatch
     from tests.terminal.conftest import Bench
@@ -173,29 +170,21 @@ def world(running: Bench, quick_path: Path) -> Iterator[World]:
         yield World(running, store)
 
 
-def test_the_head_of_the_audit_log_goes_up_with_each_batch(
-    world: World, monkeypatch: pytest.MonkeyPatch
+def test_the_bank_keeps_where_the_audit_log_stood_with_each_batch(
+    world: World,
 ) -> None:
-    sent: list[BatchToUpload] = []
-    assemble = DayDesk.assemble
-
-    def watched(
-        desk: DayDesk, batch: JournalBatch, config: TerminalConfig
-    ) -> BatchToUpload:
-        sent.append(assemble(desk, batch, config))
-        return sent[-1]
-
-    monkeypatch.setattr(DayDesk, "assemble", watched)
-    world.bench.pay("1.000")
-    assert world.close_day().verdict is DayVerdict.COLLECTED
+    for amount in ("1.000", "2.000"):
+        world.bench.pay(amount)
+        assert world.close_day().verdict is DayVerdict.COLLECTED
+    with world.store.read() as books:
+        kept = [one.head for one in books.heads.of_terminal("T0000007")]
+    assert len(kept) == 2
     folder = world.bench.config.state_directory
-    (head,) = [batch.audit_head for batch in sent]
-    assert head is not None
-    report = audit_journal(folder, {head.entries})
-    assert report.fits(head)
+    report = audit_journal(folder, {head.entries for head in kept})
+    assert all(report.fits(head) for head in kept)
     kinds = [row[2] for row in newest_entries(folder, 99)]
-    assert "batch-closed" in kinds[: head.entries]
-    assert kinds.index("batch-collected") >= head.entries
+    assert "batch-closed" in kinds[: kept[0].entries]
+    assert "batch-collected" not in kinds[: kept[0].entries]
 
 
 def test_every_end_of_day_is_in_the_log_with_how_it_ended(world: World) -> None:
