@@ -46,9 +46,12 @@ __all__ = ["PaymentBook"]
 
 # Written out, not bound: only so does SQLite see that the partial index serves.
 _IS_UNFINISHED: Final = "state NOT IN ('credited', 'refused', 'not-debited')"
+_NEWS_WAITING: Final = "before all was told"
 _IS_UNTOLD: Final = (
-    "number IN (SELECT payment FROM events WHERE id >= (SELECT id FROM events "
-    "WHERE kind IN ('intended', 'stopped') ORDER BY id DESC LIMIT 1))"
+    "number IN (SELECT payment FROM events WHERE id >= coalesce("  # noqa: S608  our own names
+    "(SELECT max(id) FROM events WHERE kind IN ('intended', 'stopped') "
+    f"AND detail <> '{_NEWS_WAITING}'), "
+    "(SELECT min(id) FROM events WHERE kind = 'intended')))"
 )
 _NEXT_RECEIPT: Final = (
     "(SELECT max(coalesce(max(receipt), 0), ?) + 1 FROM payments AS other)"
@@ -78,8 +81,14 @@ class PaymentBook:
         start = vault.card_reference(b"first STAN")
         self._stan_start = int.from_bytes(start, "big") % STAN_MAX
 
-    def intend(self, intent: Intent, at: datetime) -> int:
+    def intend(self, intent: Intent, at: datetime, *, all_told: bool) -> int:
         """Write down that a payment is about to be started.
+
+        Args:
+            intent: what is about to be paid.
+            at: now.
+            all_told: whether the clerk was told how every earlier payment ended; if
+                not, `untold` goes on naming those.
 
         Returns:
             Its payment number; its STAN goes up with it.
@@ -87,7 +96,8 @@ class PaymentBook:
         with self._rows.transaction():
             number = self._next_number()
             self._insert(number, PaymentState.INTENDED, intent, at)
-            self._rows.event("intended", at, payment=number)
+            detail = "" if all_told else _NEWS_WAITING
+            self._rows.event("intended", at, payment=number, detail=detail)
         return number
 
     def write(self, number: int, entry: Entry, at: datetime) -> None:

@@ -123,7 +123,11 @@ class PaymentDesk:
         if obstacle is not None:
             return refused(order, obstacle)
         payment = self._payment = Payment(
-            order, seen, journal=parts.journal, clock=parts.clock
+            order,
+            seen,
+            journal=parts.journal,
+            clock=parts.clock,
+            all_told=not self._recovery.news,
         )
         try:
             result = payment.take(card, purse, pin, parts.slots)

@@ -67,12 +67,17 @@ class Payment:
         *,
         journal: Journal,
         clock: Callable[[], datetime],
+        all_told: bool,
     ) -> None:
-        """Prepare; nothing is journalled or sent yet."""
+        """Prepare; nothing is journalled or sent yet.
+
+        ``all_told``: see `terminal.journal_payments.PaymentBook.intend`.
+        """
         self._order = order
         self._seen = seen
         self._journal = journal
         self._clock = clock
+        self._all_told = all_told
         self._refusal: Declined | None = None
         self.number: int | None = None
         self.credited_plainly = False
@@ -122,7 +127,8 @@ class Payment:
             case Declined(open_left=False):
                 return self._declined(result)
             case Declined():
-                # Told once the record that it left open is closed.
+                # Told after the cards were asked to close the record that it left open;
+                # it is true even if they cannot: that session of the purse is over.
                 self._refusal = result
                 return None
             case OutcomeUnknown() | CreditPending():
@@ -179,7 +185,9 @@ class Payment:
             mid=card.mid,
             batch=card.status.batch,
         )
-        return self._journal.payments.intend(intent, self._clock())
+        return self._journal.payments.intend(
+            intent, self._clock(), all_told=self._all_told
+        )
 
     def _terms(self, card: CustomsAtHand, purse: PurseAtHand) -> PurchaseTerms:
         assert purse.info.key_version is not None, "an active purse has its keys"

@@ -15,6 +15,7 @@ from card.purse import PurseSession
 from settlement.commands.card_desk_access import HeldCard
 from settlement.commands.card_desk_bank import settle_card
 from settlement.commands.card_desk_loader import loaded_just_now, run_load
+from settlement.commands.card_desk_opens import settle_opens
 from settlement.errors import SettlementError
 from settlement.store_cards import LoadOutcome
 from sim.cards.purse_runtime import BALANCE, CARD_ID
@@ -113,6 +114,8 @@ class Officer:
             held = HeldCard(reader=READERS[Role.PURSE], channel=connection, info=info)
             money = self._desk.money(amount_minor)
             settled = settle_card(self._desk, held)
+            for payment in settle_opens(self._desk, held):
+                self._chronicle.say(f"the desk: {payment}")
             done_before = (money, LoadOutcome.COMPLETED) in [
                 (earlier.amount, earlier.outcome) for earlier in settled
             ]

@@ -77,15 +77,15 @@ class WriteFaults:
     stays: bool = False
 
     def wrap(self, write: Callable[..., object]) -> Callable[..., object]:
-        def counted(*args: object) -> object:
+        def counted(*args: object, **named: object) -> object:
             self.count += 1
             place = self.count - 1
             if place != self.at and not (self.stays and place > self.at):
-                return write(*args)
+                return write(*args, **named)
             if self.error is not None:
                 raise self.error("the disk is full")
             if self.after:
-                write(*args)
+                write(*args, **named)
             raise Stopped
 
         return counted

@@ -46,10 +46,10 @@ KINDS = [
 def fill(folder: Path) -> Path:
     """A journal with a paid and a refused payment and a batch that was refused."""
     journal = Journal.open(folder, os.urandom)
-    paid = journal.payments.intend(INTENT, AT)
+    paid = journal.payments.intend(INTENT, AT, all_told=True)
     for entry in (Begun(otc=1, rc=RC), opened(), debited(), Credited(batch=1)):
         journal.payments.write(paid, entry, AT)
-    refused = journal.payments.intend(INTENT, AT)
+    refused = journal.payments.intend(INTENT, AT, all_told=True)
     journal.payments.write(refused, RefusedEntry(reason="pin-wrong"), AT)
     journal.batches.add(MID, closed(), (), AT)
     journal.note("call-failed", AT, "BusyError")
@@ -330,9 +330,9 @@ def test_a_transaction_that_was_rolled_back_leaves_no_trace_in_the_log(
 ) -> None:
     journal = Journal.open(folder, os.urandom)
     before = journal.audit_head()
-    broken(journal, lambda: journal.payments.intend(INTENT, AT))
+    broken(journal, lambda: journal.payments.intend(INTENT, AT, all_told=True))
     assert journal.audit_head() == before
-    number = journal.payments.intend(INTENT, AT)
+    number = journal.payments.intend(INTENT, AT, all_told=True)
     journal.payments.write(number, Begun(otc=1, rc=RC), AT)
     journal.payments.write(number, NotDebited(how="void"), AT)
     journal.close()

@@ -362,6 +362,19 @@ def test_how_a_recovery_ended_is_told_again_when_it_was_not_shown(
     assert verdicts(switched_off(running)) == [RecoveryVerdict.PAID]
 
 
+def test_what_is_found_out_while_another_payment_is_taken_is_not_forgotten(
+    running: Bench,
+) -> None:
+    seen = running.counter.read_purse()
+    running.faults.arm("lost", COMMANDS.index("debit"), removes=True)
+    assert isinstance(running.pay(seen=seen), Unknown)
+    running.readers.insert(Role.PURSE, running.purse)
+    # The purse is read for another payment: that settles the first one by the way.
+    running.pay(declaration="INV-2025-000002")
+    told = {outcome.declaration for outcome in switched_off(running)}
+    assert told == {"INV-2025-000001", "INV-2025-000002"}
+
+
 def test_a_clerk_who_stops_the_program_has_seen_how_everything_ended(
     running: Bench,
 ) -> None:

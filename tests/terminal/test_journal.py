@@ -116,7 +116,7 @@ def events_of(folder: Path) -> list[str]:
 
 
 def test_a_payment_is_read_back_as_it_was_written(journal: Journal) -> None:
-    number = journal.payments.intend(INTENT, AT)
+    number = journal.payments.intend(INTENT, AT, all_told=True)
     for entry in (Begun(otc=1, rc=RC), opened(), debited(), Credited(batch=3)):
         journal.payments.write(number, entry, AT)
     payment = journal.payments.get(number)
@@ -137,7 +137,7 @@ def test_stans_go_up_one_by_one_and_start_elsewhere_in_another_journal(
     firsts = []
     for name in ("lost", "new"):
         journal = Journal.open(tmp_path / name, os.urandom)
-        numbers = [journal.payments.intend(INTENT, AT) for _ in range(3)]
+        numbers = [journal.payments.intend(INTENT, AT, all_told=True) for _ in range(3)]
         stans = [journal.payments.get(number).stan for number in numbers]
         assert [(stan - stans[0]) % 999_999 for stan in stans] == [0, 1, 2]
         firsts.append(stans[0])
@@ -148,7 +148,7 @@ def test_stans_go_up_one_by_one_and_start_elsewhere_in_another_journal(
 def test_what_was_written_survives_a_power_cut(
     tmp_path: Path, journal: Journal
 ) -> None:
-    number = journal.payments.intend(INTENT, AT)
+    number = journal.payments.intend(INTENT, AT, all_told=True)
     journal.payments.write(number, Begun(otc=1, rc=RC), AT)
     journal.payments.write(number, opened(), AT)
     # What is on the disk now, with the journal still open, is all that is left.
@@ -169,9 +169,9 @@ def test_a_restart_finds_the_open_payments_by_index(journal: Journal) -> None:
 
 
 def test_only_debited_payments_get_a_receipt_number(journal: Journal) -> None:
-    refused = journal.payments.intend(INTENT, AT)
+    refused = journal.payments.intend(INTENT, AT, all_told=True)
     journal.payments.write(refused, RefusedEntry(reason="pin-wrong"), AT)
-    paid = journal.payments.intend(INTENT, AT)
+    paid = journal.payments.intend(INTENT, AT, all_told=True)
     for entry in (Begun(otc=1, rc=RC), opened(), debited()):
         journal.payments.write(paid, entry, AT)
     assert journal.payments.get(refused).receipt is None
@@ -205,7 +205,7 @@ def test_what_is_unfinished_is_found_after_a_restart(
     tmp_path: Path, entries: list[Entry], state: PaymentState
 ) -> None:
     journal = Journal.open(tmp_path / "state", os.urandom)
-    number = journal.payments.intend(INTENT, AT)
+    number = journal.payments.intend(INTENT, AT, all_told=True)
     for entry in entries:
         journal.payments.write(number, entry, AT)
     journal.close()
@@ -217,7 +217,7 @@ def test_what_is_unfinished_is_found_after_a_restart(
 
 
 def test_a_step_that_is_not_in_the_table_raises(journal: Journal) -> None:
-    number = journal.payments.intend(INTENT, AT)
+    number = journal.payments.intend(INTENT, AT, all_told=True)
     journal.payments.write(number, RefusedEntry(reason="card-removed"), AT)
     with pytest.raises(AssertionError):
         journal.payments.write(number, Credited(batch=1), AT)
@@ -239,7 +239,7 @@ def test_a_step_that_is_not_in_the_table_raises(journal: Journal) -> None:
 def test_history_cannot_be_rewritten(
     tmp_path: Path, journal: Journal, statement: str
 ) -> None:
-    journal.payments.intend(INTENT, AT)
+    journal.payments.intend(INTENT, AT, all_told=True)
     journal.batches.add(MID, closing(), (), AT)
     connection = sqlite3.connect(tmp_path / "state" / "journal.sqlite")
     try:
@@ -263,7 +263,7 @@ def test_a_second_program_is_told_to_wait(tmp_path: Path, journal: Journal) -> N
 
 
 def test_a_reader_looks_on_beside_the_writer(tmp_path: Path, journal: Journal) -> None:
-    number = journal.payments.intend(INTENT, AT)
+    number = journal.payments.intend(INTENT, AT, all_told=True)
     reader = Journal.read(tmp_path / "state")
     assert reader.payments.get(number).details == DETAILS
     with pytest.raises(JournalError):
@@ -325,13 +325,13 @@ def test_a_database_error_says_that_no_further_step_was_taken(
 ) -> None:
     journal.close()
     with pytest.raises(JournalError, match="No further step"):
-        journal.payments.intend(INTENT, AT)
+        journal.payments.intend(INTENT, AT, all_told=True)
 
 
 def test_no_card_number_lies_readable_on_the_disk(
     tmp_path: Path, journal: Journal
 ) -> None:
-    number = journal.payments.intend(INTENT, AT)
+    number = journal.payments.intend(INTENT, AT, all_told=True)
     for entry in (Begun(otc=1, rc=RC), opened(), debited(), Credited(batch=1)):
         journal.payments.write(number, entry, AT)
     journal.batches.add(MID, closing(), (open_record(2),), AT)
@@ -369,7 +369,7 @@ def credited_record(tsn: int, batch: int = 1) -> CreditedRecord:
 
 
 def test_the_customs_cards_own_order_wins(journal: Journal) -> None:
-    numbers = [journal.payments.intend(INTENT, AT) for _ in range(2)]
+    numbers = [journal.payments.intend(INTENT, AT, all_told=True) for _ in range(2)]
     for tsn, number in enumerate(numbers, 1):
         journal.payments.write(number, Begun(otc=tsn, rc=RC), AT)
         journal.payments.write(number, opened(tsn), AT)

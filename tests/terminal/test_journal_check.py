@@ -43,7 +43,7 @@ def folder(quick_path: Path) -> Path:
     folder = quick_path / "state"
     journal = Journal.open(folder, os.urandom)
     for number in (ACKNOWLEDGED, COLLECTED, CURRENT):
-        assert journal.payments.intend(INTENT, AT) == number
+        assert journal.payments.intend(INTENT, AT, all_told=True) == number
         entries = (Begun(otc=number, rc=RC), opened(number), debited(number))
         for entry in (*entries, Credited(batch=number)):
             journal.payments.write(number, entry, AT)

@@ -38,8 +38,8 @@ def trace(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     book = bench.journal.payments
 
     def logged(name: str, write: Callable[..., object]) -> Callable[..., object]:
-        def call(*args: object) -> object:
-            result = write(*args)
+        def call(*args: object, **named: object) -> object:
+            result = write(*args, **named)
             seen.append("intent" if name == "intend" else type(args[1]).__name__)
             return result
 

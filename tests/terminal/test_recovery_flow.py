@@ -139,7 +139,7 @@ def test_what_was_settled_before_the_journal_failed_is_told_all_the_same(
         batch=1,
     )
     book = running.journal.payments
-    numbers = [book.intend(intent, running.clock()) for _ in range(2)]
+    numbers = [book.intend(intent, running.clock(), all_told=True) for _ in range(2)]
     faults = WriteFaults(at=1, error=JournalError)
     faults.watch(running.journal)
     with pytest.raises(JournalError):
