@@ -9,7 +9,7 @@ READY := .venv/.ready
 SOAK ?= 50000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo terminal test check format faults soak model bench catalogue screens lock packages clean
+.PHONY: help demo terminal test check format faults soak crash model bench catalogue screens lock packages clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
@@ -39,6 +39,9 @@ faults: $(READY) ## every fault and every pair of faults, at every point (two mi
 
 soak: $(READY) ## three faults at once, sampled for a while by a seed that is printed
 	$(BIN)/raseed-sim faults --soak $(SOAK) --output build/reliability/soak.json
+
+crash: $(READY) ## kill the counter's program at hundreds of points and count the money
+	$(BIN)/python -m sim.crash.counter
 
 model: $(READY) ## search the model of a payment through with Spin: properties, witnesses, mutants
 	$(BIN)/python -m sim.model
