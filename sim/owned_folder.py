@@ -24,9 +24,14 @@ _PID_FILE: Final = Path("run", "pcscd.pid")
 class OwnedFolder:
     """A new folder for temporary files, ours until `remove` or until we end."""
 
-    def __init__(self, prefix: str) -> None:
-        """Make it; its name begins with ``prefix``."""
-        self.path: Final = Path(tempfile.mkdtemp(prefix=prefix))
+    def __init__(self, prefix: str, where: Path | None = None) -> None:
+        """Make it; its name begins with ``prefix``.
+
+        Args:
+            prefix: of its name.
+            where: the folder it is made in, that for temporary files if not given.
+        """
+        self.path: Final = Path(tempfile.mkdtemp(prefix=prefix, dir=where))
         # Locked before it has its name: an owner file without a lock means that its
         # owner is gone, and must never be seen before that is so.
         unnamed = self.path / f"{_OWNER_FILE}.new"
@@ -43,13 +48,13 @@ class OwnedFolder:
             self._lock = None
 
 
-def remove_abandoned(prefix: str) -> None:
+def remove_abandoned(prefix: str, where: Path | None = None) -> None:
     """Remove the folders of this user whose makers ended without doing so.
 
     A folder of which that is not certain stays: one without an owner file, and one
     whose daemon still runs.
     """
-    for path in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+    for path in Path(where or tempfile.gettempdir()).glob(f"{prefix}*"):
         with contextlib.suppress(OSError):
             if _is_abandoned(path):
                 shutil.rmtree(path, ignore_errors=True)

@@ -93,8 +93,12 @@ class Workers:
     def __enter__(self) -> Workers:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self._stack:
+            # They end by themselves, and remove what they made, when they hear no more.
+            for child in self._children if kind is None else ():
+                child.line.close()
+                child.wait()
 
     def play(
         self, tasks: Sequence[Task], on_played: Callable[[Played], None]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -14,6 +13,7 @@ from sim.crash.children import ForkServer
 from sim.crash.counter.run import play
 from sim.crash.counter.stories import STORIES
 from sim.crash.kill_points import compiled
+from sim.owned_folder import OwnedFolder, remove_abandoned
 from sim.world.bank import found_bank
 from sim.world.clock import START
 from sim.world.world import CUSTOMS, PURSES
@@ -27,13 +27,18 @@ __all__ = ["COUNTER", "Stage", "quick_folder"]
 COUNTER: Final = "sim.crash.counter.child:main"
 """The program that is killed; tests put others in its place."""
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108  only to put a fresh folder of ours in
+_PREFIX: Final = "raseed-crash-counter-"
 _BOOKS: Final = "bank.sqlite"
 
 
-def quick_folder() -> tempfile.TemporaryDirectory[str]:
-    """A new folder, in memory where that can be: thousands of syncs go there."""
+def quick_folder() -> OwnedFolder:
+    """A new folder, in memory where that can be: thousands of syncs go there.
+
+    Folders of campaigns that were killed themselves are removed first.
+    """
     where = _MEMORY if os.access(_MEMORY, os.W_OK) else None
-    return tempfile.TemporaryDirectory(prefix="raseed-crash-", dir=where)
+    remove_abandoned(_PREFIX, where)
+    return OwnedFolder(_PREFIX, where)
 
 
 class Stage:
@@ -51,7 +56,9 @@ class Stage:
         with ExitStack() as stack:
             server = ForkServer(program, preload=compiled())
             self._server = stack.enter_context(server)
-            self._folder = Path(stack.enter_context(quick_folder()))
+            owned = quick_folder()
+            stack.callback(owned.remove)
+            self._folder = owned.path
             new_bank = self._folder / "new"
             found_bank(new_bank, purses=PURSES, customs=CUSTOMS, now=START)
             self._new_books = new_bank / _BOOKS

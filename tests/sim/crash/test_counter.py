@@ -18,7 +18,7 @@ import pytest
 
 from sim.crash.counter.__main__ import main
 from sim.crash.counter.plan import all_points, choose
-from sim.crash.counter.stage import Stage
+from sim.crash.counter.stage import Stage, quick_folder
 from sim.crash.counter.stories import STORIES
 from sim.crash.kill_points import Moment
 from sim.crash.points import KillPoint, PointKind, kills_from, kills_text
@@ -257,7 +257,14 @@ def processes_in(session: int) -> int:
     return sum(session_of(name) == session for name in names if name.isdecimal())
 
 
+def folders() -> set[Path]:
+    where = quick_folder()
+    where.remove()
+    return set(where.path.parent.glob("raseed-crash-counter-*"))
+
+
 def test_a_harness_that_is_killed_leaves_no_process_behind() -> None:
+    before = folders()
     with command("--points", "400", "--jobs", "1", "--seed", "1") as process:
         with closing(process.stdout) as told:  # type: ignore[type-var]  # it is a pipe
             assert told is not None
@@ -271,3 +278,5 @@ def test_a_harness_that_is_killed_leaves_no_process_behind() -> None:
     deadline = monotonic() + WAIT_S
     while processes_in(process.pid):
         assert monotonic() < deadline, "somebody stays"
+    # What it left in memory is removed by the next one.
+    assert not folders() - before
