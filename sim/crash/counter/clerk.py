@@ -115,7 +115,11 @@ class Clerk:
         debited = self._world.truth.debited(name)
         right = {"paid": 1, "refused": 0, "problem": 0}
         if debited > 1 or right.get(told, debited) != debited:
-            raise ViolationError(f"{name} was told as {told}, debited {debited} times")
+            # Also refused for an earlier payment: its end was to be told first.
+            reason = f" ({answer['reason']})" if "reason" in answer else ""
+            raise ViolationError(
+                f"{name} was told as {told}{reason}, debited {debited} times"
+            )
         if told != "problem":
             self._known[name] = "not-paid" if told == "refused" else told
 
