@@ -191,6 +191,9 @@ def _check(files: JournalFiles, mark: bytes) -> None:
     """See that the journal is as it was left; one that was never begun is."""
     if not files.database.exists():
         return
+    if files.is_half_made:
+        # What only looks cannot take it back, and so could not even look.
+        JournalDatabase.undo_half_made(files.database)
     with closing(JournalDatabase.for_reading(files.database)) as database:
         if database.is_empty and read_head(files.head) is None:
             # The very first start was stopped before it had made the tables.

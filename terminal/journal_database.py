@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -108,6 +108,14 @@ class JournalDatabase:
                 database.close()
                 raise
         return database
+
+    @classmethod
+    def undo_half_made(cls, path: Path) -> None:
+        """Have SQLite take back the write in which the making of a database stopped."""
+        with _translated(path):
+            connection = _connect(f"{path.absolute().as_uri()}?mode=rw")
+            with closing(connection):
+                connection.execute("PRAGMA user_version").fetchone()
 
     @classmethod
     def for_reading(cls, path: Path) -> Self:

@@ -14,6 +14,7 @@ done again after a stop anywhere.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 from contextlib import suppress
@@ -37,7 +38,8 @@ __all__ = [
 
 _DIRECTORY_MODE: Final = 0o700
 _PRIVATE_MODE: Final = 0o600
-_HEAD_TEXT: Final = "{journal} {entries:010d} {digest}\n"
+_HEAD_TEXT: Final = "{journal} {entries:010d} {digest}"
+_CHECK_SUM_DIGITS: Final = 8
 
 
 class JournalFiles:
@@ -57,6 +59,16 @@ class JournalFiles:
     def log(self) -> Path:
         """What SQLite has not yet taken over into the database."""
         return self.database.with_name("journal.sqlite-wal")
+
+    @property
+    def is_half_made(self) -> bool:
+        """Whether the very first start was stopped while it made the database.
+
+        Only then does SQLite keep a rollback journal: a database that is made writes
+        ahead (WAL), and its head is kept from the first entry on.
+        """
+        rollback = self.database.with_name("journal.sqlite-journal")
+        return rollback.exists() and read_head(self.head) is None
 
     @property
     def _all(self) -> tuple[Path, ...]:
@@ -129,7 +141,8 @@ class HeadFile:
 
     It is what tells a journal that has lost its newest entries from a whole one. It is
     written after each entry is on the disk and is not forced there itself: after a
-    power cut it may be behind, which is no harm, and is never ahead.
+    power cut it may be behind, which is no harm, and is never ahead. Two lines take
+    turns, each with a check sum: a write that is torn leaves the line before it.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -143,8 +156,9 @@ class HeadFile:
 
     def write(self, head: AuditHead) -> None:
         """Keep ``head``; one that cannot be written stays behind, which is no harm."""
+        text = head_text(head).encode()
         with suppress(OSError):
-            os.pwrite(self._descriptor, head_text(head).encode(), 0)
+            os.pwrite(self._descriptor, text, head.entries % 2 * len(text))
 
     def close(self) -> None:
         """Close the file; may be called again."""
@@ -155,20 +169,37 @@ class HeadFile:
 
 def head_text(head: AuditHead) -> str:
     """A head as a line of one fixed length, so that it can be written over."""
-    return _HEAD_TEXT.format(
+    text = _HEAD_TEXT.format(
         journal=head.journal.hex(), entries=head.entries, digest=head.digest.hex()
     )
+    return f"{text} {_check_sum(text)}\n"
 
 
 def read_head(path: Path) -> AuditHead | None:
-    """The head that was kept; None when there is none, or none that can be read."""
+    """The newest head that was kept; None when there is none that can be read."""
     try:
-        name, entries, digest = path.read_text(encoding="ascii").split()[:3]
-        data = bytes.fromhex(name) + int(entries).to_bytes(4) + bytes.fromhex(digest)
-        return AuditHead.parse(data)
-    except (OSError, ValueError, OverflowError):
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
         # It only adds to what the chain itself shows, so nothing is refused for it.
         return None
+    heads = [head for line in lines if (head := _parse_head(line)) is not None]
+    return max(heads, key=lambda head: head.entries, default=None)
+
+
+def _parse_head(line: str) -> AuditHead | None:
+    text, _, check_sum = line.strip("\0").rpartition(" ")
+    if check_sum != _check_sum(text):
+        return None
+    try:
+        name, entries, digest = text.split()
+        data = bytes.fromhex(name) + int(entries).to_bytes(4) + bytes.fromhex(digest)
+        return AuditHead.parse(data)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _check_sum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_CHECK_SUM_DIGITS]
 
 
 def take_lock(files: JournalFiles) -> TextIO:

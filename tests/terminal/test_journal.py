@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,11 +39,12 @@ from terminal.errors import (
     JournalError,
     JournalVersionError,
 )
-from terminal.journal import Journal
+from terminal.journal import Journal, audit_journal
+from terminal.journal_files import JournalFiles, read_head
+from terminal.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from terminal.entries import Entry
 
@@ -425,3 +428,51 @@ def test_a_repeated_answer_does_not_take_an_acknowledged_batch_back(
         journal.batches.collected(batch, bytes(16), AT)
         journal.batches.acknowledged(batch, AT)
     assert journal.batches.in_state(BatchState.COLLECTED) == []
+
+
+def test_a_first_start_killed_while_it_made_the_file_is_simply_repeated(
+    tmp_path: Path,
+) -> None:
+    folder, half_made = tmp_path / "state", tmp_path / "elsewhere.sqlite"
+    folder.mkdir()
+    with contextlib.closing(sqlite3.connect(half_made, isolation_level=None)) as writer:
+        # The smallest cache: pages reach the disk before the transaction ends.
+        writer.execute("PRAGMA cache_size = 1")
+        writer.execute("BEGIN")
+        writer.execute("CREATE TABLE half (made TEXT)")
+        for _ in range(100):
+            writer.execute("INSERT INTO half VALUES (hex(randomblob(500)))")
+        for ending in ("", "-journal"):
+            copy = folder / f"journal.sqlite{ending}"
+            copy.write_bytes(Path(f"{half_made}{ending}").read_bytes())
+    assert (folder / "journal.sqlite-journal").stat().st_size
+    Vault.open(folder / "journal.key", create=True, random_bytes=os.urandom)
+    (folder / "journal.head").touch()
+    journal = Journal.open(folder, os.urandom)
+    journal.payments.intend(INTENT, AT, all_told=True)
+    journal.close()
+    assert audit_journal(folder).is_whole
+
+
+def test_a_head_that_was_torn_while_it_was_written_leaves_the_one_before(
+    journal: Journal, tmp_path: Path
+) -> None:
+    folder = tmp_path / "state"
+    kept = JournalFiles(folder).head
+    for _ in range(3):
+        before = kept.read_bytes() if kept.exists() else b""
+        journal.payments.intend(INTENT, AT, all_told=True)
+    head = journal.audit_head()
+    assert head is not None
+    journal.close()
+    whole = kept.read_bytes()
+    start = head.entries % 2 * (len(whole) // 2)
+    found = set()
+    for torn in range(len(whole) // 2):
+        kept.write_bytes(whole[: start + torn] + before[start + torn :])
+        newest = read_head(kept)
+        assert newest is not None
+        found.add(newest.entries)
+        Journal.open(folder, os.urandom).close()
+    assert found <= {head.entries - 1, head.entries}
+    assert head.entries - 1 in found

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from settlement.audit_head import AuditHead
 from terminal import journal_check
 from terminal.entries import Begun, Credited
 from terminal.errors import JournalDamagedError
 from terminal.journal import Journal, audit_journal
+from terminal.journal_files import head_text
 from tests.terminal.test_audit import tamper
 from tests.terminal.test_journal import (
     AT,
@@ -148,7 +150,12 @@ def test_what_was_kept_of_a_check_is_not_believed_when_it_does_not_fit(
     tamper(folder, f"UPDATE payments SET receipt = 9 WHERE number = {ACKNOWLEDGED}")  # noqa: S608  our own words
     path = folder / "journal.checked"
     kept = path.read_text()
-    name, entries, digest, day = kept.split()
-    other = f"{name} {entries} {digest[::-1]}\n{day}\n"
+    name, entries, digest, _, day = kept.split()
+    head = AuditHead(
+        journal=bytes.fromhex(name),
+        entries=int(entries),
+        digest=bytes.fromhex(digest[::-1]),
+    )
+    other = f"{head_text(head)}{day}\n"
     path.write_text(other if content == "another check" else content)
     assert_found(folder, "altered")
