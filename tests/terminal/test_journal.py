@@ -459,8 +459,9 @@ def test_a_head_that_was_torn_while_it_was_written_leaves_the_one_before(
 ) -> None:
     folder = tmp_path / "state"
     kept = JournalFiles(folder).head
+    before = b""
     for _ in range(3):
-        before = kept.read_bytes() if kept.exists() else b""
+        before = kept.read_bytes()
         journal.payments.intend(INTENT, AT, all_told=True)
     head = journal.audit_head()
     assert head is not None
