@@ -9,7 +9,7 @@ READY := .venv/.ready
 SOAK ?= 50000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo terminal test check format faults soak crash model bench catalogue screens lock packages clean
+.PHONY: help demo terminal test check format faults soak crash crash-bank model bench catalogue screens lock packages clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
@@ -42,6 +42,9 @@ soak: $(READY) ## three faults at once, sampled for a while by a seed that is pr
 
 crash: $(READY) ## kill the counter's program at hundreds of points and count the money
 	$(BIN)/python -m sim.crash.counter
+
+crash-bank: $(READY) ## kill the bank's host 200 times while it takes batches
+	$(BIN)/python -m sim.crash.bank
 
 model: $(READY) ## search the model of a payment through with Spin: properties, witnesses, mutants
 	$(BIN)/python -m sim.model

@@ -1,0 +1,1 @@
+"""The bank's side killed at every write, message and answer, and what must hold."""
