@@ -34,10 +34,11 @@ format: $(READY) ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-faults: $(READY) ## every fault and every pair of faults, at every point (two minutes)
+faults: $(READY) ## every fault at every point, and pairs of faults (two minutes)
 	$(BIN)/raseed-sim faults --output build/reliability/faults.json
 
-soak: $(READY) ## three faults at once, sampled for a while by a seed that is printed
+soak: $(READY) ## every pair of faults, then three at once, sampled (some half an hour)
+	$(BIN)/raseed-sim faults --all-pairs --output build/reliability/faults-all.json
 	$(BIN)/raseed-sim faults --soak $(SOAK) --output build/reliability/soak.json
 
 crash: $(READY) ## kill the counter's program at hundreds of points and count the money

@@ -164,6 +164,7 @@ class Story:
         follow_ups: what people may do next.
         has_bank: whether there is a bank.
         ends_with_day: whether the bank has to have all of it in the end.
+        one_pair_in: of so many pairs of faults a quick run strikes one.
     """
 
     name: str
@@ -172,6 +173,7 @@ class Story:
     follow_ups: tuple[FollowUp, ...] = _FOLLOW_UPS
     has_bank: bool = False
     ends_with_day: bool = False
+    one_pair_in: int = 1
 
 
 def _nothing(_people: People) -> None:
@@ -211,13 +213,14 @@ STORIES: Final = (
         main=_pay_first,
         follow_ups=_ONE_PAYMENT_FOLLOW_UPS,
     ),
-    Story(name="two payments", begin=_nothing, main=_pay_both),
+    Story(name="two payments", begin=_nothing, main=_pay_both, one_pair_in=3),
     Story(
         name="load",
         begin=_nothing,
         main=_load,
         follow_ups=_LOAD_FOLLOW_UPS,
         has_bank=True,
+        one_pair_in=16,
     ),
     Story(
         name="batch close",
@@ -225,6 +228,7 @@ STORIES: Final = (
         main=_close_without_line,
         has_bank=True,
         ends_with_day=True,
+        one_pair_in=16,
     ),
     Story(
         name="bank acknowledgement",
@@ -232,5 +236,6 @@ STORIES: Final = (
         main=_close,
         has_bank=True,
         ends_with_day=True,
+        one_pair_in=16,
     ),
 )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import settings
+import pytest
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -24,8 +25,11 @@ from settlement.check import check_bank
 from sim.faults.stories import Story
 from sim.faults.workshop import Workshop
 from sim.world.clerk import Want
+from terminal.recovery_desk import RecoveryDesk
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sim.world.people import People
 
 EXAMPLES = int(os.environ.get("RASEED_HISTORIES", "25"))
@@ -120,16 +124,29 @@ class Histories(RuleBasedStateMachine):
         assert not chronicle.violations, story
 
 
-def run(machine: Any, *, examples: int) -> None:
+def run(machine: Any, *, examples: int, phases: Collection[Phase] = tuple(Phase)) -> None:
     with Workshop() as workshop:
         machine.workshop = workshop
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=examples, stateful_step_count=STEPS, deadline=None
+                max_examples=examples,
+                stateful_step_count=STEPS,
+                deadline=None,
+                phases=phases,
             ),
         )
 
 
 def test_any_history_ends_with_all_value_accounted_for() -> None:
     run(Histories, examples=EXAMPLES)
+
+
+def test_a_history_that_goes_wrong_is_printed_as_a_story(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(RecoveryDesk, "tell_what_the_last_run_left", lambda _: None)
+    with pytest.raises(AssertionError, match=r"(?s)the story:.*VIOLATION") as caught:
+        # Without shrinking, which takes a while; what is found is a story all the same.
+        run(Histories, examples=300, phases=[Phase.generate])
+    assert "the machine loses power" in str(caught.value)
