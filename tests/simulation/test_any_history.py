@@ -124,7 +124,9 @@ class Histories(RuleBasedStateMachine):
         assert not chronicle.violations, story
 
 
-def run(machine: Any, *, examples: int, phases: Collection[Phase] = tuple(Phase)) -> None:
+def run(
+    machine: Any, *, examples: int, phases: Collection[Phase] = tuple(Phase)
+) -> None:
     with Workshop() as workshop:
         machine.workshop = workshop
         run_state_machine_as_test(
