@@ -22,6 +22,12 @@ from typing import TYPE_CHECKING, Final, Self
 
 from settlement.audit_head import AuditHead
 from terminal.errors import JournalError
+from terminal.wording_journal import (
+    folder_unusable,
+    journal_in_use,
+    journal_unusable,
+    log_left_over,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,8 +100,14 @@ class JournalFiles:
 
         Returns:
             That folder.
+
+        Raises:
+            JournalError: SQLite could not take the log over into the new database, for
+                want of room perhaps; the old journal stays where it is.
         """
         new = JournalFiles(self.rebuilding)
+        if new.log.exists() and new.log.stat().st_size:
+            raise JournalError(journal_unusable(str(new.database), log_left_over()))
         new.lock.unlink(missing_ok=True)
         for path in new._all:
             if path.exists():
@@ -212,17 +224,13 @@ def take_lock(files: JournalFiles) -> TextIO:
         files.folder.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
         lock_file = files.lock.open("w")
     except OSError as error:
-        raise JournalError(
-            f"The journal's folder '{files.folder}' cannot be used: {error.strerror}."
-        ) from None
+        reason = error.strerror or str(error)
+        raise JournalError(folder_unusable(str(files.folder), reason)) from None
     try:
         fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock_file.close()
-        raise JournalError(
-            f"Another program uses the journal in '{files.folder}'. Nothing was "
-            "changed. Close that program first."
-        ) from None
+        raise JournalError(journal_in_use(str(files.folder))) from None
     return lock_file
 
 

@@ -51,7 +51,7 @@ _IS_UNTOLD: Final = (
     "number IN (SELECT payment FROM events WHERE id >= coalesce("  # noqa: S608  our own names
     "(SELECT max(id) FROM events WHERE kind IN ('intended', 'stopped') "
     f"AND detail <> '{_NEWS_WAITING}'), "
-    "(SELECT min(id) FROM events WHERE kind = 'intended')))"
+    "(SELECT min(id) FROM events WHERE kind = 'intended'), 0))"
 )
 _NEXT_RECEIPT: Final = (
     "(SELECT max(coalesce(max(receipt), 0), ?) + 1 FROM payments AS other)"

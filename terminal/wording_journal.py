@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 __all__ = [
     "audit_next_step",
     "file_missing",
+    "folder_unusable",
     "head_words",
     "heads_file_wrong",
     "journal_damaged",
+    "journal_in_use",
     "journal_of_other_version",
     "journal_unusable",
     "kept_aside",
     "key_foreign",
     "key_lost",
+    "log_left_over",
     "log_whole",
     "problem_words",
     "reading_card",
@@ -88,6 +91,31 @@ def key_lost(*, missing: bool) -> str:
 def file_missing() -> str:
     """What is wrong with a journal whose other files are there; a clause."""
     return tr("the file itself is missing")
+
+
+def log_left_over() -> str:
+    """Why a new journal cannot be put in the place of the old one yet; a clause."""
+    return tr("its last entries could not be taken over from the log beside it")
+
+
+def folder_unusable(folder: str, reason: str) -> str:
+    """The folder of the journal cannot be written."""
+    return tr(
+        "The journal's folder '{folder}' cannot be used: {reason}. Nothing was "
+        "changed, and no money moved. Make the disk writable or free some space, then "
+        "start the program again.",
+        folder=folder,
+        reason=reason.rstrip("."),
+    )
+
+
+def journal_in_use(folder: str) -> str:
+    """Another program holds the lock."""
+    return tr(
+        "Another program uses the journal in '{folder}'. Nothing was changed, and no "
+        "money moved. Close that program first.",
+        folder=folder,
+    )
 
 
 def structure_broken(reason: str) -> str:
@@ -167,7 +195,10 @@ def recovered_advice(
 
 def _after_recovery(open_count: int) -> str:
     if open_count == 0:
-        return tr("Run the end of day.")
+        return tr(
+            "Start the counter: it names each payment that the card credited. Take "
+            "none of them again. Then run the end of day."
+        )
     return trn(
         "Put the card of the open record back into the customer's reader when its "
         "owner comes; then, or without it, run the end of day.",

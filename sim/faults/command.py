@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -214,12 +215,31 @@ def _story(outcome: Outcome) -> list[str]:
 
 def _tell(scenario: Scenario) -> None:
     with Workshop() as workshop:
+        _require_possible(workshop, scenario)
         outcome = workshop.run(scenario)
     click.echo(str(scenario))
     click.echo("\n".join(_story(outcome)))
     click.echo(f"  in the end: {outcome.ending}")
     if outcome.violations:
         sys.exit(1)
+
+
+def _require_possible(workshop: Workshop, scenario: Scenario) -> None:
+    """See that each fault can strike where it is to strike."""
+    for place, fault in enumerate(scenario.faults):
+        before = replace(scenario, faults=scenario.faults[:place])
+        points = workshop.run(before).points
+        if fault.at >= len(points):
+            raise click.UsageError(
+                f"There is no point {fault.at} by then; the last one is "
+                f"{len(points) - 1}."
+            )
+        point = points[fault.at]
+        if fault.kind not in point.site.kinds:
+            kinds = ", ".join(kind.name for kind in point.site.kinds)
+            raise click.UsageError(
+                f"Point {fault.at} is a {point.name}; what can go wrong there: {kinds}."
+            )
 
 
 def _parse(text: str) -> Scenario:

@@ -197,7 +197,11 @@ class World:
             raise
 
     def switch_off(self) -> None:
-        """Take the mains away: nothing in the program gets to say a last word."""
+        """Take the mains away: nothing in the program gets to say a last word.
+
+        Its database is closed in order, so that nothing of it is left in this process;
+        what SQLite makes of a log that was cut off is tried by `sim.crash`.
+        """
         if self._program is None:
             return
         self._program.journal.close()

@@ -134,3 +134,16 @@ def test_what_is_no_scenario_is_refused_in_words(name: str) -> None:
     told = CliRunner().invoke(main, ["faults", "--replay", name])
     assert told.exit_code == 2
     assert "is no scenario" in told.output
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [("8:FULL", "what can go wrong there: LOST_IN"), ("999:FULL", "no point 999")],
+)
+def test_a_fault_that_cannot_strike_there_is_refused_in_words(
+    fault: str, told: str
+) -> None:
+    name = f"one payment / same card back / {fault}"
+    ran = CliRunner().invoke(main, ["faults", "--replay", name])
+    assert ran.exit_code == 2
+    assert told in " ".join(ran.output.split())

@@ -186,7 +186,7 @@ def test_recover_says_what_it_found_and_what_to_do_next(
     # Whoever altered the row may have altered what was paid for.
     assert "the declarations of 0 payments are known" in told.stdout
     assert "no payment is lost" in told.stdout
-    assert "Run the end of day" in told.stdout
+    assert "Take none of them again. Then run the end of day" in told.stdout
     assert "The old journal is kept in " in told.stdout
     found = json.loads(run("recover", "--json", "--config", str(config)).stdout)
     assert found["credited"] == {"count": 1, "sum_minor": 1_000}

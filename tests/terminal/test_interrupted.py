@@ -6,6 +6,8 @@ five journal writes (intent, begun, opened, debited, credited).
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +24,7 @@ from terminal.orders import (
     Refused,
     Unknown,
 )
+from terminal.rebuild import Rebuilder
 from tests.fake_readers import Stopped
 from tests.terminal.conftest import WriteFaults
 
@@ -373,6 +376,25 @@ def test_what_is_found_out_while_another_payment_is_taken_is_not_forgotten(
     running.pay(declaration="INV-2025-000002")
     told = {outcome.declaration for outcome in switched_off(running)}
     assert told == {"INV-2025-000001", "INV-2025-000002"}
+
+
+def test_a_payment_that_only_the_customs_card_remembers_is_told_and_warned_of(
+    running: Bench,
+) -> None:
+    running.pay()  # The machine is lost before anybody has seen the result.
+    running.counter.stop(orderly=False)
+    shutil.rmtree(running.config.state_directory)
+    Rebuilder(
+        running.config,
+        running.readers,
+        clock=running.clock,
+        random_bytes=os.urandom,
+    ).run(())
+    running.start()
+    assert verdicts(running.news) == [RecoveryVerdict.PAID]
+    # Nobody knows its declaration any more; the cards signed its digest.
+    (earlier,) = running.counter.earlier_payments(running.order())
+    assert earlier.state is InterruptedState.PAID
 
 
 def test_a_clerk_who_stops_the_program_has_seen_how_everything_ended(

@@ -477,3 +477,20 @@ def test_a_head_that_was_torn_while_it_was_written_leaves_the_one_before(
         Journal.open(folder, os.urandom).close()
     assert found <= {head.entries - 1, head.entries}
     assert head.entries - 1 in found
+
+
+def test_a_new_journal_whose_log_is_left_over_replaces_nothing(
+    journal: Journal, tmp_path: Path
+) -> None:
+    journal.payments.intend(INTENT, AT, all_told=True)
+    journal.close()
+    files = JournalFiles(tmp_path / "state")
+    before = files.database.read_bytes()
+    new = files.prepare_rebuilding()
+    new.database.write_bytes(before)
+    new.log.write_bytes(b"entries that the database does not hold")
+    with pytest.raises(JournalError, match="could not be taken over"):
+        files.change_over("aside")
+    assert files.database.read_bytes() == before
+    assert not (files.folder / "aside").exists()
+    Journal.open(files.folder, os.urandom).close()
