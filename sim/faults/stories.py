@@ -220,7 +220,7 @@ STORIES: Final = (
         main=_load,
         follow_ups=_LOAD_FOLLOW_UPS,
         has_bank=True,
-        one_pair_in=32,
+        one_pair_in=96,
     ),
     Story(
         name="batch close",
@@ -228,7 +228,7 @@ STORIES: Final = (
         main=_close_without_line,
         has_bank=True,
         ends_with_day=True,
-        one_pair_in=32,
+        one_pair_in=96,
     ),
     Story(
         name="bank acknowledgement",
@@ -236,6 +236,6 @@ STORIES: Final = (
         main=_close,
         has_bank=True,
         ends_with_day=True,
-        one_pair_in=32,
+        one_pair_in=96,
     ),
 )
