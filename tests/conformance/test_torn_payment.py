@@ -12,13 +12,12 @@ import pytest
 
 from sim.cards.errors import CardTakenError
 from sim.cards.issue import default_customs_card, default_purse
-from sim.cards.memory import Memory
+from sim.cards.tearing import TearingMemory
 from tests.conformance.links import InProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from sim.cards.memory import Value
     from tests.conformance.drivers import CustomsDriver, PurseDriver
     from tests.conformance.formulas import Load, Purchase
 
@@ -39,21 +38,13 @@ class Power:
         self.fails_at = fails_at
         self.write_is_kept = kept
 
-
-class TornMemory(Memory):
-    """Loses power just before, or just after, the planned write."""
-
-    def __init__(self, power: Power) -> None:
-        super().__init__()
-        self._power = power
-
-    def commit(self, changes: Mapping[str, Value | None]) -> None:
-        index = self._power.writes
-        self._power.writes += 1
-        if index == self._power.fails_at and not self._power.write_is_kept:
+    def before_commit(self) -> None:
+        index, self.writes = self.writes, self.writes + 1
+        if index == self.fails_at and not self.write_is_kept:
             raise CardTakenError
-        super().commit(changes)
-        if index == self._power.fails_at:
+
+    def after_commit(self) -> None:
+        if self.writes - 1 == self.fails_at:
             raise CardTakenError
 
 
@@ -66,8 +57,8 @@ def link() -> InProcess:
 def issue(purse: PurseDriver, customs: CustomsDriver) -> Power:
     """Both cards anew, on memories that share one fate."""
     power = Power()
-    purse.put(default_purse(TornMemory(power)))
-    customs.put(default_customs_card(TornMemory(power)))
+    purse.put(default_purse(TearingMemory(power)))
+    customs.put(default_customs_card(TearingMemory(power)))
     power.plan(NEVER, kept=True)
     restart(purse, customs)
     return power
