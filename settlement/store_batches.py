@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
@@ -127,6 +127,12 @@ class NotedIncident:
     def is_open(self) -> bool:
         """Whether a person still has to look at it."""
         return self.closed_at is None
+
+
+# Made once, for the reason that `settlement.store_records` gives.
+_BATCHES: Final = sa.select(batch).order_by(
+    batch.c.terminal_id, batch.c.mid, batch.c.batch
+)
 
 
 class BatchTables:
@@ -276,11 +282,7 @@ class BatchTables:
         return [_noted(row) for row in self._connection.execute(query)]
 
     def _batches(self, *conditions: sa.ColumnElement[bool]) -> list[BatchHeader]:
-        query = (
-            sa.select(batch)
-            .where(*conditions)
-            .order_by(batch.c.terminal_id, batch.c.mid, batch.c.batch)
-        )
+        query = _BATCHES.where(*conditions)
         return [_header(row) for row in self._connection.execute(query)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
@@ -115,6 +115,43 @@ class LoadRow:
     proof: bytes | None = field(default=None, repr=False)
 
 
+# Made once, for the reason that `settlement.store_records` gives.
+_OF_CID: Final[sa.BindParameter[bytes]] = sa.bindparam("of_cid")
+_PURSES: Final = (
+    sa.select(purse, account.c.owner, account.c.currency.label("of"))
+    .join(account, account.c.id == purse.c.account_id)
+    .order_by(purse.c.cid)
+)
+_PURSE: Final = _PURSES.where(purse.c.cid == _OF_CID)
+_HOTLISTED: Final = (
+    sa.select(hotlist.c.listed, hotlist.c.reason)
+    .where(hotlist.c.cid == _OF_CID)
+    .order_by(hotlist.c.serial.desc())
+    .limit(1)
+)
+_LOADS: Final = (
+    sa.select(
+        load,
+        load_outcome.c.outcome,
+        load_outcome.c.balance_after_minor,
+        load_outcome.c.proof,
+    )
+    .select_from(load.outerjoin(load_outcome))
+    .where(load.c.cid == _OF_CID)
+    .order_by(load.c.cid, load.c.ltc)
+)
+_LOAD: Final = _LOADS.where(load.c.ltc == sa.bindparam("of_ltc"))
+_NEWEST_BINDING: Final = (
+    sa.select(terminal)
+    .where(terminal.c.terminal_id == sa.bindparam("of_terminal"))
+    .order_by(terminal.c.serial.desc())
+    .limit(1)
+)
+_NEWEST_BINDING_WITH: Final = _NEWEST_BINDING.where(
+    terminal.c.mid == sa.bindparam("of_mid")
+)
+
+
 class CardTables:
     """Cards, terminals and loads within one transaction."""
 
@@ -140,7 +177,7 @@ class CardTables:
 
     def terminal(self, terminal_id: str) -> TerminalRow | None:
         """What a terminal is bound to now, or None when it is unknown."""
-        return self._newest_binding(terminal.c.terminal_id == terminal_id)
+        return self._newest_binding(_NEWEST_BINDING, of_terminal=terminal_id)
 
     def terminals(self) -> list[TerminalRow]:
         """All terminals with their newest binding, by id."""
@@ -154,7 +191,7 @@ class CardTables:
         A batch may arrive after the terminal was given another customs card.
         """
         return self._newest_binding(
-            terminal.c.terminal_id == terminal_id, terminal.c.mid == mid
+            _NEWEST_BINDING_WITH, of_terminal=terminal_id, of_mid=mid
         )
 
     def add_purse(self, row: PurseRow, account_id: int, at: datetime) -> None:
@@ -176,12 +213,12 @@ class CardTables:
 
     def purse(self, cid: bytes) -> PurseRow | None:
         """An issued purse, or None when the bank never issued it."""
-        found = self._purses(purse.c.cid == cid)
+        found = self._purses(_PURSE, of_cid=cid)
         return found[0] if found else None
 
     def purses(self) -> list[PurseRow]:
         """All issued purses, by card number."""
-        return self._purses()
+        return self._purses(_PURSES)
 
     def set_hotlisted(
         self, cid: bytes, *, listed: bool, reason: str, since: datetime
@@ -196,13 +233,7 @@ class CardTables:
 
     def hotlisted(self, cid: bytes) -> str | None:
         """Why a card is on the hotlist, or None."""
-        query = (
-            sa.select(hotlist.c.listed, hotlist.c.reason)
-            .where(hotlist.c.cid == cid)
-            .order_by(hotlist.c.serial.desc())
-            .limit(1)
-        )
-        row = self._connection.execute(query).first()
+        row = self._connection.execute(_HOTLISTED, {"of_cid": cid}).first()
         return row.reason if row is not None and row.listed else None
 
     def hotlist_version(self) -> int:
@@ -249,12 +280,12 @@ class CardTables:
 
     def load(self, cid: bytes, ltc: int) -> LoadRow | None:
         """One load, or None when it was never authorised."""
-        found = self._loads(load.c.cid == cid, load.c.ltc == ltc)
+        found = self._loads(_LOAD, of_cid=cid, of_ltc=ltc)
         return found[0] if found else None
 
     def loads(self, cid: bytes) -> list[LoadRow]:
         """All loads of a card, by ltc."""
-        return self._loads(load.c.cid == cid)
+        return self._loads(_LOADS, of_cid=cid)
 
     def _next(self, column: sa.Column[int], *conditions: sa.ColumnElement[bool]) -> int:
         """One more than the highest so far, from 1."""
@@ -262,24 +293,12 @@ class CardTables:
         return (self._connection.execute(query).scalar() or 0) + 1
 
     def _newest_binding(
-        self, *conditions: sa.ColumnElement[bool]
+        self, query: sa.Select[Any], **values: str | bytes
     ) -> TerminalRow | None:
-        query = (
-            sa.select(terminal)
-            .where(*conditions)
-            .order_by(terminal.c.serial.desc())
-            .limit(1)
-        )
-        row = self._connection.execute(query).first()
+        row = self._connection.execute(query, values).first()
         return None if row is None else _terminal_row(row)
 
-    def _purses(self, *conditions: sa.ColumnElement[bool]) -> list[PurseRow]:
-        query = (
-            sa.select(purse, account.c.owner, account.c.currency.label("of"))
-            .join(account, account.c.id == purse.c.account_id)
-            .where(*conditions)
-            .order_by(purse.c.cid)
-        )
+    def _purses(self, query: sa.Select[Any], **values: bytes) -> list[PurseRow]:
         return [
             PurseRow(
                 cid=row.cid,
@@ -294,21 +313,10 @@ class CardTables:
                 valid_from=date.fromisoformat(row.valid_from),
                 expiry=date.fromisoformat(row.expiry),
             )
-            for row in self._connection.execute(query)
+            for row in self._connection.execute(query, values)
         ]
 
-    def _loads(self, *conditions: sa.ColumnElement[bool]) -> list[LoadRow]:
-        query = (
-            sa.select(
-                load,
-                load_outcome.c.outcome,
-                load_outcome.c.balance_after_minor,
-                load_outcome.c.proof,
-            )
-            .select_from(load.outerjoin(load_outcome))
-            .where(*conditions)
-            .order_by(load.c.cid, load.c.ltc)
-        )
+    def _loads(self, query: sa.Select[Any], **values: bytes | int) -> list[LoadRow]:
         return [
             LoadRow(
                 cid=row.cid,
@@ -326,7 +334,7 @@ class CardTables:
                 balance_after_minor=row.balance_after_minor,
                 proof=row.proof,
             )
-            for row in self._connection.execute(query)
+            for row in self._connection.execute(query, values)
         ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
@@ -44,6 +44,32 @@ class AccountRow:
         return self.account.kind.growth_minor(self.debit_minor, self.credit_minor)
 
 
+# Made once, for the reason that `settlement.store_records` gives.
+_IS_WANTED: Final = (
+    account.c.kind == sa.bindparam("of_kind"),
+    account.c.owner == sa.bindparam("of_owner"),
+    account.c.currency == sa.bindparam("of_currency"),
+)
+_ACCOUNT_ID: Final = sa.select(account.c.id).where(*_IS_WANTED)
+_ACCOUNTS: Final = (
+    sa.select(
+        account,
+        sa.func.coalesce(sa.func.sum(leg.c.debit_minor), 0).label("debits"),
+        sa.func.coalesce(sa.func.sum(leg.c.credit_minor), 0).label("credits"),
+    )
+    .select_from(account.outerjoin(leg))
+    .group_by(account.c.id)
+    .order_by(account.c.kind, account.c.owner, account.c.currency)
+)
+_ACCOUNT: Final = _ACCOUNTS.where(*_IS_WANTED)
+_BOOKED: Final = sa.select(entry.c.id).where(
+    entry.c.kind == sa.bindparam("of_kind"),
+    entry.c.subject == sa.bindparam("of_subject"),
+    entry.c.number == sa.bindparam("of_number"),
+)
+_NEWEST_ENTRY: Final = sa.select(sa.func.max(entry.c.id))
+
+
 class LedgerTables:
     """The ledger within one transaction."""
 
@@ -82,20 +108,19 @@ class LedgerTables:
         """The row of an account, or None when it was never opened."""
         known = self._account_ids.get(wanted)
         if known is None:
-            query = sa.select(account.c.id).where(*_is(wanted))
-            known = self._connection.execute(query).scalar()
+            known = self._connection.execute(_ACCOUNT_ID, _values(wanted)).scalar()
             if known is not None:
                 self._account_ids[wanted] = known
         return known
 
     def account(self, wanted: Account) -> AccountRow | None:
         """An account and its totals, or None when it was never opened."""
-        found = self._accounts(*_is(wanted))
-        return found[0] if found else None
+        row = self._connection.execute(_ACCOUNT, _values(wanted)).first()
+        return None if row is None else _account_row(row)
 
     def accounts(self) -> list[AccountRow]:
         """All accounts with their totals, by kind and owner."""
-        return self._accounts()
+        return [_account_row(row) for row in self._connection.execute(_ACCOUNTS)]
 
     def balance_minor(self, wanted: Account) -> int:
         """Balance on the account's own side; 0 when it was never opened."""
@@ -135,12 +160,12 @@ class LedgerTables:
 
     def is_booked(self, source: Source) -> bool:
         """Whether this event has its entry."""
-        query = sa.select(entry.c.id).where(
-            entry.c.kind == source.kind.value,
-            entry.c.subject == source.subject,
-            entry.c.number == source.number,
-        )
-        return self._connection.execute(query).first() is not None
+        event = {
+            "of_kind": source.kind.value,
+            "of_subject": source.subject,
+            "of_number": source.number,
+        }
+        return self._connection.execute(_BOOKED, event).first() is not None
 
     def count_of(self, kind: EntryKind, subject: str) -> int:
         """Entries of one kind about one subject."""
@@ -151,23 +176,9 @@ class LedgerTables:
 
     def _next_entry(self) -> int:
         if self._last_entry is None:
-            newest = sa.select(sa.func.max(entry.c.id))
-            self._last_entry = self._connection.execute(newest).scalar() or 0
+            newest = self._connection.execute(_NEWEST_ENTRY).scalar()
+            self._last_entry = newest or 0
         return self._last_entry + 1
-
-    def _accounts(self, *conditions: sa.ColumnElement[bool]) -> list[AccountRow]:
-        query = (
-            sa.select(
-                account,
-                sa.func.coalesce(sa.func.sum(leg.c.debit_minor), 0).label("debits"),
-                sa.func.coalesce(sa.func.sum(leg.c.credit_minor), 0).label("credits"),
-            )
-            .select_from(account.outerjoin(leg))
-            .where(*conditions)
-            .group_by(account.c.id)
-            .order_by(account.c.kind, account.c.owner, account.c.currency)
-        )
-        return [_account_row(row) for row in self._connection.execute(query)]
 
     def _leg_rows(self, number: int, booking: Entry) -> list[dict[str, int]]:
         rows = []
@@ -188,12 +199,13 @@ class LedgerTables:
         return rows
 
 
-def _is(wanted: Account) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        account.c.kind == wanted.kind.value,
-        account.c.owner == wanted.owner,
-        account.c.currency == wanted.currency,
-    )
+def _values(wanted: Account) -> dict[str, str | int]:
+    """What `_IS_WANTED` compares with."""
+    return {
+        "of_kind": wanted.kind.value,
+        "of_owner": wanted.owner,
+        "of_currency": wanted.currency,
+    }
 
 
 def _account_row(row: sa.Row[Any]) -> AccountRow:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
@@ -76,6 +76,25 @@ class Resolution:
     at: datetime
 
 
+# Made once, for the reason that `settlement.store_records` gives.
+_OPENS: Final = (
+    sa.select(open_report, open_record.c.lsn_then, open_record.c.incident_id)
+    .select_from(open_record.join(open_report))
+    .order_by(open_record.c.mid, open_record.c.tsn)
+)
+_KNOWN: Final = _OPENS.where(
+    open_record.c.mid == sa.bindparam("of_mid"),
+    open_record.c.tsn == sa.bindparam("of_tsn"),
+)
+_UNRESOLVED: Final = _OPENS.where(
+    open_record.c.cid == sa.bindparam("of_cid"),
+    ~sa.exists().where(
+        open_resolution.c.mid == open_record.c.mid,
+        open_resolution.c.tsn == open_record.c.tsn,
+    ),
+)
+
+
 class OpenTables:
     """Open records within one transaction."""
 
@@ -110,16 +129,12 @@ class OpenTables:
 
     def known(self, mid: bytes, tsn: int) -> KnownOpen | None:
         """The open record under this number of a customs card, or None."""
-        found = self._known(open_record.c.mid == mid, open_record.c.tsn == tsn)
+        found = self._known(_KNOWN, of_mid=mid, of_tsn=tsn)
         return found[0] if found else None
 
     def unresolved(self, cid: bytes) -> list[KnownOpen]:
         """A purse's open records of which nothing is known yet, by customs card."""
-        resolved = sa.exists().where(
-            open_resolution.c.mid == open_record.c.mid,
-            open_resolution.c.tsn == open_record.c.tsn,
-        )
-        return self._known(open_record.c.cid == cid, ~resolved)
+        return self._known(_UNRESOLVED, of_cid=cid)
 
     def resolve(self, opened: KnownOpen, made: Resolution) -> None:
         """Note what became of an open record."""
@@ -147,13 +162,7 @@ class OpenTables:
         row = self._connection.execute(query).first()
         return None if row is None else resolution_row(row)
 
-    def _known(self, *conditions: sa.ColumnElement[bool]) -> list[KnownOpen]:
-        query = (
-            sa.select(open_report, open_record.c.lsn_then, open_record.c.incident_id)
-            .select_from(open_record.join(open_report))
-            .where(*conditions)
-            .order_by(open_record.c.mid, open_record.c.tsn)
-        )
+    def _known(self, query: sa.Select[Any], **values: bytes | int) -> list[KnownOpen]:
         return [
             KnownOpen(
                 report=open_row(row),
@@ -162,7 +171,7 @@ class OpenTables:
                 lsn_then=row.lsn_then,
                 incident=row.incident_id,
             )
-            for row in self._connection.execute(query)
+            for row in self._connection.execute(query, values)
         ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
@@ -137,6 +137,32 @@ class PaymentRow:
         return self.balance_after_minor + self.cumulative_debit_minor
 
 
+# What is asked for each payment is made once: SQLAlchemy takes several times longer
+# to put such a statement together than SQLite to answer it.
+_PAYMENTS: Final = sa.select(payment)
+_ONE_PAYMENT: Final = _PAYMENTS.limit(1)
+_BY_PURSE: Final = payment.c.cid == sa.bindparam("of_cid")
+_NUMBER: Final[sa.BindParameter[int]] = sa.bindparam("of_number")
+_PAYMENTS_OF_PURSE: Final = _PAYMENTS.where(_BY_PURSE).order_by(payment.c.otc)
+_PAYMENT: Final = _ONE_PAYMENT.where(_BY_PURSE, payment.c.otc == _NUMBER)
+_PAYMENT_BEFORE: Final = _ONE_PAYMENT.where(
+    _BY_PURSE, payment.c.otc < _NUMBER
+).order_by(payment.c.otc.desc())
+_PAYMENT_AFTER: Final = _ONE_PAYMENT.where(_BY_PURSE, payment.c.otc > _NUMBER).order_by(
+    payment.c.otc
+)
+_PAYMENT_OF_CUSTOMS_CARD: Final = _ONE_PAYMENT.where(
+    payment.c.mid == sa.bindparam("of_mid"), payment.c.tsn == _NUMBER
+)
+_RECORDS: Final = sa.select(record).order_by(
+    record.c.terminal_id,
+    record.c.mid,
+    record.c.batch,
+    record.c.sequence,
+    record.c.stan,
+)
+
+
 class RecordTables:
     """Records and payments within one transaction."""
 
@@ -217,50 +243,33 @@ class RecordTables:
 
     def payment(self, cid: bytes, otc: int) -> PaymentRow | None:
         """The payment under this number of a purse, or None."""
-        return self._first_payment(payment.c.cid == cid, payment.c.otc == otc)
+        return self._one_payment(_PAYMENT, of_cid=cid, of_number=otc)
 
     def payment_of_customs_card(self, mid: bytes, tsn: int) -> PaymentRow | None:
         """The payment under this number of a customs card, or None."""
-        return self._first_payment(payment.c.mid == mid, payment.c.tsn == tsn)
+        return self._one_payment(_PAYMENT_OF_CUSTOMS_CARD, of_mid=mid, of_number=tsn)
 
     def payment_before(self, cid: bytes, otc: int) -> PaymentRow | None:
         """The purse's nearest posted payment with a lower number, or None."""
-        return self._first_payment(
-            payment.c.cid == cid, payment.c.otc < otc, order=payment.c.otc.desc()
-        )
+        return self._one_payment(_PAYMENT_BEFORE, of_cid=cid, of_number=otc)
 
     def payment_after(self, cid: bytes, otc: int) -> PaymentRow | None:
         """The purse's nearest posted payment with a higher number, or None."""
-        return self._first_payment(
-            payment.c.cid == cid, payment.c.otc > otc, order=payment.c.otc.asc()
-        )
+        return self._one_payment(_PAYMENT_AFTER, of_cid=cid, of_number=otc)
 
     def payments_of_purse(self, cid: bytes) -> list[PaymentRow]:
         """All posted payments of a purse, by otc."""
-        query = sa.select(payment).where(payment.c.cid == cid).order_by(payment.c.otc)
-        return [payment_row(row) for row in self._connection.execute(query)]
+        found = self._connection.execute(_PAYMENTS_OF_PURSE, {"of_cid": cid})
+        return [payment_row(row) for row in found]
 
-    def _first_payment(
-        self,
-        *conditions: sa.ColumnElement[bool],
-        order: sa.ColumnElement[Any] | None = None,
+    def _one_payment(
+        self, query: sa.Select[Any], **values: bytes | int
     ) -> PaymentRow | None:
-        query = sa.select(payment).where(*conditions).order_by(order).limit(1)
-        row = self._connection.execute(query).first()
+        row = self._connection.execute(query, values).first()
         return None if row is None else payment_row(row)
 
     def _records(self, *conditions: sa.ColumnElement[bool]) -> list[RecordRow]:
-        query = (
-            sa.select(record)
-            .where(*conditions)
-            .order_by(
-                record.c.terminal_id,
-                record.c.mid,
-                record.c.batch,
-                record.c.sequence,
-                record.c.stan,
-            )
-        )
+        query = _RECORDS.where(*conditions)
         return [record_row(row) for row in self._connection.execute(query)]
 
 
