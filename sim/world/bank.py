@@ -24,6 +24,7 @@ from settlement.ledger import Account
 from settlement.open_desk import OpenDesk
 from settlement.store import BankStore
 from settlement.store_cards import PurseRow
+from sim.world.books import BooksReader
 from sim.world.fate import Fate, FaultKind, PowerOffError, Site
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class WatchedStore(BankStore):
     """
 
     fate: Fate
+    auditor: BooksReader | None = None
     serves_call = False
 
     def refill(self, template: Path, folder: Path, fate: Fate) -> None:
@@ -73,7 +75,15 @@ class WatchedStore(BankStore):
         for left_behind in folder.glob(f"{_BOOKS}*"):
             left_behind.unlink()
         shutil.copy(template / _BOOKS, folder / _BOOKS)
+        self.auditor = BooksReader(folder / _BOOKS)
         self.fate = fate
+
+    def close(self) -> None:
+        """See `BankStore.close`."""
+        super().close()
+        if self.auditor is not None:
+            self.auditor.close()
+            self.auditor = None
 
     @contextmanager
     def write(self) -> Iterator[Books]:
@@ -149,6 +159,7 @@ class WorldBank:
     """A bank whose host and card desk can lose power at every transaction.
 
     Attributes:
+        auditor: reads the books past all of the bank's programs.
         line_is_dead: no call comes about.
     """
 
@@ -170,6 +181,8 @@ class WorldBank:
             opens=OpenDesk(self.store, self.keys, clock),
             register=CardRegister(folder),
         )
+        assert store.auditor is not None, "the store was filled with this world's books"
+        self.auditor: Final = store.auditor
         self.line_is_dead = False
         self._clock = clock
 

@@ -130,7 +130,8 @@ class Officer:
         self._chronicle.say(f"the desk: purse {purse + 1} is loaded")
 
     def _float_minor(self, cid: bytes) -> int:
-        return self._desk.issuing.status(cid).float_minor
+        assert self._world.bank is not None, "an officer has a bank"
+        return self._world.bank.auditor.float_minor(cid)
 
     def _violation(self, words: str) -> None:
         self._chronicle.violated(words)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from sim.cards.customs import SimulatedCustomsCard
     from sim.cards.purse import SimulatedPurse
-    from sim.world.bank import WorldBank
     from sim.world.world import World
 
 __all__ = ["DebitLog", "Movement", "Truth", "digest_of"]
@@ -107,15 +106,6 @@ def _credits_of(customs: SimulatedCustomsCard) -> list[Movement]:
     return [Movement.of(Transaction.parse(record.tx)) for record in records]
 
 
-def _posted_by(bank: WorldBank, purses: Iterable[SimulatedPurse]) -> list[Movement]:
-    with bank.store.read() as books:
-        return [
-            Movement(row.cid, row.otc, row.tsn, row.amount_minor)
-            for purse in purses
-            for row in books.records.payments_of_purse(purse.memory.octets(CARD_ID))
-        ]
-
-
 def _twice(movements: Iterable[Movement]) -> list[Movement]:
     return [one for one, count in Counter(movements).items() if count > 1]
 
@@ -139,7 +129,9 @@ class Truth:
     @cached_property
     def posted(self) -> list[Movement]:
         """What the bank's books hold; looked up when it is first asked for."""
-        return [] if self._bank is None else _posted_by(self._bank, self._purses)
+        if self._bank is None:
+            return []
+        return [Movement(*row) for row in self._bank.auditor.posted()]
 
     def debits_for(self, declaration: str) -> int:
         """How often purses were debited for a declaration."""
