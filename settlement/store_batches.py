@@ -18,7 +18,7 @@ from settlement.schema import (
     incident_closed,
     open_report,
 )
-from settlement.store_records import batch_is, batch_key, details_to_text
+from settlement.store_records import batch_key, details_to_text, same_batch
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -133,6 +133,11 @@ class NotedIncident:
 _BATCHES: Final = sa.select(batch).order_by(
     batch.c.terminal_id, batch.c.mid, batch.c.batch
 )
+_BATCH: Final = sa.select(batch).where(*same_batch(batch))
+_COLLECTED: Final = sa.select(batch_collected).where(*same_batch(batch_collected))
+_OPENS: Final = (
+    sa.select(open_report).where(*same_batch(open_report)).order_by(open_report.c.tsn)
+)
 
 
 class BatchTables:
@@ -145,24 +150,25 @@ class BatchTables:
     def add_batch(self, header: BatchHeader, at: datetime) -> None:
         """Note that a batch was opened."""
         self._connection.execute(
-            sa.insert(batch).values(
+            sa.insert(batch),
+            {
                 **batch_key(header),
-                office=header.office,
-                currency=header.currency,
-                count=header.close.count,
-                sum_minor=header.close.sum_minor,
-                open_count=header.close.open_count,
-                open_sum_minor=header.close.open_sum_minor,
-                chain=header.close.chain,
-                mac=header.close.mac,
-                opened_at=at,
-            )
+                "office": header.office,
+                "currency": header.currency,
+                "count": header.close.count,
+                "sum_minor": header.close.sum_minor,
+                "open_count": header.close.open_count,
+                "open_sum_minor": header.close.open_sum_minor,
+                "chain": header.close.chain,
+                "mac": header.close.mac,
+                "opened_at": at,
+            },
         )
 
     def batch(self, header: BatchHeader) -> BatchHeader | None:
         """What was opened under this terminal, customs card and number, or None."""
-        found = self._batches(*batch_is(batch, header))
-        return found[0] if found else None
+        row = self._connection.execute(_BATCH, batch_key(header)).first()
+        return None if row is None else _header(row)
 
     def batches_of_card(self, mid: bytes, number: int) -> list[BatchHeader]:
         """The same batch of a customs card, from every terminal that sent it."""
@@ -177,21 +183,21 @@ class BatchTables:
     ) -> None:
         """Note that a batch reconciled and was acknowledged."""
         self._connection.execute(
-            sa.insert(batch_collected).values(
+            sa.insert(batch_collected),
+            {
                 **batch_key(header),
-                ack_mac=row.ack_mac,
-                posted_count=row.posted.count,
-                posted_minor=row.posted.sum_minor,
-                suspended_count=row.suspended.count,
-                suspended_minor=row.suspended.sum_minor,
-                at=at,
-            )
+                "ack_mac": row.ack_mac,
+                "posted_count": row.posted.count,
+                "posted_minor": row.posted.sum_minor,
+                "suspended_count": row.suspended.count,
+                "suspended_minor": row.suspended.sum_minor,
+                "at": at,
+            },
         )
 
     def collected(self, header: BatchHeader) -> CollectedRow | None:
         """How a batch ended, or None while it is pending."""
-        query = sa.select(batch_collected).where(*batch_is(batch_collected, header))
-        row = self._connection.execute(query).first()
+        row = self._connection.execute(_COLLECTED, batch_key(header)).first()
         if row is None:
             return None
         return CollectedRow(
@@ -228,12 +234,8 @@ class BatchTables:
 
     def opens(self, header: BatchHeader) -> list[OpenRow]:
         """The open records that a batch reported, by tsn."""
-        query = (
-            sa.select(open_report)
-            .where(*batch_is(open_report, header))
-            .order_by(open_report.c.tsn)
-        )
-        return [open_row(row) for row in self._connection.execute(query)]
+        found = self._connection.execute(_OPENS, batch_key(header))
+        return [open_row(row) for row in found]
 
     def add_incident(self, row: IncidentRow) -> int:
         """Note an incident, once; its number."""

@@ -164,15 +164,16 @@ class CardTables:
         same_terminal = terminal.c.terminal_id == row.terminal_id
         serial = self._next(terminal.c.serial, same_terminal)
         self._connection.execute(
-            sa.insert(terminal).values(
-                terminal_id=row.terminal_id,
-                serial=serial,
-                mid=row.mid,
-                office=row.office,
-                currency=row.currency,
-                kv=row.kv,
-                bound_at=at,
-            )
+            sa.insert(terminal),
+            {
+                "terminal_id": row.terminal_id,
+                "serial": serial,
+                "mid": row.mid,
+                "office": row.office,
+                "currency": row.currency,
+                "kv": row.kv,
+                "bound_at": at,
+            },
         )
 
     def terminal(self, terminal_id: str) -> TerminalRow | None:
@@ -197,18 +198,19 @@ class CardTables:
     def add_purse(self, row: PurseRow, account_id: int, at: datetime) -> None:
         """Register an issued purse."""
         self._connection.execute(
-            sa.insert(purse).values(
-                cid=row.cid,
-                account_id=account_id,
-                holder=row.holder,
-                currency=row.currency,
-                kv=row.kv,
-                balance_limit_minor=row.balance_limit_minor,
-                payment_limit_minor=row.payment_limit_minor,
-                valid_from=row.valid_from.isoformat(),
-                expiry=row.expiry.isoformat(),
-                issued_at=at,
-            )
+            sa.insert(purse),
+            {
+                "cid": row.cid,
+                "account_id": account_id,
+                "holder": row.holder,
+                "currency": row.currency,
+                "kv": row.kv,
+                "balance_limit_minor": row.balance_limit_minor,
+                "payment_limit_minor": row.payment_limit_minor,
+                "valid_from": row.valid_from.isoformat(),
+                "expiry": row.expiry.isoformat(),
+                "issued_at": at,
+            },
         )
 
     def purse(self, cid: bytes) -> PurseRow | None:
@@ -226,9 +228,14 @@ class CardTables:
         """Put a card on the hotlist, or take it off."""
         serial = self._next(hotlist.c.serial, hotlist.c.cid == cid)
         self._connection.execute(
-            sa.insert(hotlist).values(
-                cid=cid, serial=serial, listed=listed, reason=reason, since=since
-            )
+            sa.insert(hotlist),
+            {
+                "cid": cid,
+                "serial": serial,
+                "listed": listed,
+                "reason": reason,
+                "since": since,
+            },
         )
 
     def hotlisted(self, cid: bytes) -> str | None:
@@ -248,19 +255,20 @@ class CardTables:
     def add_load(self, row: LoadRow) -> None:
         """Note an authorised load as pending."""
         self._connection.execute(
-            sa.insert(load).values(
-                cid=row.cid,
-                ltc=row.ltc,
-                lid=row.lid,
-                lsn=row.lsn,
-                amount_minor=row.amount_minor,
-                currency=row.currency,
-                kv=row.kv,
-                card_balance_minor=row.card_balance_minor,
-                rc=row.rc,
-                m1=row.m1,
-                at=row.at,
-            )
+            sa.insert(load),
+            {
+                "cid": row.cid,
+                "ltc": row.ltc,
+                "lid": row.lid,
+                "lsn": row.lsn,
+                "amount_minor": row.amount_minor,
+                "currency": row.currency,
+                "kv": row.kv,
+                "card_balance_minor": row.card_balance_minor,
+                "rc": row.rc,
+                "m1": row.m1,
+                "at": row.at,
+            },
         )
 
     def settle_load(
@@ -268,14 +276,15 @@ class CardTables:
     ) -> None:
         """Note what became of a pending load, with the purse's 8-byte proof of it."""
         self._connection.execute(
-            sa.insert(load_outcome).values(
-                cid=row.cid,
-                ltc=row.ltc,
-                outcome=outcome.value,
-                balance_after_minor=row.balance_after_minor,
-                proof=proof,
-                at=at,
-            )
+            sa.insert(load_outcome),
+            {
+                "cid": row.cid,
+                "ltc": row.ltc,
+                "outcome": outcome.value,
+                "balance_after_minor": row.balance_after_minor,
+                "proof": proof,
+                "at": at,
+            },
         )
 
     def load(self, cid: bytes, ltc: int) -> LoadRow | None:

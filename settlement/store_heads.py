@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
 from settlement.audit_head import AuditHead
 from settlement.schema import audit_head
-from settlement.store_records import batch_is, batch_key
+from settlement.store_records import batch_key, same_batch
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,6 +34,19 @@ class KeptHead:
     received_at: datetime
 
 
+# Made once, for the reason that `settlement.store_records` gives.
+_SAME_HEAD: Final = sa.select(audit_head.c.serial).where(
+    *same_batch(audit_head),
+    *(
+        audit_head.c[name] == sa.bindparam(name)
+        for name in ("journal", "entries", "digest")
+    ),
+)
+_NEWEST: Final = sa.select(sa.func.max(audit_head.c.serial)).where(
+    audit_head.c.terminal_id == sa.bindparam("terminal_id")
+)
+
+
 class HeadTables:
     """Audit heads within one transaction."""
 
@@ -43,26 +56,24 @@ class HeadTables:
 
     def add(self, header: BatchHeader, head: AuditHead, at: datetime) -> None:
         """Keep a head that came with a batch; the same one again is kept once."""
-        same = sa.select(audit_head.c.serial).where(
-            *batch_is(audit_head, header),
-            audit_head.c.journal == head.journal,
-            audit_head.c.entries == head.entries,
-            audit_head.c.digest == head.digest,
-        )
-        if self._connection.execute(same).first() is not None:
+        wanted = {
+            **batch_key(header),
+            "journal": head.journal,
+            "entries": head.entries,
+            "digest": head.digest,
+        }
+        if self._connection.execute(_SAME_HEAD, wanted).first() is not None:
             return
-        newest = sa.select(sa.func.max(audit_head.c.serial)).where(
-            audit_head.c.terminal_id == header.terminal_id
-        )
+        newest = self._connection.execute(
+            _NEWEST, {"terminal_id": header.terminal_id}
+        ).scalar()
         self._connection.execute(
-            sa.insert(audit_head).values(
-                **batch_key(header),
-                serial=(self._connection.execute(newest).scalar() or 0) + 1,
-                journal=head.journal,
-                entries=head.entries,
-                digest=head.digest,
-                received_at=at,
-            )
+            sa.insert(audit_head),
+            {
+                **wanted,
+                "serial": (newest or 0) + 1,
+                "received_at": at,
+            },
         )
 
     def of_terminal(self, terminal_id: str) -> list[KeptHead]:

@@ -143,17 +143,18 @@ class LedgerTables:
         number = self._next_entry()
         self._connection.execute(sa.insert(leg), self._leg_rows(number, booking))
         self._connection.execute(
-            sa.insert(entry).values(
-                id=number,
-                kind=booking.source.kind.value,
-                subject=booking.source.subject,
-                number=booking.source.number,
-                cid=booking.source.cid,
-                currency=booking.currency,
-                amount_minor=booking.amount_minor,
-                booked_at=booking.booked_at,
-                memo=booking.memo,
-            )
+            sa.insert(entry),
+            {
+                "id": number,
+                "kind": booking.source.kind.value,
+                "subject": booking.source.subject,
+                "number": booking.source.number,
+                "cid": booking.source.cid,
+                "currency": booking.currency,
+                "amount_minor": booking.amount_minor,
+                "booked_at": booking.booked_at,
+                "memo": booking.memo,
+            },
         )
         self._last_entry = number
         return number

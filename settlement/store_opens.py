@@ -114,17 +114,18 @@ class OpenTables:
         """Note an open record that a batch was the first to report."""
         newest_lsn = sa.select(sa.func.coalesce(sa.func.max(load.c.lsn), 0))
         self._connection.execute(
-            sa.insert(open_record).values(
-                mid=report.tx.mid,
-                tsn=report.tx.tsn,
-                terminal_id=terminal_id,
-                batch=batch,
-                cid=report.tx.cid,
-                otc=report.tx.otc,
-                lsn_then=self._connection.execute(newest_lsn).scalar_one(),
-                incident_id=incident,
-                at=at,
-            )
+            sa.insert(open_record),
+            {
+                "mid": report.tx.mid,
+                "tsn": report.tx.tsn,
+                "terminal_id": terminal_id,
+                "batch": batch,
+                "cid": report.tx.cid,
+                "otc": report.tx.otc,
+                "lsn_then": self._connection.execute(newest_lsn).scalar_one(),
+                "incident_id": incident,
+                "at": at,
+            },
         )
 
     def known(self, mid: bytes, tsn: int) -> KnownOpen | None:
@@ -140,18 +141,19 @@ class OpenTables:
         """Note what became of an open record."""
         proof = made.proof
         self._connection.execute(
-            sa.insert(open_resolution).values(
-                mid=opened.report.tx.mid,
-                tsn=opened.report.tx.tsn,
-                how=made.how.value,
-                debited=made.debited,
-                balance_after_minor=proof and proof.balance_after_minor,
-                cumulative_debit_minor=proof and proof.cumulative_debit_minor,
-                tac=proof and proof.tac,
-                mac2=proof and proof.mac2,
-                vmac=made.vmac,
-                at=made.at,
-            )
+            sa.insert(open_resolution),
+            {
+                "mid": opened.report.tx.mid,
+                "tsn": opened.report.tx.tsn,
+                "how": made.how.value,
+                "debited": made.debited,
+                "balance_after_minor": proof and proof.balance_after_minor,
+                "cumulative_debit_minor": proof and proof.cumulative_debit_minor,
+                "tac": proof and proof.tac,
+                "mac2": proof and proof.mac2,
+                "vmac": made.vmac,
+                "at": made.at,
+            },
         )
 
     def resolution(self, mid: bytes, tsn: int) -> Resolution | None:

@@ -29,12 +29,12 @@ __all__ = [
     "PaymentRow",
     "RecordRow",
     "RecordTables",
-    "batch_is",
     "batch_key",
     "details_from_text",
     "details_to_text",
     "payment_row",
     "record_row",
+    "same_batch",
 ]
 
 
@@ -137,6 +137,12 @@ class PaymentRow:
         return self.balance_after_minor + self.cumulative_debit_minor
 
 
+def same_batch(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    """The conditions that find a batch in such a table, by the values of its key."""
+    columns = (table.c.terminal_id, table.c.mid, table.c.batch)
+    return tuple(column == sa.bindparam(column.name) for column in columns)
+
+
 # What is asked for each payment is made once: SQLAlchemy takes several times longer
 # to put such a statement together than SQLite to answer it.
 _PAYMENTS: Final = sa.select(payment)
@@ -154,13 +160,12 @@ _PAYMENT_AFTER: Final = _ONE_PAYMENT.where(_BY_PURSE, payment.c.otc > _NUMBER).o
 _PAYMENT_OF_CUSTOMS_CARD: Final = _ONE_PAYMENT.where(
     payment.c.mid == sa.bindparam("of_mid"), payment.c.tsn == _NUMBER
 )
-_RECORDS: Final = sa.select(record).order_by(
-    record.c.terminal_id,
-    record.c.mid,
-    record.c.batch,
-    record.c.sequence,
-    record.c.stan,
+_RECORDS: Final = (
+    sa.select(record)
+    .where(*same_batch(record))
+    .order_by(record.c.sequence, record.c.stan)
 )
+_RECORD: Final = _RECORDS.where(record.c.stan == sa.bindparam("of_stan"))
 
 
 class RecordTables:
@@ -175,70 +180,76 @@ class RecordTables:
         sent = row.payment
         details = None if sent.details is None else details_to_text(sent.details)
         self._connection.execute(
-            sa.insert(record).values(
-                terminal_id=row.terminal_id,
-                mid=row.mid,
-                batch=row.batch,
-                stan=sent.stan,
-                sequence=sent.sequence,
-                content=row.content,
-                evidence=row.evidence,
-                tx=sent.tx.to_bytes(),
-                cid=sent.tx.cid,
-                otc=sent.tx.otc,
-                amount_minor=sent.tx.amount_minor,
-                kv=sent.kv,
-                alg=sent.alg,
-                balance_after_minor=sent.balance_after_minor,
-                cumulative_debit_minor=sent.cumulative_debit_minor,
-                tac=sent.tac,
-                details=details,
-                tac_verified=row.tac_verified,
-                decision=row.decision.value,
-                reason=row.reason,
-                received_at=row.received_at,
-            )
+            sa.insert(record),
+            {
+                "terminal_id": row.terminal_id,
+                "mid": row.mid,
+                "batch": row.batch,
+                "stan": sent.stan,
+                "sequence": sent.sequence,
+                "content": row.content,
+                "evidence": row.evidence,
+                "tx": sent.tx.to_bytes(),
+                "cid": sent.tx.cid,
+                "otc": sent.tx.otc,
+                "amount_minor": sent.tx.amount_minor,
+                "kv": sent.kv,
+                "alg": sent.alg,
+                "balance_after_minor": sent.balance_after_minor,
+                "cumulative_debit_minor": sent.cumulative_debit_minor,
+                "tac": sent.tac,
+                "details": details,
+                "tac_verified": row.tac_verified,
+                "decision": row.decision.value,
+                "reason": row.reason,
+                "received_at": row.received_at,
+            },
         )
 
     def record(self, header: BatchHeader, stan: int) -> RecordRow | None:
         """What was received under this STAN of a batch, or None."""
-        found = self._records(*batch_is(record, header), record.c.stan == stan)
-        return found[0] if found else None
+        row = self._connection.execute(
+            _RECORD, {**batch_key(header), "of_stan": stan}
+        ).first()
+        return None if row is None else record_row(row)
 
     def records(self, header: BatchHeader) -> list[RecordRow]:
         """All records of a batch in the order of the customs card's credits."""
-        return self._records(*batch_is(record, header))
+        found = self._connection.execute(_RECORDS, batch_key(header))
+        return [record_row(row) for row in found]
 
     def record_of(self, row: PaymentRow) -> RecordRow:
         """The record that a payment was posted from."""
-        found = self._records(
-            record.c.terminal_id == row.terminal_id,
-            record.c.mid == row.mid,
-            record.c.batch == row.batch,
-            record.c.stan == row.stan,
-        )
-        assert found, "the database keeps this reference"
-        return found[0]
+        key = {
+            "terminal_id": row.terminal_id,
+            "mid": row.mid,
+            "batch": row.batch,
+            "of_stan": row.stan,
+        }
+        found = self._connection.execute(_RECORD, key).first()
+        assert found is not None, "the database keeps this reference"
+        return record_row(found)
 
     def add_payment(self, row: PaymentRow) -> None:
         """Note a payment, whose record must be stored with a verified TAC."""
         self._connection.execute(
-            sa.insert(payment).values(
-                cid=row.cid,
-                otc=row.otc,
-                mid=row.mid,
-                tsn=row.tsn,
-                terminal_id=row.terminal_id,
-                batch=row.batch,
-                stan=row.stan,
-                amount_minor=row.amount_minor,
-                currency=row.currency,
-                balance_after_minor=row.balance_after_minor,
-                cumulative_debit_minor=row.cumulative_debit_minor,
-                tac=row.tac,
-                evidence=row.evidence,
-                paid_at=row.paid_at,
-            )
+            sa.insert(payment),
+            {
+                "cid": row.cid,
+                "otc": row.otc,
+                "mid": row.mid,
+                "tsn": row.tsn,
+                "terminal_id": row.terminal_id,
+                "batch": row.batch,
+                "stan": row.stan,
+                "amount_minor": row.amount_minor,
+                "currency": row.currency,
+                "balance_after_minor": row.balance_after_minor,
+                "cumulative_debit_minor": row.cumulative_debit_minor,
+                "tac": row.tac,
+                "evidence": row.evidence,
+                "paid_at": row.paid_at,
+            },
         )
 
     def payment(self, cid: bytes, otc: int) -> PaymentRow | None:
@@ -268,10 +279,6 @@ class RecordTables:
         row = self._connection.execute(query, values).first()
         return None if row is None else payment_row(row)
 
-    def _records(self, *conditions: sa.ColumnElement[bool]) -> list[RecordRow]:
-        query = _RECORDS.where(*conditions)
-        return [record_row(row) for row in self._connection.execute(query)]
-
 
 def batch_key(header: BatchHeader) -> dict[str, str | bytes | int]:
     """The columns that name a batch, in every table that refers to one."""
@@ -280,13 +287,6 @@ def batch_key(header: BatchHeader) -> dict[str, str | bytes | int]:
         "mid": header.mid,
         "batch": header.close.batch,
     }
-
-
-def batch_is(
-    table: sa.Table, header: BatchHeader
-) -> tuple[sa.ColumnElement[bool], ...]:
-    """The conditions that find a batch in such a table."""
-    return tuple(table.c[name] == value for name, value in batch_key(header).items())
 
 
 def details_to_text(details: PaymentDetails) -> str:
