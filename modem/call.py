@@ -1,16 +1,13 @@
 """Calls on a real serial port: dial or answer, then messages both ways.
 
-The thin shell around `modem.call_machine`. While a call comes up it runs in the
-thread that called `dial` or `answer`; once secured, in a thread of its own, which
-ends when the modem has hung up.
+The thin shell around `modem.call_machine`. A `modem.line_loop.LineLoop` runs the
+machine; the thread that called `dial` or `answer` waits until it is secured, and tells
+what happens until then. A host gives all its calls one loop.
 """
 
 from __future__ import annotations
 
 import secrets
-import threading
-from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from modem.call_machine import CallMachine
@@ -23,6 +20,7 @@ from modem.errors import (
     CallTimeoutError,
 )
 from modem.hayes import Answerer, Dialer
+from modem.line_loop import LineLoop, now_ms
 from modem.link import Link
 from modem.serial_port import SerialPort
 from modem.session import SecureSession
@@ -30,6 +28,7 @@ from modem.tls import MESSAGE_BYTES_MAX, TLSSession
 
 if TYPE_CHECKING:
     import ssl
+    import threading
     from collections.abc import Callable
     from types import TracebackType
 
@@ -40,38 +39,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "answer", "dial"]
 
-_STOP_CHECK_MS: Final = 200
-"""How often the stop flag is looked at while a call comes up: it cannot wake us."""
-_CARRIER_CHECK_MS: Final = 500
-"""How often DCD is looked at on a line where nothing else happens."""
 _UNSENT_BYTES_MAX: Final = 2 * MESSAGE_BYTES_MAX
 """`Call.send` waits while more than this is unsent: over two minutes at 9600 bit/s."""
-_RECEIVED_BYTES_MAX: Final = 16 * 1024 * 1024
-"""Unfetched messages that end the call: the line needs hours for as much."""
 
 
 class Call:
     """A secured call: whole messages, in order, each delivered once.
 
     `send` and `receive` may be used from two threads. Always `close` it (or use it
-    in a ``with``): that is what hangs the modem up.
+    in a ``with``): that is what hangs the modem up and frees the port.
     """
 
-    def __init__(self, driver: Driver, on_event: Callable[[CallEvent], None]) -> None:
+    def __init__(self, driver: Driver, loop: LineLoop, *, own_loop: bool) -> None:
         """Take over a driver whose machine is secured; `dial` and `answer` do."""
         self._driver = driver
         self._machine = driver.machine
-        self._on_event = on_event
-        self._changed = threading.Condition()
-        self._messages: deque[bytes] = deque()
-        self._received_bytes = 0
-        self._over: CallLostError | None = None
+        self._changed = driver.changed
+        self._loop = loop
+        self._own_loop = own_loop
+        self._over_because: CallLostError | None = None
         self._peer_name = driver.machine.peer_name
-        self._collect()
-        self._thread = threading.Thread(
-            target=self._run, name="modem-call", daemon=True
-        )
-        self._thread.start()
 
     @property
     def peer_name(self) -> str:
@@ -100,9 +87,13 @@ class Call:
             ValueError: the message is empty or too long.
         """
         with self._changed:
-            self._changed.wait_for(self._may_send)
-            if self._over is not None:
-                raise _again(self._over)
+            self._driver.senders_waiting += 1
+            try:
+                self._changed.wait_for(self._may_send)
+            finally:
+                self._driver.senders_waiting -= 1
+            if (over := self._over()) is not None:
+                raise over
             self._machine.send(message)
         self._driver.wake()
 
@@ -112,17 +103,28 @@ class Call:
         Raises:
             CallTimeoutError: none came in time; the call is still up.
             CallClosedError: the other side ended the call in order.
-            CallLostError: the call broke off.
+            CallLostError: the call broke off, or was ended on this side.
         """
+        driver = self._driver
         with self._changed:
             self._changed.wait_for(self._may_receive, timeout_ms / 1000)
-            if self._messages:
-                message = self._messages.popleft()
-                self._received_bytes -= len(message)
+            if driver.messages:
+                message = driver.messages.popleft()
+                driver.received_bytes -= len(message)
                 return message
-            if self._over is not None:
-                raise _again(self._over)
+            if (over := self._over()) is not None:
+                raise over
         raise CallTimeoutError(timeout_ms)
+
+    def end(self) -> None:
+        """Ask for the end and wait for nothing; `receive` and `send` tell it.
+
+        For another thread than the one that uses the call, which still has to `close`
+        it. Messages that have come can still be received.
+        """
+        with self._changed:
+            self._driver.end("it was ended on this side")
+        self._driver.wake()
 
     def close(self) -> None:
         """Send what is queued, end the call in order, hang up, free the port.
@@ -131,11 +133,10 @@ class Call:
         must be called back with the escape sequence, and as long as the line needs
         for what is queued. Twice is once. Not from inside ``on_event``.
         """
+        self.end()
         with self._changed:
-            self._machine.close()
-            self._finish(CallLostError("it was ended on this side"))
-        self._driver.wake()
-        self._thread.join()
+            self._changed.wait_for(lambda: self._driver.finished)
+        _free(self._driver, self._loop, own_loop=self._own_loop)
 
     def __enter__(self) -> Self:
         return self
@@ -148,47 +149,29 @@ class Call:
     ) -> None:
         self.close()
 
+    # All that follows runs while `_changed` is held.
+
     def _may_send(self) -> bool:
-        return self._over is not None or self._machine.unsent_bytes < _UNSENT_BYTES_MAX
+        return self._over() is not None or (
+            self._machine.unsent_bytes < _UNSENT_BYTES_MAX
+        )
 
     def _may_receive(self) -> bool:
-        return self._over is not None or bool(self._messages)
+        return bool(self._driver.messages) or self._over() is not None
 
-    # The call's own thread.
-
-    def _run(self) -> None:
-        try:
-            while not self._machine.done:
-                happened = self._driver.wait(_CARRIER_CHECK_MS)
-                with self._changed:
-                    data = self._driver.step(happened)
-                self._driver.write(data)
-                self._collect()
-        finally:
-            self._driver.close()
-            with self._changed:
-                self._finish(CallLostError("the call's thread has ended"))
-
-    def _collect(self) -> None:
-        """Hand on what the machine has told."""
-        with self._changed:
-            events, messages = self._driver.take_events()
-            self._messages.extend(messages)
-            self._received_bytes += sum(map(len, messages))
-            if self._received_bytes > _RECEIVED_BYTES_MAX:
-                self._machine.close()
-                self._finish(CallLostError("too much came that nobody fetched"))
-            if self._machine.error is not None:
-                self._finish(_as_lost(self._machine.error))
-            self._changed.notify_all()
-        for event in events:
-            self._on_event(event)
-
-    def _finish(self, error: CallLostError) -> None:
-        """Remember how the call ended; the first reason is the true one."""
-        if self._over is None:
-            self._over = error
-        self._changed.notify_all()
+    def _over(self) -> CallLostError | None:
+        """Why nothing can be sent or will come any more; the first reason counts."""
+        if self._over_because is None:
+            driver = self._driver
+            if driver.ended is not None:
+                self._over_because = CallLostError(driver.ended)
+            elif self._machine.error is not None:
+                self._over_because = _as_lost(self._machine.error)
+            elif driver.finished:
+                if driver.failure is not None:
+                    raise driver.failure
+                self._over_because = CallLostError("the line was let go")
+        return None if self._over_because is None else _again(self._over_because)
 
 
 def dial(
@@ -207,20 +190,16 @@ def dial(
         tls_context: of `modem.tls.client_context`.
         server_name: DNS name that the host's certificate must carry.
         on_event: told what happens, from this thread and, once the call is up, from
-            the call's own thread; it must return soon.
+            the thread that runs the line; it must return soon.
         stop: set by another thread to give up dialling.
 
     Raises:
         ModemError: no call; the port is closed again and the modem has hung up.
     """
-
-    def make_machine(now_ms: int, has_dtr: bool) -> CallMachine:
-        dialer = Dialer(plan, now_ms=now_ms)
-        return _make_machine(dialer, tls_context, server_name, has_dtr=has_dtr)
-
-    return _bring_up(
-        Driver(partial(SerialPort, port, plan.baud), make_machine), on_event, stop
-    )
+    dialer = Dialer(plan, now_ms=now_ms())
+    serial = SerialPort(port, plan.baud)
+    machine = _make_machine(dialer, tls_context, server_name, serial)
+    return _bring_up(Driver(serial, machine, stop=stop), on_event, None)
 
 
 def answer(
@@ -230,6 +209,7 @@ def answer(
     stop: threading.Event,
     on_event: Callable[[CallEvent], None],
     plan: AnswerPlan | None = None,
+    loop: LineLoop | None = None,
 ) -> Call | None:
     """Wait for one call, take it and return it secured; None once ``stop`` is set.
 
@@ -239,20 +219,19 @@ def answer(
         stop: set by another thread to wait no longer.
         on_event: as for `dial`.
         plan: modem settings.
+        loop: runs the call together with others, where the port allows it; without
+            one the call gets a thread of its own.
 
     Raises:
         ModemError: the modem fails, or a call came that could not be secured; the
             port is closed again. Call `answer` again for the next one.
     """
     settings = plan or AnswerPlan()
-
-    def make_machine(now_ms: int, has_dtr: bool) -> CallMachine:
-        answerer = Answerer(settings, now_ms=now_ms)
-        return _make_machine(answerer, tls_context, None, has_dtr=has_dtr)
-
+    answerer = Answerer(settings, now_ms=now_ms())
+    serial = SerialPort(port, settings.baud)
+    machine = _make_machine(answerer, tls_context, None, serial)
     try:
-        open_port = partial(SerialPort, port, settings.baud)
-        return _bring_up(Driver(open_port, make_machine), on_event, stop)
+        return _bring_up(Driver(serial, machine, stop=stop), on_event, loop)
     except CallStoppedError:
         return None
 
@@ -261,41 +240,63 @@ def _make_machine(
     connector: Connector,
     tls_context: ssl.SSLContext,
     server_name: str | None,
-    *,
-    has_dtr: bool,
+    port: SerialPort,
 ) -> CallMachine:
     def make_session(rate_bps: int, now_ms: int) -> SecureSession:
         nonce = secrets.randbits(32)
         link = Link(nonce=nonce, line_rate_bps=rate_bps, now_ms=now_ms)
         return SecureSession(link, TLSSession(tls_context, server_name=server_name))
 
-    return CallMachine(connector, make_session, has_dtr=has_dtr)
+    return CallMachine(connector, make_session, has_dtr=port.has_control_lines)
 
 
 def _bring_up(
     driver: Driver,
     on_event: Callable[[CallEvent], None],
-    stop: threading.Event | None,
+    shared: LineLoop | None,
 ) -> Call:
-    """Run the machine in this thread until it is secured, or until it is done."""
-    machine = driver.machine
+    """Wait in this thread until the machine is secured, or done."""
+    # A port that waits when it writes would hold up all other lines of the loop.
+    own_loop = shared is None or driver.port.descriptor is None
+    loop = LineLoop() if shared is None or own_loop else shared
     try:
-        while not machine.secured and not machine.done:
-            happened = driver.wait(_STOP_CHECK_MS)
-            if stop is not None and stop.is_set():
-                machine.stop()
-            driver.write(driver.step(happened))
-            if not machine.secured:
-                for event in driver.take_events()[0]:
-                    on_event(event)
-        if machine.secured:
-            return Call(driver, on_event)
+        loop.add(driver)
+        if _wait_until_secured(driver, on_event):
+            return Call(driver, loop, own_loop=own_loop)
     except BaseException:
-        driver.close()
+        loop.remove(driver)
+        _free(driver, loop, own_loop=own_loop)
         raise
+    _free(driver, loop, own_loop=own_loop)
+    if driver.failure is not None:
+        raise driver.failure
+    raise driver.machine.error or CallStoppedError()
+
+
+def _wait_until_secured(driver: Driver, on_event: Callable[[CallEvent], None]) -> bool:
+    """Tell what happens; whether the call came up. From then on the loop tells."""
+    machine = driver.machine
+
+    def news() -> bool:
+        return bool(driver.events) or machine.secured or driver.finished
+
+    while True:
+        with driver.changed:
+            driver.changed.wait_for(news)
+            events = [*driver.events]
+            driver.events.clear()
+            if not events:
+                if machine.secured:
+                    driver.on_event = on_event
+                return machine.secured
+        for event in events:
+            on_event(event)
+
+
+def _free(driver: Driver, loop: LineLoop, *, own_loop: bool) -> None:
     driver.close()
-    assert machine.error is not None
-    raise machine.error
+    if own_loop:
+        loop.close()
 
 
 def _as_lost(error: Exception) -> CallLostError:

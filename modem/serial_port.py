@@ -1,14 +1,15 @@
 """The one door to pyserial: a port by path or URL, its bytes, its control lines.
 
-A reader thread hands what arrives to a callback, whatever kind of port it is: a tty,
-a PTY, or ``rfc2217://host:port``. Reading with a short time-out is the one way that
-works on all of them (`cancel_read` and descriptors are missing on RFC 2217). No
-exception of pyserial leaves this file.
+A local port (a tty, a PTY) has a descriptor: whoever runs it waits for that, and reads
+and writes what can be moved at once. ``rfc2217://host:port`` has none: there a reader
+thread hands over what arrives, and writing waits. No exception of pyserial leaves this
+file.
 
 What ports do differently, with pyserial 3.5: a PTY has no control lines and answers
-``OSError 25``; a port that goes away raises SerialException or ``OSError 5``; ``read``
-waits its whole time-out for all bytes it is asked for, so only what is there is
-asked for; RFC 2217 has no write time-out.
+``OSError 25``; a port that goes away raises SerialException or ``OSError 5``, or is
+ready to be read and gives nothing; ``read`` waits its whole time-out for all bytes it
+is asked for, so only what is there is asked for; RFC 2217 has no write time-out;
+pyserial's own ``write`` waits with ``select``, which fails from descriptor 1024 on.
 """
 
 from __future__ import annotations
@@ -28,57 +29,93 @@ if TYPE_CHECKING:
 
 __all__ = ["SerialPort"]
 
-_READ_TIMEOUT_S: Final = 0.05
-_WRITE_TIMEOUT_S: Final = 10
+_READ_TIMEOUT_S: Final = 0.25
+"""How long closing an RFC 2217 port may wait for its reader; bytes end a read at
+once."""
+_READ_BYTES: Final = 4_096
 _FAILURES: Final = (serial.SerialException, OSError, ValueError, NotImplementedError)
 """All that pyserial lets out; SerialException is an OSError today, by its own word
 not for ever. A port closed under the reader shows as TypeError as well."""
+_NOT_NOW: Final = frozenset({errno.EAGAIN, errno.EINTR})
 
 
 class SerialPort:
     """An open serial port, 8 data bits, no parity, exclusive where that exists."""
 
-    def __init__(
-        self,
-        port: str,
-        baud: int,
-        *,
-        on_data: Callable[[bytes], None],
-        on_failure: Callable[[PortError], None],
-    ) -> None:
-        """Open the port and start reading.
+    def __init__(self, port: str, baud: int) -> None:
+        """Open the port.
 
         Args:
             port: device path or pyserial URL.
             baud: speed in bit/s.
-            on_data: called from the reader thread with bytes that have arrived.
-            on_failure: called from the reader thread, once, when the port fails.
 
         Raises:
             PortError: it does not exist, is in use, or cannot be set up.
         """
         self.name = port
-        self._on_data = on_data
-        self._on_failure = on_failure
         self._stopping = False
         self._serial = _open(port, baud)
         self._had_carrier = False
+        self._reader: threading.Thread | None = None
+        local = "://" not in port
+        self.descriptor: int | None = self._serial.fileno() if local else None
         self.has_control_lines = self._probe_control_lines()
-        self._use_handshake(local="://" not in port)
+        self._use_handshake(local=local)
+
+    def start_reading(
+        self,
+        on_data: Callable[[bytes], None],
+        on_failure: Callable[[PortError], None],
+    ) -> None:
+        """Read a port without a descriptor in a thread of its own.
+
+        Args:
+            on_data: called from the reader thread with bytes that have arrived.
+            on_failure: called from the reader thread, once, when the port fails.
+        """
         self._reader = threading.Thread(
-            target=self._read_all, name=f"read {port}", daemon=True
+            target=self._read_all,
+            args=(on_data, on_failure),
+            name=f"read {self.name}",
+            daemon=True,
         )
         self._reader.start()
 
-    def write(self, data: bytes) -> None:
-        """Send ``data``.
+    def read(self) -> bytes:
+        """What is there now, of a port with a descriptor that is ready to be read.
 
         Raises:
-            PortError: the port is gone, or took nothing for ten seconds.
+            PortError: the port is gone.
+        """
+        assert self.descriptor is not None
+        try:
+            data = os.read(self.descriptor, _READ_BYTES)
+        except OSError as error:
+            if error.errno in _NOT_NOW:
+                return b""
+            raise PortError(self.name, _reason(error)) from None
+        if not data:
+            raise PortError(self.name, _GONE)
+        return data
+
+    def write(self, data: bytes) -> int:
+        """Send ``data``; how many bytes of it were taken.
+
+        A port with a descriptor takes what it has room for; others take all, and wait.
+
+        Raises:
+            PortError: the port is gone.
         """
         try:
-            self._serial.write(data)
+            if self.descriptor is None:
+                self._serial.write(data)
+                return len(data)
+            if not self._serial.is_open:
+                raise serial.PortNotOpenError
+            return os.write(self.descriptor, data)
         except _FAILURES as error:
+            if isinstance(error, BlockingIOError):
+                return 0
             raise PortError(self.name, _reason(error)) from None
 
     def set_dtr(self, *, high: bool) -> None:
@@ -103,13 +140,17 @@ class SerialPort:
         return dropped
 
     def close(self) -> None:
-        """Stop reading and free the port; twice is once."""
+        """Stop reading and free the port; twice is once.
+
+        A tty may hold the caller up while its last bytes leave.
+        """
         if self._stopping:
             return
         self._stopping = True
         with contextlib.suppress(AttributeError, *_FAILURES):
             self._serial.cancel_read()
-        self._reader.join()
+        if self._reader is not None:
+            self._reader.join()
         with contextlib.suppress(*_FAILURES):
             self._serial.close()
 
@@ -130,15 +171,19 @@ class SerialPort:
             with contextlib.suppress(*_FAILURES):
                 self._serial.rtscts = bool(self._serial.cts)
 
-    def _read_all(self) -> None:
+    def _read_all(
+        self,
+        on_data: Callable[[bytes], None],
+        on_failure: Callable[[PortError], None],
+    ) -> None:
         try:
             while not self._stopping:
                 data = self._serial.read(max(1, self._serial.in_waiting))
                 if data:
-                    self._on_data(data)
+                    on_data(data)
         except (*_FAILURES, TypeError) as error:
             if not self._stopping:
-                self._on_failure(PortError(self.name, _reason(error)))
+                on_failure(PortError(self.name, _reason(error)))
 
 
 def _open(port: str, baud: int) -> serial.Serial:
@@ -148,7 +193,6 @@ def _open(port: str, baud: int) -> serial.Serial:
         opened.timeout = _READ_TIMEOUT_S
         if "://" not in port:
             opened.exclusive = True
-            opened.write_timeout = _WRITE_TIMEOUT_S
         opened.open()
     except _FAILURES as error:
         raise PortError(port, _reason(error)) from None
@@ -157,6 +201,7 @@ def _open(port: str, baud: int) -> serial.Serial:
     return opened
 
 
+_GONE: Final = "it is gone, or does not work"
 _WORDS: Final = {
     errno.EAGAIN: "another program uses it",
     errno.ENOTTY: "it is no serial port",
@@ -186,7 +231,7 @@ def _reason(error: Exception) -> str:
     for kind, words in _WORDS_OF_KINDS.items():
         if isinstance(error, kind) or isinstance(error.__context__, kind):
             return words
-    return "it is gone, or does not work"
+    return _GONE
 
 
 def _system_number(error: BaseException | None) -> int | None:

@@ -1,20 +1,23 @@
 """The bank's end of the telephone line: answers calls and lets terminals upload.
 
-One thread for each serial port, each doing the same for ever: wait for a call, secure
-it, feed what the terminal sends to an intake machine, send back what that answers,
-until the terminal ends the call. Everything the bank answers is durable before it is
-sent, so a call that breaks off at any point loses nothing: the terminal repeats, and
-the bank gives the same answers again.
+One loop moves the bytes of all lines (`modem.line_loop`). One thread for each serial
+port does the same for ever: wait for a call, feed what the terminal sends to an intake
+machine, send back what that answers, until the terminal ends the call; it sleeps until
+a whole message has come. Everything the bank answers is durable before it is sent, so a
+call that breaks off at any point loses nothing: the terminal repeats, and the bank
+gives the same answers again.
 
-A failed call is logged and the next one is awaited. A modem that stops answering is
-tried again after `MODEM_RETRY_S`; only a port that does not even work at the start ends
-the program, because then the command line is wrong.
+A failed call is logged and the next one is awaited. A port or modem that fails is tried
+again after a pause, which doubles from `MODEM_RETRY_S` up to `MODEM_RETRY_S_MAX` until
+it works; the other ports go on meanwhile. Only when no port works at the start does the
+program end, because then the command line is wrong.
 """
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -29,14 +32,15 @@ from modem.errors import (
     PortError,
 )
 from modem.events import WaitingForCall
+from modem.line_loop import LineLoop
 from settlement.errors import MessageError
 from settlement.intake import GROUP_MAX, IntakeMachine
 
 if TYPE_CHECKING:
     import datetime as dt
     import ssl
-    import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
 
     from modem.call import Call
     from modem.dial_plan import AnswerPlan
@@ -70,9 +74,11 @@ __all__ = [
 SILENCE_MS: Final = 120_000
 """A terminal that says nothing for so long is gone; the line is for the next one."""
 MODEM_RETRY_S: Final = 10
-"""Rest before a modem that failed is tried again."""
-_POLL_MS: Final = 500
-"""How soon a call under way notices that the host is to stop."""
+"""Rest before a modem that failed is tried again, at first."""
+MODEM_RETRY_S_MAX: Final = 300
+"""The longest rest: who has put a cable back waits no longer for the line."""
+_STOP_CHECK_S: Final = 0.5
+"""How soon calls under way are ended when the host is to stop."""
 _SESSION_KEY_BYTES: Final = 16
 
 
@@ -125,9 +131,15 @@ class CallEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModemTrouble:
-    """A call did not come about, or the modem failed; waiting goes on."""
+    """A call did not come about, or the modem failed; waiting goes on.
+
+    Attributes:
+        reason: what happened, one sentence.
+        retry_in_s: the rest before the port is tried again.
+    """
 
     reason: str
+    retry_in_s: int = 0
 
 
 Answered = LoggedOn | BatchOpened | PaymentsTaken | BatchEnded
@@ -156,7 +168,7 @@ class Host:
     def serve(
         self, ports: Sequence[str], stop: threading.Event, *, once: bool = False
     ) -> None:
-        """Serve every port in a thread of its own until ``stop`` is set.
+        """Serve every port until ``stop`` is set.
 
         Args:
             ports: paths or URLs of serial ports.
@@ -165,70 +177,121 @@ class Host:
             once: stop after the first call that got as far as messages.
 
         Raises:
-            PortError: a port cannot be used at the start; all ports are let go.
+            PortError: no port can be used at the start; all ports are let go.
         """
-        with ThreadPoolExecutor(len(ports), thread_name_prefix="port") as pool:
-            work = [pool.submit(self._serve_port, port, stop, once) for port in ports]
-            try:
-                # One port that ends, by order or by a bug, ends the whole service:
-                # half a host that looks alive would hide it.
-                done, _ = wait(work, return_when=FIRST_COMPLETED)
-            finally:
-                stop.set()
-        for future in done:
+        with LineLoop() as loop:
+            service = _Service(host=self, loop=loop, stop=stop, ports=len(ports))
+            with ThreadPoolExecutor(len(ports), thread_name_prefix="port") as pool:
+                work = [pool.submit(service.serve_port, port, once) for port in ports]
+                try:
+                    # One port that ends, by order or by a bug, ends the whole service:
+                    # half a host that looks alive would hide it.
+                    _wait_for_first(work, stop)
+                finally:
+                    stop.set()
+                    service.end_calls()
+        for future in work:
             future.result()
 
-    def _serve_port(self, port: str, stop: threading.Event, once: bool) -> None:
-        waited_before = False
+
+class _Service:
+    """What the threads of all ports of one `Host.serve` share."""
+
+    def __init__(
+        self, *, host: Host, loop: LineLoop, stop: threading.Event, ports: int
+    ) -> None:
+        self._host = host
+        self._loop = loop
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._calls: set[Call] = set()
+        self._ports = ports
+        self._tried: set[str] = set()
+        self._any_worked = False
+
+    def serve_port(self, port: str, once: bool) -> None:
+        """Take one call after the other on ``port``."""
+        rest = _Rest()
 
         def on_call_event(event: CallEvent) -> None:
-            nonlocal waited_before
-            waited_before |= isinstance(event, WaitingForCall)
-            self.on_event(port, event)
+            if isinstance(event, WaitingForCall):
+                rest.begin_anew()
+                self._port_worked(port)
+            self._host.on_event(port, event)
 
-        while not stop.is_set():
+        while not self._stop.is_set():
             try:
                 call = answer(
                     port,
-                    self.tls_context,
-                    stop=stop,
+                    self._host.tls_context,
+                    stop=self._stop,
                     on_event=on_call_event,
-                    plan=self.plan,
+                    plan=self._host.plan,
+                    loop=self._loop,
                 )
             except ModemError as error:
-                if isinstance(error, PortError) and not waited_before:
-                    raise
-                self._modem_trouble(port, error, stop)
+                self._modem_trouble(port, error, rest)
                 continue
             if call is None:
                 return
-            with call:
-                self._converse(port, call, stop)
+            with call, self._noted(call):
+                self._converse(port, call)
             if once:
                 return
 
-    def _modem_trouble(
-        self, port: str, error: ModemError, stop: threading.Event
-    ) -> None:
-        self.on_event(port, ModemTrouble(reason=error.what))
-        if isinstance(error, PortError | ModemSilentError | ModemRefusedError):
-            stop.wait(MODEM_RETRY_S)
+    def end_calls(self) -> None:
+        """Have all threads that wait for a message wake up and hang up."""
+        with self._lock:
+            for call in self._calls:
+                call.end()
 
-    def _converse(self, port: str, call: Call, stop: threading.Event) -> None:
+    @contextmanager
+    def _noted(self, call: Call) -> Iterator[None]:
+        with self._lock:
+            self._calls.add(call)
+            # Whoever set the flag before may have ended all calls before this one.
+            if self._stop.is_set():
+                call.end()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._calls.discard(call)
+
+    def _port_worked(self, port: str) -> None:
+        with self._lock:
+            self._any_worked = True
+            self._tried.add(port)
+
+    def _modem_trouble(self, port: str, error: ModemError, rest: _Rest) -> None:
+        if isinstance(error, PortError):
+            with self._lock:
+                self._tried.add(port)
+                hopeless = not self._any_worked and len(self._tried) == self._ports
+            if hopeless:
+                raise error
+        seconds = 0
+        if isinstance(error, PortError | ModemSilentError | ModemRefusedError):
+            seconds = rest.next_s()
+        self._host.on_event(port, ModemTrouble(reason=error.what, retry_in_s=seconds))
+        self._stop.wait(seconds)
+
+    def _converse(self, port: str, call: Call) -> None:
+        host = self._host
         terminal_id = call.peer_name
         machine = IntakeMachine(
             terminal_id,
-            _WatchedBank(self.bank, lambda event: self.on_event(port, event)),
-            self.random_bytes(_SESSION_KEY_BYTES),
+            _WatchedBank(host.bank, lambda event: host.on_event(port, event)),
+            host.random_bytes(_SESSION_KEY_BYTES),
         )
         messages = 0
         trouble: str | None = None
         try:
-            while arrived := _next_messages(call, stop):
+            while not self._stop.is_set():
+                arrived = _next_messages(call)
                 messages += len(arrived)
-                for reply in machine.receive_group(arrived, self.clock()):
+                for reply in machine.receive_group(arrived, host.clock()):
                     call.send(reply)
-            trouble = "the host is being stopped"
         except CallClosedError:
             pass
         except CallTimeoutError:
@@ -237,35 +300,53 @@ class Host:
             trouble = error.what
         except MessageError as error:
             trouble = str(error)
-        self.on_event(
+        if self._stop.is_set():
+            trouble = "the host is being stopped"
+        host.on_event(
             port,
             CallEnded(terminal_id=terminal_id, messages=messages, trouble=trouble),
         )
 
 
-def _next_messages(call: Call, stop: threading.Event) -> list[bytes]:
+class _Rest:
+    """How long a port that failed is left alone: longer each time, until it works."""
+
+    def __init__(self) -> None:
+        self._seconds = MODEM_RETRY_S
+
+    def begin_anew(self) -> None:
+        """The port works."""
+        self._seconds = MODEM_RETRY_S
+
+    def next_s(self) -> int:
+        """The rest after one more failure, in seconds."""
+        seconds = self._seconds
+        self._seconds = min(2 * seconds, MODEM_RETRY_S_MAX)
+        return seconds
+
+
+def _wait_for_first(work: Sequence[Future[None]], stop: threading.Event) -> None:
+    """Wait until ``stop`` is set or one of the ports has ended."""
+    ended: set[Future[None]] = set()
+    while not ended and not stop.is_set():
+        ended, _ = wait(work, timeout=_STOP_CHECK_S, return_when=FIRST_COMPLETED)
+
+
+def _next_messages(call: Call) -> list[bytes]:
     """The terminal's next message and all that came with it, in their order.
 
-    What has arrived together is posted together, in one transaction. Empty when the
-    host is to stop.
+    What has arrived together is posted together, in one transaction.
 
     Raises:
         CallTimeoutError: nothing came for `SILENCE_MS`.
         CallLostError: the call is over.
     """
-    for _ in range(SILENCE_MS // _POLL_MS):
-        if stop.is_set():
-            return []
-        try:
-            arrived = [call.receive(_POLL_MS)]
-        except CallTimeoutError:
-            continue
-        # A call that is lost by now is told by the next receive that has to wait.
-        with suppress(CallTimeoutError, CallLostError):
-            while len(arrived) < GROUP_MAX:
-                arrived.append(call.receive(0))
-        return arrived
-    raise CallTimeoutError(SILENCE_MS)
+    arrived = [call.receive(SILENCE_MS)]
+    # A call that is lost by now is told by the next receive that has to wait.
+    with suppress(CallTimeoutError, CallLostError):
+        while len(arrived) < GROUP_MAX:
+            arrived.append(call.receive(0))
+    return arrived
 
 
 class _WatchedBank:

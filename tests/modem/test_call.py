@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import modem.call
+import modem.driver
 from modem.call import Call, answer, dial
 from modem.dial_plan import DialPlan
 from modem.errors import (
@@ -232,7 +233,7 @@ def test_sender_is_held_back_and_nothing_is_lost(
 def test_messages_nobody_fetches_end_the_call(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(modem.call, "_RECEIVED_BYTES_MAX", 1_000)
+    monkeypatch.setattr(modem.driver, "_RECEIVED_BYTES_MAX", 1_000)
     with ModemPair(FAST) as pair, call_up(pair, certificates) as (near, far, _):
         near.send(bytes(1_001))
         with pytest.raises(CallLostError):

@@ -6,6 +6,7 @@ import datetime as dt
 import ssl
 import threading
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
 import pytest
@@ -20,8 +21,11 @@ from modem.errors import (
     PortError,
 )
 from modem.events import CallEvent, WaitingForCall
+from modem.line_loop import LineLoop
 from settlement import host as host_module
 from settlement.host import (
+    MODEM_RETRY_S,
+    MODEM_RETRY_S_MAX,
     SILENCE_MS,
     CallEnded,
     Host,
@@ -51,6 +55,7 @@ class FakeCall:
         self.sent: list[bytes] = []
         self.waited_ms = 0
         self.is_closed = False
+        self.is_ended = False
 
     def receive(self, timeout_ms: int) -> bytes:
         if self._arrives:
@@ -65,6 +70,9 @@ class FakeCall:
 
     def send(self, message: bytes) -> None:
         self.sent.append(message)
+
+    def end(self) -> None:
+        self.is_ended = True
 
     def __enter__(self) -> Self:
         return self
@@ -87,8 +95,10 @@ class FakeLine:
         stop: threading.Event,
         on_event: Callable[[CallEvent], None],
         plan: object,
+        loop: LineLoop,
     ) -> FakeCall | None:
         assert plan is None
+        assert isinstance(loop, LineLoop)
         if not self._outcomes:
             stop.wait()
             return None
@@ -140,6 +150,10 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
         return events
 
     return run
+
+
+def _troubles(events: list[HostEvent | CallEvent]) -> list[ModemTrouble]:
+    return [event for event in events if isinstance(event, ModemTrouble)]
 
 
 def _ended(events: list[HostEvent | CallEvent]) -> list[CallEnded]:
@@ -197,7 +211,7 @@ def test_a_call_that_does_not_come_about_is_not_the_end(
     else:
         events = serve(error, call)
         assert call.is_closed
-    assert ModemTrouble(reason=error.what) in events
+    assert error.what in [event.reason for event in _troubles(events)]
 
 
 def test_once_ends_after_the_first_call(serve: Serve) -> None:
@@ -216,7 +230,74 @@ def test_a_port_that_goes_away_later_is_waited_for(serve: Serve) -> None:
     call = FakeCall([CallClosedError()])
     gone = PortError("/dev/fake", "it was unplugged")
     events = serve(call, gone)
-    assert ModemTrouble(reason=gone.what) in events
+    assert ModemTrouble(reason=gone.what, retry_in_s=MODEM_RETRY_S) in events
+
+
+def test_a_port_that_fails_does_not_stop_the_others(serve: Serve) -> None:
+    call = FakeCall([CallClosedError()])
+    missing = PortError("/dev/fake", "no such file")
+    events = serve(missing, call, ports=("/dev/one", "/dev/two"))
+    assert _troubles(events) == [
+        ModemTrouble(reason=missing.what, retry_in_s=MODEM_RETRY_S)
+    ]
+    assert [ended.trouble for ended in _ended(events)] == [None]
+
+
+def test_no_port_that_works_ends_the_program(serve: Serve) -> None:
+    missing = [PortError(port, "no such file") for port in ("/dev/one", "/dev/two")]
+    with pytest.raises(PortError):
+        serve(*missing, once=True, ports=("/dev/one", "/dev/two"))
+
+
+def test_a_port_that_keeps_failing_is_left_alone_longer_each_time() -> None:
+    rest = host_module._Rest()
+    rests = [rest.next_s() for _ in range(7)]
+    assert rests == [10, 20, 40, 80, 160, 300, 300]
+    assert rests[-1] == MODEM_RETRY_S_MAX
+    rest.begin_anew()
+    assert rest.next_s() == MODEM_RETRY_S
+
+
+class WaitingCall(FakeCall):
+    """A call on which nothing comes until it is ended."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.is_waited_for = threading.Event()
+        self._over = threading.Event()
+
+    def receive(self, timeout_ms: int) -> bytes:
+        self.is_waited_for.set()
+        assert self._over.wait(timeout_ms / 1000)
+        raise CallLostError("it was ended on this side")
+
+    def end(self) -> None:
+        self._over.set()
+
+
+def test_a_host_that_is_stopped_ends_the_calls_under_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = [WaitingCall(), WaitingCall()]
+    monkeypatch.setattr(host_module, "answer", FakeLine(*calls).answer)
+    stop = threading.Event()
+    events: list[HostEvent | CallEvent] = []
+    host = Host(
+        bank=FakeBank(),  # type: ignore[arg-type] # it is asked for nothing
+        tls_context=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
+        clock=lambda: NOW,
+        random_bytes=bytes,
+        on_event=lambda _port, event: events.append(event),
+    )
+    with ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(host.serve, ("/dev/one", "/dev/two"), stop)
+        for call in calls:
+            assert call.is_waited_for.wait(10)
+        stop.set()
+        serving.result(10)
+    assert all(call.is_closed for call in calls)
+    told = [ended.trouble for ended in _ended(events)]
+    assert told == ["the host is being stopped"] * 2
 
 
 def test_a_bug_on_one_port_ends_the_whole_host(serve: Serve) -> None:
