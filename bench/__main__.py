@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bench import line, payment
+from bench import line, lines, payment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,7 @@ FOLDER: Final = Path("build/bench")
 BENCHMARKS: Final[dict[str, Callable[[], dict[str, object]]]] = {
     "payment": payment.measure,
     "line": line.measure,
+    "lines": lines.measure,
 }
 
 

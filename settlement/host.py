@@ -204,6 +204,7 @@ class _Service:
         self._loop = loop
         self._stop = stop
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
         self._calls: set[Call] = set()
         self._ports = ports
         self._tried: set[str] = set()
@@ -281,7 +282,7 @@ class _Service:
         terminal_id = call.peer_name
         machine = IntakeMachine(
             terminal_id,
-            _WatchedBank(host.bank, lambda event: host.on_event(port, event)),
+            _Turns(host.bank, self._turn, lambda event: host.on_event(port, event)),
             host.random_bytes(_SESSION_KEY_BYTES),
         )
         messages = 0
@@ -349,17 +350,29 @@ def _next_messages(call: Call) -> list[bytes]:
     return arrived
 
 
-class _WatchedBank:
-    """The bank, with every answer it gives told to the log."""
+class _Turns:
+    """The bank asked by one line after the other, and its answers told to the log.
 
-    def __init__(self, bank: IntakeBank, on_event: Callable[[Answered], None]) -> None:
+    The books take one writer at a time. Lines that wait here wait for each other in
+    this process; in the database each would look again and again whether it is free,
+    and of two hundred some would find it taken until they gave up.
+    """
+
+    def __init__(
+        self,
+        bank: IntakeBank,
+        turn: threading.Lock,
+        on_event: Callable[[Answered], None],
+    ) -> None:
         self._bank = bank
+        self._turn = turn
         self._on_event = on_event
 
     def logon(
         self, terminal_id: str, versions: TerminalVersions, now: dt.datetime
     ) -> LogonAnswer:
-        answer = self._bank.logon(terminal_id, versions, now)
+        with self._turn:
+            answer = self._bank.logon(terminal_id, versions, now)
         self._on_event(LoggedOn(terminal_id=terminal_id, answer=answer))
         return answer
 
@@ -369,25 +382,29 @@ class _WatchedBank:
         now: dt.datetime,
         audit_head: AuditHead | None = None,
     ) -> BatchAnswer:
-        answer = self._bank.begin_batch(header, now, audit_head)
+        with self._turn:
+            answer = self._bank.begin_batch(header, now, audit_head)
         self._on_event(BatchOpened(header=header, answer=answer))
         return answer
 
     def take_payments(
         self, header: BatchHeader, payments: Sequence[PaymentRecord], now: dt.datetime
     ) -> Sequence[RecordAnswer]:
-        answers = self._bank.take_payments(header, payments, now)
+        with self._turn:
+            answers = self._bank.take_payments(header, payments, now)
         self._on_event(PaymentsTaken(header=header, answers=answers))
         return answers
 
     def take_open(
         self, header: BatchHeader, item: OpenItem, now: dt.datetime
     ) -> OpenAnswer:
-        return self._bank.take_open(header, item, now)
+        with self._turn:
+            return self._bank.take_open(header, item, now)
 
     def reconcile(
         self, header: BatchHeader, totals: BatchTotals, now: dt.datetime
     ) -> ReconcileAnswer:
-        answer = self._bank.reconcile(header, totals, now)
+        with self._turn:
+            answer = self._bank.reconcile(header, totals, now)
         self._on_event(BatchEnded(header=header, answer=answer))
         return answer
