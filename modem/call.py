@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from modem.call_machine import CallMachine
 from modem.dial_plan import AnswerPlan
+from modem.direct import DirectLine
 from modem.driver import Driver
 from modem.errors import (
     CallClosedError,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from modem.hayes import Connector
     from modem.link_state import LinkStatistics
 
-__all__ = ["Call", "answer", "dial"]
+__all__ = ["Call", "answer", "dial", "try_out"]
 
 _UNSENT_BYTES_MAX: Final = 2 * MESSAGE_BYTES_MAX
 """`Call.send` waits while more than this is unsent: over two minutes at 9600 bit/s."""
@@ -196,10 +197,46 @@ def dial(
     Raises:
         ModemError: no call; the port is closed again and the modem has hung up.
     """
-    dialer = Dialer(plan, now_ms=now_ms())
     serial = SerialPort(port, plan.baud)
-    machine = _make_machine(dialer, tls_context, server_name, serial)
+    connector = _caller(plan, serial)
+    machine = _make_machine(connector, tls_context, server_name, serial)
     return _bring_up(Driver(serial, machine, stop=stop), on_event, None)
+
+
+def try_out(
+    port: str,
+    plan: DialPlan,
+    on_event: Callable[[CallEvent], None],
+    *,
+    dials: bool = True,
+) -> None:
+    """Set the modem up, dial, and hang up at CONNECT; nothing is sent to anybody.
+
+    Args:
+        port: path or URL of the serial port.
+        plan: numbers and modem settings.
+        on_event: told what happens, with every line between computer and modem.
+        dials: False to end after the set-up.
+
+    Raises:
+        ModemError: no connection came about; the modem has hung up.
+    """
+    serial = SerialPort(port, plan.baud)
+    connector = _caller(plan, serial, told=True, dials=dials)
+    machine = CallMachine(connector, None, has_dtr=serial.has_control_lines)
+    driver = Driver(serial, machine)
+    with LineLoop() as loop:
+        try:
+            loop.add(driver)
+            _wait_until_secured(driver, on_event)
+        finally:
+            loop.remove(driver)
+            driver.close()
+    if driver.failure is not None:
+        raise driver.failure
+    stopped_by_order = not dials and isinstance(machine.error, CallStoppedError)
+    if machine.error is not None and not stopped_by_order:
+        raise machine.error
 
 
 def answer(
@@ -227,13 +264,32 @@ def answer(
             port is closed again. Call `answer` again for the next one.
     """
     settings = plan or AnswerPlan()
-    answerer = Answerer(settings, now_ms=now_ms())
     serial = SerialPort(port, settings.baud)
-    machine = _make_machine(answerer, tls_context, None, serial)
+    connector: Connector = (
+        Answerer(settings, now_ms=now_ms(), has_dtr=serial.has_control_lines)
+        if settings.profile.is_modem
+        else DirectLine(baud=settings.baud, calls=False)
+    )
+    machine = _make_machine(connector, tls_context, None, serial)
     try:
         return _bring_up(Driver(serial, machine, stop=stop), on_event, loop)
     except CallStoppedError:
         return None
+
+
+def _caller(
+    plan: DialPlan, port: SerialPort, *, told: bool = False, dials: bool = True
+) -> Connector:
+    if not plan.profile.is_modem:
+        return DirectLine(baud=plan.baud, calls=True)
+    return Dialer(
+        plan,
+        now_ms=now_ms(),
+        has_dtr=port.has_control_lines,
+        jitter=lambda most: secrets.randbelow(most + 1),
+        told=told,
+        dials=dials,
+    )
 
 
 def _make_machine(

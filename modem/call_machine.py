@@ -3,13 +3,15 @@
 ============  =====================================  ==============================
 phase         who has the line                       ends with
 ============  =====================================  ==============================
-CONNECTING    `modem.hayes` dials or answers         CONNECT: TALKING; error: DONE
+CONNECTING    `modem.hayes` dials or answers,        CONNECT: TALKING; error: DONE
+              or `modem.direct` needs neither
 TALKING       `modem.session` over the link          session over: HANGING_UP;
                                                      carrier gone: DONE
 HANGING_UP    `modem.hang_up`                        hung up, or no use: DONE
 DONE          nobody                                 --
 ============  =====================================  ==============================
 
+A call that is only tried (no session is to be made) hangs up after CONNECT.
 `modem.call` drives it over a serial port; a test, or a world with a clock of its
 own, drives it without one.
 """
@@ -55,16 +57,16 @@ class CallMachine:
     def __init__(
         self,
         connector: Connector,
-        make_session: Callable[[int, int], SecureSession],
+        make_session: Callable[[int, int], SecureSession] | None,
         *,
         has_dtr: bool,
     ) -> None:
         """Begin with ``connector``.
 
         Args:
-            connector: a fresh `Dialer` or `Answerer`.
+            connector: a fresh `Dialer`, `Answerer` or `DirectLine`.
             make_session: makes the session from the line's rate in bit/s and the
-                time in ms, once the modems are connected.
+                time in ms, once the modems are connected; None to hang up then.
             has_dtr: whether the port has a DTR line.
         """
         self._connector = connector
@@ -166,6 +168,8 @@ class CallMachine:
         out, self._last_words = self._last_words, b""
         if self.phase is CallPhase.CONNECTING:
             out += self._connector.data_to_send(now_ms)
+            # What was said is told, when it is asked for.
+            self._take_connector_events()
         elif self.phase is CallPhase.TALKING:
             out += self._talking.data_to_send(now_ms)
             self._check_session()
@@ -204,6 +208,8 @@ class CallMachine:
     @property
     def dtr(self) -> bool:
         """What the DTR line should be now."""
+        if self.phase is CallPhase.CONNECTING:
+            return self._connector.dtr
         return self._hang_up is None or self._hang_up.dtr
 
     @property
@@ -229,15 +235,22 @@ class CallMachine:
         return self._session
 
     def _check_connector(self, now_ms: int) -> None:
-        while (event := self._connector.next_event()) is not None:
-            self._events.append(event)
+        self._take_connector_events()
         if self._connector.error is not None:
             self._last_words = self._connector.data_to_send(now_ms)
             self._fail(self._connector.error)
-        elif self._connector.rate_bps is not None:
+        elif self._connector.rate_bps is None:
+            return
+        elif self._make_session is None:
+            self._begin_hang_up(now_ms)
+        else:
             self._session = self._make_session(self._connector.rate_bps, now_ms)
             self.phase = CallPhase.TALKING
             self._talk(self._connector.take_rest(), now_ms)
+
+    def _take_connector_events(self) -> None:
+        while (event := self._connector.next_event()) is not None:
+            self._events.append(event)
 
     def _talk(self, data: bytes, now_ms: int) -> None:
         self._talking.receive_data(data, now_ms)
@@ -262,8 +275,13 @@ class CallMachine:
         if self.phase is not CallPhase.TALKING or self._ended is None:
             return
         if self._talking.deadline_ms(now_ms) is None:
-            self.phase = CallPhase.HANGING_UP
-            self._hang_up = HangUp(has_dtr=self._has_dtr, now_ms=now_ms)
+            self._begin_hang_up(now_ms)
+
+    def _begin_hang_up(self, now_ms: int) -> None:
+        self.phase = CallPhase.HANGING_UP
+        is_modem = self._connector.is_modem
+        self._hang_up = HangUp(has_dtr=self._has_dtr, now_ms=now_ms, is_modem=is_modem)
+        self._check_hang_up()
 
     def _check_hang_up(self) -> None:
         if self._hang_up is not None and self._hang_up.done:
@@ -277,8 +295,8 @@ class CallMachine:
         if self.phase is CallPhase.DONE:
             return
         self.phase = CallPhase.DONE
-        assert self._ended is not None
         reason = "ended on this side"
         if self.error is not None:
             reason = getattr(self.error, "reason", self.error.what)
-        self._events.append(Closed(clean=self._ended.clean, reason=reason))
+        clean = self._ended is None or self._ended.clean
+        self._events.append(Closed(clean=clean, reason=reason))

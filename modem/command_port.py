@@ -7,21 +7,33 @@ Commands end with a carriage return; results come as lines (verbose) or as digit
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections import deque
+from typing import TYPE_CHECKING, Final
 
-from modem.result_codes import ModemResult, parse_result
+from modem.events import ModemReported, ModemSpoke
+from modem.result_codes import ModemResult, parse_report, parse_result
+
+if TYPE_CHECKING:
+    from modem.result_codes import ModemReport
 
 __all__ = ["CommandPort"]
 
 _LINE_END: Final = re.compile(rb"[\r\n]")
 _LINE_BYTES_MAX: Final = 512
 """No result line is longer; more without a line end is noise."""
+_KEPT_MAX: Final = 64
+"""Reports and lines kept for whoever asks; a modem that chatters fills no memory."""
+_UNREADABLE: Final = re.compile(rb"[^\t\n\r -~]")
 
 
 class CommandPort:
     """One command at a time towards a modem."""
 
     def __init__(self) -> None:
+        self.reports: deque[ModemReport] = deque(maxlen=_KEPT_MAX)
+        self.spoken: deque[ModemSpoke] = deque(maxlen=_KEPT_MAX)
+        self.unreadable_bytes = 0
+        self.line_rate_bps: int | None = None
         self._received = bytearray()
         self._command = b""
         self._send_ms: int | None = None
@@ -49,6 +61,7 @@ class CommandPort:
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the modem."""
         self._received += data
+        self.unreadable_bytes += len(_UNREADABLE.findall(data))
 
     def next_result(self) -> ModemResult | None:
         """The next result code, skipping every other line; None when there is none.
@@ -58,12 +71,28 @@ class CommandPort:
         while (end := _LINE_END.search(self._received)) is not None:
             line = self._received[: end.start()].decode("latin-1")
             del self._received[: end.end()]
-            result = parse_result(line) if line else None
+            result = self._read(line) if line else None
             if result is not None:
                 return result
         if len(self._received) > _LINE_BYTES_MAX:
             self._received.clear()
         return None
+
+    def take_events(self) -> list[ModemReported | ModemSpoke]:
+        """What was said in either direction, and what the modem reports, until now."""
+        events: list[ModemReported | ModemSpoke] = [*self.spoken]
+        events += [ModemReported(name=r.name, text=r.text) for r in self.reports]
+        self.spoken.clear()
+        self.reports.clear()
+        return events
+
+    def _read(self, line: str) -> ModemResult | None:
+        self.spoken.append(ModemSpoke(text=_shown(line), by_modem=True))
+        result = parse_result(line)
+        if result is None and (report := parse_report(line)) is not None:
+            self.reports.append(report)
+            self.line_rate_bps = report.rate_bps or self.line_rate_bps
+        return result
 
     def take_rest(self) -> bytes:
         """Bytes after the last result, which belong to the connection."""
@@ -77,6 +106,8 @@ class CommandPort:
             return b""
         self._send_ms = None
         self._until_ms = now_ms + self._patience_ms
+        if said := self._command.decode("ascii").strip():
+            self.spoken.append(ModemSpoke(text=said, by_modem=False))
         return self._command
 
     def deadline_ms(self) -> int | None:
@@ -89,3 +120,8 @@ class CommandPort:
             return False
         self._until_ms = None
         return True
+
+
+def _shown(line: str) -> str:
+    """A line with dots for what cannot be read."""
+    return "".join(mark if " " <= mark <= "~" else "." for mark in line.strip())

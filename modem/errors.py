@@ -3,6 +3,7 @@
 * ModemError
     * PortError                the serial port cannot be opened, or is gone
     * ModemSilentError         the modem does not answer commands
+    * ModemGarbledError        it answers, but not in words: another speed
     * ModemRefusedError        the modem answers ERROR to its initialisation
     * DialError                the number was dialled in vain
         * NoDialToneError      the telephone line is dead
@@ -10,6 +11,10 @@
         * NoAnswerError        nobody picks up
         * NoCarrierError       picked up, but the modems do not agree
         * NumberRefusedError   the modem answers ERROR to the dial command
+        * DelayedError         the modem may not dial that number yet
+        * BlacklistedError     the modem may not dial that number any more
+        * LineInUseError       somebody else is on the telephone line
+        * NoModemError         picked up by a person or by a fax machine
     * SecurityError            the two machines did not agree on a secure session
         * CertificateRefusedError   one of them does not trust the other
         * CertificateFileError      our own certificate files cannot be used
@@ -28,6 +33,7 @@ from enum import StrEnum, unique
 from typing import ClassVar
 
 __all__ = [
+    "BlacklistedError",
     "BusyError",
     "CallClosedError",
     "CallLostError",
@@ -36,13 +42,17 @@ __all__ = [
     "CertificateFileError",
     "CertificateOwner",
     "CertificateRefusedError",
+    "DelayedError",
     "DialError",
+    "LineInUseError",
     "ModemError",
+    "ModemGarbledError",
     "ModemRefusedError",
     "ModemSilentError",
     "NoAnswerError",
     "NoCarrierError",
     "NoDialToneError",
+    "NoModemError",
     "NumberRefusedError",
     "PortError",
     "SecurityError",
@@ -90,6 +100,16 @@ class ModemSilentError(ModemError):
     def __init__(self) -> None:
         """Say so; there is nothing else to know."""
         super().__init__("The modem does not answer.")
+
+
+class ModemGarbledError(ModemError):
+    """Something answers on the port, but nothing of it can be read."""
+
+    next_step = "Check the speed of the port in the configuration."
+
+    def __init__(self) -> None:
+        """Say so; there is nothing else to know."""
+        super().__init__("The modem answers, but not in words.")
 
 
 class ModemRefusedError(ModemError):
@@ -147,6 +167,33 @@ class NumberRefusedError(DialError):
     """The modem answers ERROR to the dial command: nothing was dialled."""
 
     reason = "was not dialled: the modem refuses it"
+    next_step = "Check the telephone number in the configuration."
+
+
+class DelayedError(DialError):
+    """The modem keeps to the rules of its country and does not dial so soon again."""
+
+    reason = "was not dialled: the modem does not allow it so soon again"
+
+
+class BlacklistedError(DialError):
+    """The modem keeps to the rules of its country and does not dial it any more."""
+
+    reason = "was not dialled: the modem refuses it after too many attempts"
+    next_step = "Switch the modem off and on, and check the telephone number."
+
+
+class LineInUseError(DialError):
+    """Somebody else is on the telephone line."""
+
+    reason = "was not dialled: the telephone line is in use"
+    next_step = "Try again when no one else is on the line."
+
+
+class NoModemError(DialError):
+    """A person or a fax machine has picked up."""
+
+    reason = "was answered by a person or a fax machine"
     next_step = "Check the telephone number in the configuration."
 
 

@@ -6,11 +6,11 @@ of them holds a message or anything secret.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from modem.result_codes import ResultCode
+    from modem.result_codes import ReportName, ResultCode
 
 __all__ = [
     "CallEvent",
@@ -18,6 +18,8 @@ __all__ = [
     "Connected",
     "DialFailed",
     "Dialling",
+    "ModemReported",
+    "ModemSpoke",
     "Ringing",
     "Secured",
     "Securing",
@@ -46,8 +48,34 @@ class DialFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModemReported:
+    """The modem tells of the call: carrier, protocol, who calls.
+
+    Attributes:
+        name: what it is about, by its standard name.
+        text: what the modem says of it.
+    """
+
+    name: ReportName
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModemSpoke:
+    """One line between computer and modem, for whoever tries a modem.
+
+    Attributes:
+        text: without its line end, and with dots for what cannot be read.
+        by_modem: said by the modem and not to it.
+    """
+
+    text: str
+    by_modem: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingForCall:
-    """The answering modem is set up and waits for the telephone to ring."""
+    """The answering side is set up and waits for a call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +85,15 @@ class Ringing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
-    """The two modems hear each other at ``rate_bps`` bits a second."""
+    """The two sides hear each other.
+
+    Attributes:
+        rate_bps: bits a second on the line, as the modem has told it, or of the port.
+        detail: what the modem said with CONNECT, such as ``"9600/ARQ"``.
+    """
 
     rate_bps: int
+    detail: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +124,8 @@ class Closed:
 CallEvent = (
     Dialling
     | DialFailed
+    | ModemReported
+    | ModemSpoke
     | WaitingForCall
     | Ringing
     | Connected

@@ -10,7 +10,8 @@ ATH         ``ATH``                    any result: DONE; silence: DONE
 ==========  =========================  ===============================================
 
 NO CARRIER in any state is DONE: the other side was quicker. A port without control
-lines (a PTY) goes the way of the escape sequence.
+lines (a PTY) goes the way of the escape sequence. Where there is no modem, DTR alone
+tells the device at the other end of the cable; without it there is nothing to do.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ from typing import Final
 
 from modem.command_port import CommandPort
 from modem.result_codes import ResultCode
-from modem.set_up import ESCAPE_GUARD_MS, ESCAPE_PATIENCE_MS, SHORT_GUARD_MS
+from modem.set_up import (
+    DTR_LOW_MS,
+    ESCAPE_GUARD_MS,
+    ESCAPE_PATIENCE_MS,
+    SHORT_GUARD_MS,
+)
 
 __all__ = ["HangUp"]
 
 _LINGER_MS: Final = 400
-_DTR_LOW_MS: Final = 600
-"""Modems ignore DTR drops shorter than register S25, usually 50 ms, 500 at most."""
 _ATH_PATIENCE_MS: Final = 3_000
 _GUARDS_MS: Final = (SHORT_GUARD_MS, ESCAPE_GUARD_MS)
 """One escape each: a simple modem may not have taken the short guard time."""
@@ -44,15 +48,23 @@ class _State(Enum):
 class HangUp:
     """Ends the telephone call; the link has ended before."""
 
-    def __init__(self, *, has_dtr: bool, now_ms: int) -> None:
-        """Begin; ``has_dtr`` when the port has a DTR line that the modem obeys."""
+    def __init__(self, *, has_dtr: bool, now_ms: int, is_modem: bool = True) -> None:
+        """Begin.
+
+        Args:
+            has_dtr: the port has a DTR line, which the modem obeys.
+            now_ms: the time.
+            is_modem: there is a modem, which hears the escape sequence.
+        """
         self._port = CommandPort()
         self._escapes = 0
         self._state = _State.LINGER
         if has_dtr:
             self._port.say("", now_ms=now_ms, patience_ms=_LINGER_MS)
-        else:
+        elif is_modem:
             self._escape(now_ms)
+        else:
+            self._done()
 
     @property
     def done(self) -> bool:
@@ -76,7 +88,7 @@ class HangUp:
             return
         if self._state is _State.LINGER:
             self._state = _State.DTR_LOW
-            self._port.say("", now_ms=now_ms, patience_ms=_DTR_LOW_MS)
+            self._port.say("", now_ms=now_ms, patience_ms=DTR_LOW_MS)
         elif self._state is _State.GUARD and self._escapes < len(_GUARDS_MS):
             self._escape(now_ms)
         else:

@@ -5,11 +5,10 @@ Both first bring the modem to its senses (`modem.set_up`). Then, the dialer:
 =========  ==================  ====================================================
 state      on                  does
 =========  ==================  ====================================================
-SETTING_UP set-up ready        dials the next number: DIALLING
+SETTING_UP set-up ready        dials the first number: DIALLING
 DIALLING   CONNECT             ONLINE
-DIALLING   BUSY, NO ANSWER,    PAUSE, then dials on; after the last attempt, or when
-           NO CARRIER, ERROR   there is no dial tone: FAILED
-           or NO DIALTONE
+DIALLING   a failure           as `modem.retries` says: PAUSE, or FAILED
+DIALLING   FAX, VOICE          the same as NO CARRIER, told apart; gives up the attempt
 DIALLING   time-out            a key pressed aborts it (V.250, 5.6.1); as NO ANSWER
 PAUSE      time-out            DIALLING
 =========  ==================  ====================================================
@@ -27,7 +26,8 @@ ANSWERING  CONNECT             ONLINE
 ANSWERING  failure, time-out   WAITING
 =========  ==================  ====================================================
 
-Result codes that are not listed for a state are noise and change nothing.
+Result codes that are not listed for a state are noise and change nothing. What a modem
+reports besides (carrier, protocol, who calls) is told as an event in any state.
 """
 
 from __future__ import annotations
@@ -38,13 +38,18 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from modem.command_port import CommandPort
 from modem.errors import (
+    BlacklistedError,
     BusyError,
+    CallStoppedError,
+    DelayedError,
     DialError,
+    LineInUseError,
     ModemError,
     ModemSilentError,
     NoAnswerError,
     NoCarrierError,
     NoDialToneError,
+    NoModemError,
     NumberRefusedError,
 )
 from modem.events import (
@@ -52,13 +57,17 @@ from modem.events import (
     Connected,
     DialFailed,
     Dialling,
+    ModemSpoke,
     Ringing,
     WaitingForCall,
 )
 from modem.result_codes import ModemResult, ResultCode
+from modem.retries import Retries
 from modem.set_up import SetUp, SetUpState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from modem.dial_plan import AnswerPlan, DialPlan
 
 __all__ = ["Answerer", "Connector", "Dialer"]
@@ -67,13 +76,25 @@ _CHECK_EVERY_MS: Final = 120_000
 """A modem that lost its power forgets its set-up: a waiting one is checked."""
 _CHECK_PATIENCE_MS: Final = 5_000
 _ABORT: Final = "\r"
+_LET_GO: Final = "ATH\r"
 _ERRORS: Final[dict[ResultCode, type[DialError]]] = {
     ResultCode.BUSY: BusyError,
     ResultCode.NO_ANSWER: NoAnswerError,
     ResultCode.NO_DIALTONE: NoDialToneError,
+    ResultCode.NO_PROMPTTONE: NoDialToneError,
     ResultCode.NO_CARRIER: NoCarrierError,
     ResultCode.ERROR: NumberRefusedError,
+    ResultCode.CME_ERROR: NumberRefusedError,
+    ResultCode.CMS_ERROR: NumberRefusedError,
+    ResultCode.DELAYED: DelayedError,
+    ResultCode.BLACKLISTED: BlacklistedError,
+    ResultCode.BLACKLIST_FULL: BlacklistedError,
+    ResultCode.LINE_IN_USE: LineInUseError,
+    ResultCode.FAX: NoModemError,
+    ResultCode.VOICE: NoModemError,
 }
+_GIVEN_UP: Final = frozenset({ResultCode.FAX, ResultCode.VOICE})
+"""After these the modem still holds the line: it is told to let go."""
 
 
 class Connector(Protocol):
@@ -108,6 +129,14 @@ class Connector(Protocol):
     def abort(self) -> bytes:
         """Bytes that make the modem give up what it is doing; maybe none."""
 
+    @property
+    def dtr(self) -> bool:
+        """What DTR should be now."""
+
+    @property
+    def is_modem(self) -> bool:
+        """Whether there is a modem that has to hang up afterwards."""
+
 
 @unique
 class _State(Enum):
@@ -124,20 +153,44 @@ class _State(Enum):
 class _Connector:
     """Set-up, results in, commands out: all that both directions share."""
 
-    def __init__(self, *, init: str, baud: int, now_ms: int) -> None:
+    is_modem = True
+
+    def __init__(
+        self,
+        plan: DialPlan | AnswerPlan,
+        *,
+        now_ms: int,
+        has_dtr: bool,
+        blind: bool = False,
+        told: bool = False,
+    ) -> None:
         self._port = CommandPort()
-        self._set_up = SetUp(self._port, init=init, now_ms=now_ms)
-        self._baud = baud
+        self._set_up = SetUp(
+            self._port,
+            profile=plan.profile,
+            init=plan.init_command,
+            blind=blind,
+            has_dtr=has_dtr,
+            now_ms=now_ms,
+        )
+        self._baud = plan.baud
+        self._told = told
         self._state = _State.SETTING_UP
         self._events: deque[CallEvent] = deque()
         self.rate_bps: int | None = None
         self.error: ModemError | None = None
+
+    @property
+    def dtr(self) -> bool:
+        """See `Connector.dtr`."""
+        return self._state is not _State.SETTING_UP or self._set_up.dtr
 
     def receive_data(self, data: bytes, now_ms: int) -> None:
         """See `Connector.receive_data`."""
         self._port.receive_data(data)
         while self.rate_bps is None and self.error is None:
             result = self._port.next_result()
+            self._take_words()
             if result is None:
                 return
             if self._state is _State.SETTING_UP:
@@ -156,7 +209,9 @@ class _Connector:
 
     def data_to_send(self, now_ms: int) -> bytes:
         """See `Connector.data_to_send`."""
-        return self._port.data_to_send(now_ms)
+        data = self._port.data_to_send(now_ms)
+        self._take_words()
+        return data
 
     def deadline_ms(self) -> int | None:
         """See `Connector.deadline_ms`."""
@@ -175,6 +230,11 @@ class _Connector:
         busy = self._state in (_State.DIALLING, _State.ANSWERING)
         return _ABORT.encode() if busy else b""
 
+    def _take_words(self) -> None:
+        for event in self._port.take_events():
+            if self._told or not isinstance(event, ModemSpoke):
+                self._events.append(event)
+
     def _check_set_up(self, now_ms: int) -> None:
         if self._set_up.error is not None:
             self._fail(self._set_up.error)
@@ -184,8 +244,10 @@ class _Connector:
     def _online(self, result: ModemResult) -> None:
         self._state = _State.ONLINE
         self._port.listen()
-        self.rate_bps = result.rate_bps or self._baud
-        self._events.append(Connected(rate_bps=self.rate_bps))
+        # With CONNECT many modems tell the port's speed, and the line's before it.
+        rate_bps = self._port.line_rate_bps or result.rate_bps
+        self.rate_bps = rate_bps or self._baud
+        self._events.append(Connected(rate_bps=self.rate_bps, detail=result.detail))
 
     def _fail(self, error: ModemError) -> None:
         self._state = _State.FAILED
@@ -205,22 +267,43 @@ class _Connector:
 class Dialer(_Connector):
     """Dials the plan's numbers in turn until one connects."""
 
-    def __init__(self, plan: DialPlan, *, now_ms: int) -> None:
-        """Begin with the modem's set-up."""
-        super().__init__(init=plan.init, baud=plan.baud, now_ms=now_ms)
-        self._plan = plan
-        self._attempt = 0
+    def __init__(
+        self,
+        plan: DialPlan,
+        *,
+        now_ms: int,
+        has_dtr: bool = False,
+        jitter: Callable[[int], int] = lambda _most: 0,
+        told: bool = False,
+        dials: bool = True,
+    ) -> None:
+        """Begin with the modem's set-up.
 
-    @property
-    def _number(self) -> str:
-        return self._plan.numbers[(self._attempt - 1) % len(self._plan.numbers)]
+        Args:
+            plan: of a profile with a modem.
+            now_ms: the time.
+            has_dtr: whether the port has a DTR line.
+            jitter: gives a number from 0 up to its argument; see `modem.retries`.
+            told: whether every line to and from the modem is told as an event.
+            dials: False to stop after the set-up; `error` is then CallStoppedError.
+        """
+        super().__init__(
+            plan, now_ms=now_ms, has_dtr=has_dtr, blind=plan.blind, told=told
+        )
+        self._plan = plan
+        self._retries = Retries(plan, jitter)
+        self._dials = dials
 
     def _ready(self, now_ms: int) -> None:
-        self._attempt += 1
+        if not self._dials:
+            self._fail(CallStoppedError())
+            return
+        number = self._retries.number
         self._state = _State.DIALLING
-        self._events.append(Dialling(number=self._number, attempt=self._attempt))
+        self._events.append(Dialling(number=number, attempt=self._retries.attempt))
+        self._port.line_rate_bps = None
         self._port.say(
-            self._plan.dial_command(self._number) + "\r",
+            self._plan.dial_command(number) + "\r",
             now_ms=now_ms,
             patience_ms=self._plan.connect_timeout_ms,
         )
@@ -231,7 +314,8 @@ class Dialer(_Connector):
         if result.code is ResultCode.CONNECT:
             self._online(result)
         elif result.code in _ERRORS:
-            self._attempt_failed(result.code, now_ms, say="")
+            say = _LET_GO if result.code in _GIVEN_UP else ""
+            self._attempt_failed(result.code, now_ms, say=say)
 
     def _on_silence(self, now_ms: int) -> None:
         if self._state is _State.DIALLING:
@@ -240,27 +324,24 @@ class Dialer(_Connector):
             self._ready(now_ms)
 
     def _attempt_failed(self, code: ResultCode, now_ms: int, *, say: str) -> None:
-        # No other number helps while the line itself is dead.
-        last = self._attempt >= self._plan.rounds * len(self._plan.numbers)
-        if last or code is ResultCode.NO_DIALTONE:
-            self._fail(_ERRORS[code](self._number))
+        number = self._retries.number
+        pause_ms = self._retries.pause_ms(code, now_ms)
+        if pause_ms is None:
+            self._fail(_ERRORS[code](number))
             if say:
                 self._port.say(say, now_ms=now_ms, patience_ms=0)
             return
         self._state = _State.PAUSE
-        pause_ms = self._plan.pause_ms
-        self._events.append(
-            DialFailed(number=self._number, code=code, retry_in_ms=pause_ms)
-        )
+        self._events.append(DialFailed(number=number, code=code, retry_in_ms=pause_ms))
         self._port.say(say, now_ms=now_ms, patience_ms=pause_ms)
 
 
 class Answerer(_Connector):
     """Waits for the telephone to ring and takes the call."""
 
-    def __init__(self, plan: AnswerPlan, *, now_ms: int) -> None:
-        """Begin with the modem's set-up."""
-        super().__init__(init=plan.init, baud=plan.baud, now_ms=now_ms)
+    def __init__(self, plan: AnswerPlan, *, now_ms: int, has_dtr: bool = False) -> None:
+        """Begin with the modem's set-up; see `Dialer`."""
+        super().__init__(plan, now_ms=now_ms, has_dtr=has_dtr)
         self._plan = plan
 
     def _ready(self, now_ms: int) -> None:
@@ -297,5 +378,6 @@ class Answerer(_Connector):
     def _pick_up(self, now_ms: int) -> None:
         self._state = _State.ANSWERING
         self._events.append(Ringing())
+        self._port.line_rate_bps = None
         patience_ms = self._plan.connect_timeout_ms
         self._port.say("ATA\r", now_ms=now_ms, patience_ms=patience_ms)

@@ -3,16 +3,30 @@
 ==========  =========================  =====================  =======================
 state       says                       OK                     else
 ==========  =========================  =====================  =======================
-SYNC        ``AT``                     INIT                   again, then ESCAPE
+SYNC        ``AT``                     INIT                   SPEAK
+SPEAK       results on, in words       INIT                   the next way to recover
+DTR_LOW     holds DTR low              --                     SYNC
 ESCAPE      guard time, ``+++``        HANG_UP                HANG_UP
 HANG_UP     ``ATH``                    SYNC                   SYNC
 INIT        the plan's init string     CONFIGURE              ERROR: refused
-CONFIGURE   echo off, words, X4, ...   READY                  ERROR: SIMPLIFY
+CONFIGURE   the profile's settings     READY                  ERROR: SIMPLIFY
 SIMPLIFY    echo off, words            READY                  ERROR: refused
 ==========  =========================  =====================  =======================
 
-A modem left in data state by a crash does not hear AT: it is called back by ESCAPE
-and made to hang up. Silence everywhere in the second round means: no modem.
+How each strange state ends:
+
+*   A modem that is quiet (``Q1``) or speaks in numbers hears SPEAK.
+*   A command that was half typed becomes one line with our ``AT``: whatever the modem
+    answers, SPEAK comes next on a line of its own.
+*   A modem that dials gives up at the first byte (V.250, 5.6.1), says NO CARRIER, and
+    hears SPEAK.
+*   A modem in data state does not hear ``AT``. Where the port has DTR, it hangs up
+    when that goes low (if it was configured so); if not it is called back by ESCAPE.
+*   A modem in fax mode leaves it by INIT, or by the profile's settings.
+*   One that answers at another speed cannot be read: that is told apart from silence.
+
+Silence after both ways to recover means: no modem. A modem that chatters without end is
+given up after a number of steps, so every set-up ends.
 """
 
 from __future__ import annotations
@@ -20,11 +34,17 @@ from __future__ import annotations
 from enum import Enum, auto, unique
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from modem.errors import ModemError, ModemRefusedError, ModemSilentError
+from modem.errors import (
+    ModemError,
+    ModemGarbledError,
+    ModemRefusedError,
+    ModemSilentError,
+)
 from modem.result_codes import ResultCode
 
 if TYPE_CHECKING:
     from modem.command_port import CommandPort
+    from modem.profiles import ModemProfile
 
 __all__ = [
     "ESCAPE_GUARD_MS",
@@ -40,13 +60,16 @@ SHORT_GUARD_MS: Final = 600
 """The same once the set-up has put register S12 at 25, which is 0.5 s: every call
 ends a second sooner."""
 ESCAPE_PATIENCE_MS: Final = 2_500
-_CONFIGURE: Final = "ATE0V1X4&C1&D2S0=0S12=25"
-"""Echo off, words, all result codes, DCD shows the carrier, DTR hangs up, no
-automatic answer, 0.5 s of guard time."""
+DTR_LOW_MS: Final = 600
+"""Modems ignore DTR drops shorter than register S25, usually 50 ms, 500 at most."""
+_SPEAK: Final = "ATQ0V1E0"
+"""Results on, words, echo off."""
 _SIMPLIFY: Final = "ATE0V1"
 """For modems that know only the beginnings."""
-_SYNC_TRIES: Final = 2
-_ROUNDS: Final = 2
+_STEPS_MAX: Final = 24
+"""More than any way through the table, and the end for a modem that chatters."""
+_UNREADABLE_MIN: Final = 3
+"""Bytes that cannot be read, before silence is called another speed."""
 
 
 @unique
@@ -54,6 +77,8 @@ class SetUpState(Enum):
     """Where the set-up stands."""
 
     SYNC = auto()
+    SPEAK = auto()
+    DTR_LOW = auto()
     ESCAPE = auto()
     HANG_UP = auto()
     INIT = auto()
@@ -75,6 +100,11 @@ _S = SetUpState
 _R = ResultCode
 _NEXT: Final[dict[tuple[SetUpState, ResultCode], SetUpState]] = {
     (_S.SYNC, _R.OK): _S.INIT,
+    (_S.SYNC, _R.ERROR): _S.SPEAK,
+    (_S.SYNC, _R.NO_CARRIER): _S.SPEAK,
+    (_S.SPEAK, _R.OK): _S.INIT,
+    (_S.SPEAK, _R.ERROR): _S.INIT,
+    (_S.SPEAK, _R.NO_CARRIER): _S.SPEAK,
     (_S.ESCAPE, _R.OK): _S.HANG_UP,
     (_S.ESCAPE, _R.ERROR): _S.HANG_UP,
     (_S.ESCAPE, _R.NO_CARRIER): _S.SYNC,
@@ -90,46 +120,70 @@ _NEXT: Final[dict[tuple[SetUpState, ResultCode], SetUpState]] = {
 }
 """Results; a code that is not here for a state is noise and changes nothing."""
 _NEXT_SILENT: Final = {
+    _S.SYNC: _S.SPEAK,
+    _S.DTR_LOW: _S.SYNC,
     _S.ESCAPE: _S.HANG_UP,
     _S.HANG_UP: _S.SYNC,
     _S.INIT: _S.FAILED,
     _S.CONFIGURE: _S.FAILED,
     _S.SIMPLIFY: _S.FAILED,
 }
-"""What follows when no result comes in time; SYNC counts its tries."""
+"""What follows when no result comes in time; after SPEAK, see `SetUp`."""
+_ALIASES: Final = {_R.CME_ERROR: _R.ERROR, _R.CMS_ERROR: _R.ERROR}
+"""A GSM modem that was told to explain its errors means the same."""
 _ENDED: Final = frozenset({_S.READY, _S.FAILED})
 
 
 class SetUp:
     """Synchronises with a modem and configures it, over a shared `CommandPort`."""
 
-    def __init__(self, port: CommandPort, *, init: str, now_ms: int) -> None:
+    def __init__(
+        self,
+        port: CommandPort,
+        *,
+        profile: ModemProfile,
+        init: str,
+        blind: bool = False,
+        has_dtr: bool = False,
+        now_ms: int,
+    ) -> None:
         """Begin at SYNC.
 
         Args:
             port: the command port, which this object uses until it is READY.
+            profile: the kind of modem.
             init: the plan's init string, such as ``"ATZ"``.
+            blind: dial without waiting for a dial tone.
+            has_dtr: whether the port has a DTR line.
             now_ms: the time.
         """
         self._port = port
+        configure = profile.configure_command(blind=blind)
         self._steps = {
             _S.SYNC: _Step("AT\r", 0, 1_500),
+            _S.SPEAK: _Step(f"{_SPEAK}\r", 0, 1_500),
+            _S.DTR_LOW: _Step("", 0, DTR_LOW_MS),
             _S.ESCAPE: _Step("+++", ESCAPE_GUARD_MS, ESCAPE_PATIENCE_MS),
             _S.HANG_UP: _Step("ATH\r", 0, 3_000),
             _S.INIT: _Step(f"{init}\r", 0, 5_000),
             # A modem that has just been reset swallows what follows at once.
-            _S.CONFIGURE: _Step(f"{_CONFIGURE}\r", 150, 3_000),
+            _S.CONFIGURE: _Step(f"{configure}\r", 150, 3_000),
             _S.SIMPLIFY: _Step(f"{_SIMPLIFY}\r", 0, 3_000),
         }
-        self._tries = 0
-        self._rounds = 0
+        self._ways_left = [_S.DTR_LOW, _S.ESCAPE] if has_dtr else [_S.ESCAPE]
+        self._steps_left = _STEPS_MAX
         self.state = _S.SYNC
         self.error: ModemError | None = None
         self._enter(_S.SYNC, now_ms)
 
+    @property
+    def dtr(self) -> bool:
+        """What DTR should be now."""
+        return self.state is not _S.DTR_LOW
+
     def on_result(self, code: ResultCode, now_ms: int) -> None:
         """Take the next result code from the port."""
-        following = _NEXT.get((self.state, code))
+        following = _NEXT.get((self.state, _ALIASES.get(code, code)))
         if following is _S.FAILED:
             self.error = ModemRefusedError(self._steps[self.state].command.strip())
         if following is not None:
@@ -141,20 +195,23 @@ class SetUp:
             return
         following = self._after_silence()
         if following is _S.FAILED:
-            self.error = ModemSilentError()
+            self.error = self._silent()
         self._enter(following, now_ms)
 
     def _after_silence(self) -> SetUpState:
-        if self.state is not _S.SYNC:
+        if self.state is not _S.SPEAK:
             return _NEXT_SILENT[self.state]
-        self._tries += 1
-        if self._tries < _SYNC_TRIES:
-            return _S.SYNC
-        self._tries = 0
-        self._rounds += 1
-        return _S.ESCAPE if self._rounds < _ROUNDS else _S.FAILED
+        return self._ways_left.pop(0) if self._ways_left else _S.FAILED
+
+    def _silent(self) -> ModemError:
+        garbled = self._port.unreadable_bytes >= _UNREADABLE_MIN
+        return ModemGarbledError() if garbled else ModemSilentError()
 
     def _enter(self, state: SetUpState, now_ms: int) -> None:
+        self._steps_left -= 1
+        if self._steps_left < 0 and state not in _ENDED:
+            self.error = self._silent()
+            state = _S.FAILED
         self.state = state
         if state in _ENDED:
             self._port.listen()

@@ -15,6 +15,7 @@ beside it, which gets its name in one rename at the very end.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -32,6 +33,7 @@ from pydantic import (
     field_validator,
 )
 
+from modem.dial_plan import AnswerPlan
 from settlement.errors import CurrencyError, SettlementError
 from settlement.money import Currency, currency_by_code
 from settlement.pki import HOST_DNS_NAME
@@ -65,6 +67,10 @@ class BankSettings(BaseModel):
         desk_id: LID, the load desk's id on the cards, 8 ASCII characters.
         key_version: kv of the master keys that new cards get, 1 to 255.
         test_keys: whether the masters are the published test keys.
+        modem_profile: kind of the modems that take calls, see `modem.profiles`.
+        modem_init: the command that brings them to their stored settings.
+        modem_baud: speed of their ports in bit/s, 300 to 921600.
+        modem_connect_seconds: patience from picking up to a connection, 10 to 255.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -77,6 +83,16 @@ class BankSettings(BaseModel):
     desk_id: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{8}$")] = "DESK0001"
     key_version: Annotated[int, Field(ge=1, le=255)] = 1
     test_keys: bool = False
+    modem_profile: Literal["generic", "fax", "gsm", "direct"] = "generic"
+    modem_init: str = "ATZ"
+    modem_baud: Annotated[int, Field(ge=300, le=921_600)] = 9600
+    modem_connect_seconds: Annotated[int, Field(ge=10, le=255)] = 60
+
+    @field_validator("modem_init")
+    @classmethod
+    def _is_command(cls, init: str) -> str:
+        AnswerPlan(init=init)
+        return init
 
     @field_validator("currency")
     @classmethod
@@ -98,6 +114,11 @@ class BankSettings(BaseModel):
             f'desk_id = "{self.desk_id}"  # the load desk\'s id (LID) on the cards\n'
             f"key_version = {self.key_version}  # kv of newly issued cards\n"
             f"test_keys = {str(self.test_keys).lower()}  # true: published, no money\n"
+            "# The modems that take calls; raseed-bank serve can be told otherwise.\n"
+            f'modem_profile = "{self.modem_profile}"  # generic, fax, gsm, direct\n'
+            f"modem_init = {json.dumps(self.modem_init)}  # begins with AT\n"
+            f"modem_baud = {self.modem_baud}  # 300 to 921600 bit/s\n"
+            f"modem_connect_seconds = {self.modem_connect_seconds}  # 10 to 255\n"
         )
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.types import StringConstraints
 
 from modem.dial_plan import DialPlan
+from modem.profiles import PROFILES
 from settlement.errors import AmountError
 from settlement.money import (
     CURRENCIES,
@@ -100,16 +101,51 @@ class ModemSection(_Section):
     """The modem and whom it calls."""
 
     port: Text = Field(description="a device or URL: /dev/ttyS0, rfc2217://host:port")
+    profile: str = Field(
+        default="generic", description=f"one of {', '.join(PROFILES)}; direct: no modem"
+    )
     baud: Annotated[int, Field(ge=300, le=921_600)] = Field(
         default=9600, description="bits a second, 300 to 921600: 9600"
     )
     init: Text = Field(default="ATZ", description="a command beginning with AT: ATZ")
-    numbers: Annotated[list[Text], Field(min_length=1, max_length=_NUMBERS_MAX)] = (
-        Field(description='1 to 8 telephone numbers, tried in turn: ["5551234"]')
+    numbers: Annotated[list[Text], Field(max_length=_NUMBERS_MAX)] = Field(
+        default=[],
+        description='1 to 8 telephone numbers, tried in turn: ["5551234"]; none '
+        "with the profile direct",
+    )
+    prefix: Annotated[str, StringConstraints(max_length=40)] = Field(
+        default="", description='what is dialled before each number: "0,"'
+    )
+    dialling: Literal["tone", "pulse"] = Field(
+        default="tone", description="tone or pulse"
+    )
+    wait_for_dial_tone: bool = Field(
+        default=True,
+        description="true, or false where the modem does not know the dial tone",
+    )
+    rounds: Annotated[int, Field(ge=1, le=10)] = Field(
+        default=2, description="how often all numbers are tried, 1 to 10: 2"
+    )
+    pause_seconds: Annotated[int, Field(ge=1, le=600)] = Field(
+        default=2, description="the first pause between two attempts, 1 to 600: 2"
+    )
+    pause_seconds_max: Annotated[int, Field(ge=1, le=600)] = Field(
+        default=60,
+        description="the longest pause, 1 to 600 and not below pause_seconds: 60",
+    )
+    connect_seconds: Annotated[int, Field(ge=10, le=255)] = Field(
+        default=60, description="patience for a connection, 10 to 255: 60"
     )
     server_name: Text = Field(
         description="the DNS name in the bank's certificate: host.bank.raseed"
     )
+
+    @field_validator("profile")
+    @classmethod
+    def _known_profile(cls, name: str) -> str:
+        if name not in PROFILES:
+            raise ValueError("not known here")
+        return name
 
     @field_validator("init")
     @classmethod
@@ -124,12 +160,35 @@ class ModemSection(_Section):
             DialPlan(numbers=(number,))
         return numbers
 
+    @field_validator("prefix")
+    @classmethod
+    def _is_prefix(cls, prefix: str) -> str:
+        DialPlan(numbers=("0",), prefix=prefix)
+        return prefix
+
     @field_validator("server_name")
     @classmethod
     def _is_dns_name(cls, name: str) -> str:
         if not _DNS_NAME.fullmatch(name):
             raise ValueError("not a DNS name")
         return name
+
+    @property
+    def dial_plan(self) -> DialPlan:
+        """Whom the modem calls, and how."""
+        return DialPlan(
+            numbers=tuple(self.numbers),
+            profile=PROFILES[self.profile],
+            init=self.init,
+            baud=self.baud,
+            prefix=self.prefix,
+            tone=self.dialling == "tone",
+            blind=not self.wait_for_dial_tone,
+            rounds=self.rounds,
+            pause_ms=1000 * self.pause_seconds,
+            pause_ms_max=1000 * self.pause_seconds_max,
+            connect_timeout_ms=1000 * self.connect_seconds,
+        )
 
 
 class SecuritySection(_Section):
@@ -194,11 +253,7 @@ class TerminalConfig(_Section):
     @property
     def dial_plan(self) -> DialPlan:
         """Whom the modem calls."""
-        return DialPlan(
-            numbers=tuple(self.modem.numbers),
-            init=self.modem.init,
-            baud=self.modem.baud,
-        )
+        return self.modem.dial_plan
 
     @property
     def declaration_format(self) -> DeclarationFormat:
@@ -253,7 +308,12 @@ def field_problems(values: Mapping[str, Any]) -> tuple[str, ...]:
     except ValidationError as error:
         details = error.errors(include_url=False)
         problems += dict.fromkeys(_sentence(detail) for detail in details)
-    return (*problems, *_amount_problems(values), *_reader_problems(values))
+    return (
+        *problems,
+        *_dialling_problems(values),
+        *_amount_problems(values),
+        *_reader_problems(values),
+    )
 
 
 def read_values(path: Path) -> dict[str, Any]:
@@ -363,6 +423,29 @@ def _amount_problems(values: Mapping[str, Any]) -> tuple[str, ...]:
             f"payment.limit is {_shown(limit)}: {reason}. Right would be: {right}.",
         )
     return ()
+
+
+def _dialling_problems(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """What does not fit together in the section of the modem."""
+    modem = values.get("modem")
+    if not isinstance(modem, dict):
+        return ()
+    problems = []
+    numbers = modem.get("numbers", [])
+    direct = modem.get("profile") == "direct"
+    if isinstance(numbers, list) and direct == bool(numbers):
+        right = _what_is_right(("modem", "numbers"))
+        found = f"is {_shown(numbers)}" if "numbers" in modem else "is missing"
+        problems.append(f"modem.numbers {found}. Right would be: {right}.")
+    first, longest = modem.get("pause_seconds", 2), modem.get("pause_seconds_max", 60)
+    if isinstance(first, int) and isinstance(longest, int) and first > longest >= 1:
+        right = _what_is_right(("modem", "pause_seconds_max"))
+        found = _shown(longest) if "pause_seconds_max" in modem else "left at 60"
+        problems.append(
+            f"modem.pause_seconds_max is {found}, and modem.pause_seconds is "
+            f"{_shown(first)}. Right would be: {right}."
+        )
+    return tuple(problems)
 
 
 def _reader_problems(values: Mapping[str, Any]) -> tuple[str, ...]:

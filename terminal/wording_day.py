@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from modem.errors import (
+    BlacklistedError,
     BusyError,
     CallLostError,
     CertificateFileError,
     CertificateRefusedError,
+    DelayedError,
+    LineInUseError,
+    ModemError,
+    ModemGarbledError,
     ModemRefusedError,
     ModemSilentError,
     NoAnswerError,
     NoCarrierError,
     NoDialToneError,
+    NoModemError,
     NumberRefusedError,
     PortError,
 )
 from modem.result_codes import ResultCode
-from terminal.catalogue import tr, trn
+from terminal.catalogue import msgid, tr, trn
 from terminal.errors import Advice, CardProblemCode
 from terminal.wording import NO_MONEY_YET
 
 if TYPE_CHECKING:
-    from modem.errors import ModemError
     from settlement.errors import SettlementError
     from settlement.money import Money
     from terminal.day import Share
@@ -37,9 +42,40 @@ __all__ = [
     "day_without_journal",
     "dial_failed",
     "line_failed",
+    "line_failure",
     "line_rate",
     "settlement_failed",
 ]
+
+_NOT_REACHED: Final = msgid("{number}: not reached; trying again")
+_DIAL_FAILURES: Final = {
+    ResultCode.BUSY: msgid("{number}: busy; trying again"),
+    ResultCode.NO_ANSWER: msgid("{number}: no answer; trying again"),
+    ResultCode.NO_CARRIER: msgid("{number}: no modem answered; trying again"),
+    ResultCode.NO_DIALTONE: msgid("{number}: no dial tone; trying again"),
+    ResultCode.LINE_IN_USE: msgid("{number}: the line is in use; trying again"),
+    ResultCode.FAX: msgid("{number}: a fax machine answered; trying again"),
+    ResultCode.VOICE: msgid("{number}: a person answered; trying again"),
+} | dict.fromkeys(
+    (ResultCode.ERROR, ResultCode.CME_ERROR, ResultCode.CMS_ERROR),
+    msgid("{number}: refused by the modem; trying again"),
+)
+_LINE_FAILURES: Final[dict[type[ModemError], str]] = {
+    NoDialToneError: msgid("There is no dial tone on the telephone line."),
+    BusyError: msgid("The bank's number is busy."),
+    NoAnswerError: msgid("The bank's number does not answer."),
+    NoCarrierError: msgid("The bank's number answered, but not with a modem."),
+    DelayedError: msgid("The modem does not dial that number so soon again."),
+    BlacklistedError: msgid("The modem refuses that number after too many attempts."),
+    LineInUseError: msgid("The telephone line is in use."),
+    NoModemError: msgid("A person or a fax machine has answered."),
+    ModemGarbledError: msgid("The modem answers, but nothing of it can be read."),
+    ModemSilentError: msgid("The modem does not answer."),
+    CertificateRefusedError: msgid(
+        "The two machines could not prove to each other who they are: "
+        "a certificate was refused."
+    ),
+}
 
 
 def day_nothing() -> Advice:
@@ -140,19 +176,8 @@ def day_without_journal() -> Advice:
 
 def dial_failed(number: str, code: ResultCode) -> str:
     """One number was dialled in vain, and dialling goes on."""
-    match code:
-        case ResultCode.BUSY:
-            return tr("{number}: busy; trying again", number=number)
-        case ResultCode.NO_ANSWER:
-            return tr("{number}: no answer; trying again", number=number)
-        case ResultCode.NO_CARRIER:
-            return tr("{number}: no modem answered; trying again", number=number)
-        case ResultCode.NO_DIALTONE:
-            return tr("{number}: no dial tone; trying again", number=number)
-        case ResultCode.ERROR:
-            return tr("{number}: refused by the modem; trying again", number=number)
-        case _:
-            return tr("{number}: not reached; trying again", number=number)
+    words = _DIAL_FAILURES.get(code, _NOT_REACHED)
+    return tr(words, number=number)
 
 
 def line_rate(rate_bps: int) -> str:
@@ -163,7 +188,7 @@ def line_rate(rate_bps: int) -> str:
 def line_failed(error: ModemError) -> Advice:
     """The call to the bank did not come about, or broke off."""
     return Advice(
-        happened=_line_failure(error),
+        happened=line_failure(error),
         money=tr("Nothing is lost: the batch stays here and can be sent again."),
         next_step=_line_next_step(error),
     )
@@ -178,39 +203,31 @@ def settlement_failed(error: SettlementError) -> Advice:
     )
 
 
-def _line_failure(error: ModemError) -> str:
+def line_failure(error: ModemError) -> str:
+    """What happened to the call, in one sentence."""
     match error:
-        case NoDialToneError():
-            message = tr("There is no dial tone on the telephone line.")
-        case BusyError():
-            message = tr("The bank's number is busy.")
-        case NoAnswerError():
-            message = tr("The bank's number does not answer.")
-        case NoCarrierError():
-            message = tr("The bank's number answered, but not with a modem.")
-        case CertificateRefusedError():
-            message = tr(
-                "The two machines could not prove to each other who they are: "
-                "a certificate was refused."
-            )
-        case ModemSilentError():
-            message = tr("The modem does not answer.")
         case PortError(reason=reason):
-            message = tr("The modem's port cannot be used: {reason}.", reason=reason)
+            return tr("The modem's port cannot be used: {reason}.", reason=reason)
         case CallLostError():
-            message = tr("The call to the bank was lost.")
+            return tr("The call to the bank was lost.")
         case _:
-            message = error.what
-    return message
+            words = _LINE_FAILURES.get(type(error))
+            return error.what if words is None else tr(words)
 
 
 def _line_next_step(error: ModemError) -> str:
     match error:
-        case NoDialToneError():
+        case NoDialToneError() | LineInUseError():
             return tr("Check the telephone cable, then run the end of day again.")
         case CertificateRefusedError():
             return tr("Do not go on by other means: tell the bank.")
-        case NumberRefusedError() | ModemRefusedError() | CertificateFileError():
+        case (
+            NumberRefusedError()
+            | NoModemError()
+            | ModemRefusedError()
+            | ModemGarbledError()
+            | CertificateFileError()
+        ):
             return tr("Correct the configuration, then run the end of day again.")
         case ModemSilentError() | PortError():
             return tr("Check the modem and its cable, then run the end of day again.")

@@ -15,6 +15,8 @@ from modem.events import (
     Connected,
     DialFailed,
     Dialling,
+    ModemReported,
+    ModemSpoke,
     Ringing,
     Secured,
     Securing,
@@ -89,8 +91,10 @@ def _words(event: HostEvent | CallEvent, currency: Currency) -> str:
             told = f"terminal {terminal} has ended the call after {messages} messages"
         case CallEnded(terminal_id=terminal, messages=messages, trouble=trouble):
             told = f"call of {terminal} ended after {messages} messages: {trouble}"
-        case ModemTrouble(reason=reason):
+        case ModemTrouble(reason=reason, retry_in_s=0):
             told = f"no call: {reason}"
+        case ModemTrouble(reason=reason, retry_in_s=seconds):
+            told = f"no call: {reason} Tried again in {seconds} s."
         case _:
             told = _call_words(event)
     return told
@@ -104,6 +108,10 @@ def _call_words(event: CallEvent) -> str:
             told = "ringing"
         case Connected(rate_bps=rate):
             told = f"connected at {rate} bit/s"
+        case ModemReported(name=name, text=text):
+            told = f"the modem reports {name.value}: {text}"
+        case ModemSpoke(text=text, by_modem=by_modem):
+            told = f"{'<' if by_modem else '>'} {text}"  # only told where it is tried
         case Securing():
             told = "checking certificates"
         case Secured(peer_name=name):
@@ -150,8 +158,10 @@ def _facts(event: HostEvent | CallEvent) -> dict[str, Any]:
             }
         case CallEnded(terminal_id=terminal, messages=messages, trouble=trouble):
             facts = {"terminal": terminal, "messages": messages, "trouble": trouble}
-        case ModemTrouble(reason=reason):
-            facts = {"reason": reason}
+        case ModemTrouble(reason=reason, retry_in_s=seconds):
+            facts = {"reason": reason, "retry_in_s": seconds}
+        case ModemReported(name=name, text=text):
+            facts = {"name": name.value, "text": text}
         case _:
             facts = {"text": _call_words(event)}
     return facts

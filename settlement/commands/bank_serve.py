@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from modem.dial_plan import AnswerPlan
 from modem.errors import CertificateFileError, ModemError
+from modem.profiles import PROFILES
 from modem.tls import server_context
 from settlement.bank import Bank
 from settlement.commands.bank_access import (
@@ -31,11 +33,16 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from modem.events import CallEvent
+    from settlement.bank_config import BankSettings
     from settlement.commands.bank_access import OpenBank
     from settlement.commands.environment import Environment
     from settlement.host import HostEvent
 
 __all__ = ["serve"]
+
+_DESCRIPTORS_PER_PORT: Final = 8
+"""pyserial opens a port and two pipes; the books, a connection while they are asked."""
+_DESCRIPTORS_BESIDES: Final = 256
 
 
 @click.command(
@@ -57,18 +64,20 @@ Examples:
     "several at once.",
 )
 @click.option(
+    "--profile",
+    type=click.Choice([*PROFILES]),
+    help="Kind of the modems; direct is a line without any. [default: modem_profile "
+    "in bank.toml]",
+)
+@click.option(
     "--baud",
-    type=click.IntRange(min=300),
-    default=9600,
-    show_default=True,
-    help="Speed of the serial ports.",
+    type=click.IntRange(min=300, max=921_600),
+    help="Speed of the serial ports. [default: modem_baud in bank.toml]",
 )
 @click.option(
     "--init",
     "init_command",
-    default="ATZ",
-    show_default=True,
-    help="The command that sets a modem up.",
+    help="The command that sets a modem up. [default: modem_init in bank.toml]",
 )
 @click.option("--once", is_flag=True, help="Stop after the first call.")
 @passphrase_option
@@ -79,21 +88,23 @@ def serve(  # noqa: PLR0913 - one argument for each option, as click hands them 
     *,
     bank: Path,
     ports: tuple[str, ...],
-    baud: int,
-    init_command: str,
+    profile: str | None,
+    baud: int | None,
+    init_command: str | None,
     once: bool,
     passphrase_file: str | None,
 ) -> None:
     """Answer calls, take batches, post every payment.
 
     Runs until SIGTERM or Ctrl-C; a call under way then ends, and its terminal repeats
-    what was not answered. Writes one line for each event (with --json one JSON object
-    a line) to standard output.
+    what was not answered. A port that fails is tried again, after longer and longer
+    rests, while the others go on; only when none works at the start does it end.
+    Writes one line for each event (with --json one JSON object a line) to standard
+    output.
     """
-    try:
-        plan = AnswerPlan(init=init_command, baud=baud)
-    except ValueError as error:
-        raise click.UsageError(f"--init or --baud: {error}.") from None
+    if init_command is not None:
+        _check_init(init_command)
+    _allow_descriptors(len(ports))
     environment = environment_of(ctx)
     with _told_as_host(), open_bank(bank) as opened:
         keys = open_keys(opened.directory, passphrase_file)
@@ -107,10 +118,45 @@ def serve(  # noqa: PLR0913 - one argument for each option, as click hands them 
             clock=environment.clock,
             random_bytes=environment.random_bytes,
             on_event=_log(ctx, environment, opened),
-            plan=plan,
+            plan=_plan(opened.directory.settings, profile, baud, init_command),
         )
         with _stopped_by_signals() as stop:
             host.serve(ports, stop, once=once)
+
+
+def _check_init(init_command: str) -> None:
+    try:
+        AnswerPlan(init=init_command)
+    except ValueError as error:
+        raise click.UsageError(f"--init: {error}.") from None
+
+
+def _plan(
+    settings: BankSettings,
+    profile: str | None,
+    baud: int | None,
+    init_command: str | None,
+) -> AnswerPlan:
+    """What the command line says, and bank.toml where it says nothing."""
+    return AnswerPlan(
+        profile=PROFILES[profile or settings.modem_profile],
+        init=init_command or settings.modem_init,
+        baud=baud or settings.modem_baud,
+        connect_timeout_ms=1000 * settings.modem_connect_seconds,
+    )
+
+
+def _allow_descriptors(ports: int) -> None:
+    """Ask the system for as many open files as the ports need, as far as it allows.
+
+    Many systems give a program 1024, which two hundred ports would use up.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = ports * _DESCRIPTORS_PER_PORT + _DESCRIPTORS_BESIDES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _log(

@@ -86,6 +86,15 @@ baud = {line.baud}
 init = {_quoted(line.init)}
 numbers = [{", ".join(_quoted(number) for number in line.numbers)}]
 server_name = {_quoted(line.server_name)}
+# What follows has these defaults; take the mark away to change one.
+# profile = "generic"          # generic, fax, gsm; direct: a line without a modem
+# prefix = ""                  # dialled before each number, behind an exchange "0,"
+# dialling = "tone"            # or "pulse"
+# wait_for_dial_tone = true    # false where the modem does not know the dial tone
+# rounds = 2                   # how often all numbers are tried, 1 to 10
+# pause_seconds = 2            # after an attempt in vain; doubles with each round
+# pause_seconds_max = 60       # the longest pause, up to 600
+# connect_seconds = 60         # patience from dialling to a connection, 10 to 255
 
 [security]
 ca = "ca.pem"

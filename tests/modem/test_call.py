@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
+import pty
+import select
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+import tty
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +22,8 @@ import pytest
 
 import modem.call
 import modem.driver
-from modem.call import Call, answer, dial
-from modem.dial_plan import DialPlan
+from modem.call import Call, answer, dial, try_out
+from modem.dial_plan import AnswerPlan, DialPlan
 from modem.errors import (
     BusyError,
     CallClosedError,
@@ -29,7 +34,16 @@ from modem.errors import (
     PortError,
     SecurityError,
 )
-from modem.events import Closed, Dialling, Ringing, WaitingForCall
+from modem.events import (
+    Closed,
+    Connected,
+    Dialling,
+    ModemSpoke,
+    Ringing,
+    WaitingForCall,
+)
+from modem.line_loop import LineLoop
+from modem.profiles import DIRECT
 from sim.modems.exchange import ExchangeSettings, Outcome
 from sim.modems.line import LineSettings
 from sim.modems.pair import ModemPair
@@ -288,6 +302,133 @@ def test_waiting_and_dialling_can_be_stopped(certificates: Certificates) -> None
                 on_event,
                 stop,
             )
+
+
+def test_modem_is_tried_without_a_session(certificates: Certificates) -> None:
+    events: list[CallEvent] = []
+    with (
+        ModemPair(FAST) as pair,
+        running_bank(pair, certificates.server()) as bank,
+    ):
+        answering = bank.answer()
+        assert bank.waiting.wait(PATIENCE_MS / 1000)
+        try_out(str(pair.near_path), PLAN, events.append)
+        # Its modem has hung up, and the host was told nothing.
+        with pytest.raises(CallLostError):
+            answering.result(PATIENCE_MS / 1000)
+    said = [event.text for event in events if isinstance(event, ModemSpoke)]
+    assert said[:2] == ["AT", "AT"]
+    assert "ATDT5551234" in said
+    assert any(isinstance(event, Connected) for event in events)
+    assert isinstance(events[-1], Closed)
+
+
+def test_busy_line_is_told_by_who_tries_it() -> None:
+    with ModemPair(FAST, script=[Outcome.BUSY]) as pair, pytest.raises(BusyError):
+        try_out(str(pair.near_path), PLAN, print)
+
+
+def test_two_calls_over_lines_without_modems(certificates: Certificates) -> None:
+    near, far = pty.openpty(), pty.openpty()
+    for _, slave in (near, far):
+        tty.setraw(slave)
+    paths = [os.ttyname(slave) for _, slave in (near, far)]
+    stop = threading.Event()
+
+    def join() -> None:
+        while not stop.is_set():
+            ready = select.select([near[0], far[0]], [], [], 0.05)[0]
+            for master in ready:
+                other = far[0] if master == near[0] else near[0]
+                os.write(other, os.read(master, 4_096))
+
+    with ThreadPoolExecutor(2) as pool, LineLoop() as loop:
+        joining = pool.submit(join)
+        answering = pool.submit(
+            answer,
+            paths[1],
+            certificates.server(),
+            stop=stop,
+            on_event=print,
+            plan=AnswerPlan(profile=DIRECT, baud=115_200),
+            loop=loop,
+        )
+        plan = DialPlan(profile=DIRECT, baud=115_200)
+        with dial(paths[0], plan, certificates.client(), SERVER_NAME, print) as call:
+            taken = answering.result(PATIENCE_MS / 1000)
+            assert taken is not None
+            call.send(b"there")
+            assert taken.receive(PATIENCE_MS) == b"there"
+        with pytest.raises(CallClosedError):
+            taken.receive(PATIENCE_MS)
+        taken.close()
+        stop.set()
+        joining.result()
+    for descriptor in (*near, *far):
+        os.close(descriptor)
+
+
+def test_one_loop_runs_many_calls_and_ends_each_by_itself(
+    certificates: Certificates,
+) -> None:
+    stop = threading.Event()
+    with contextlib.ExitStack() as opened:
+        loop = opened.enter_context(LineLoop())
+        pairs = [opened.enter_context(ModemPair(FAST)) for _ in range(6)]
+        pool = opened.enter_context(ThreadPoolExecutor(2 * len(pairs)))
+        far = [
+            pool.submit(
+                answer,
+                str(pair.far_path),
+                certificates.server(),
+                stop=stop,
+                on_event=print,
+                loop=loop,
+            )
+            for pair in pairs
+        ]
+        near = [
+            pool.submit(
+                dial,
+                str(pair.near_path),
+                PLAN,
+                certificates.client(),
+                SERVER_NAME,
+                print,
+            )
+            for pair in pairs
+        ]
+        for number, (caller, callee) in enumerate(zip(near, far, strict=True)):
+            call, taken = caller.result(PATIENCE_MS / 1000), callee.result(1)
+            assert taken is not None
+            call.send(b"%d" % number)
+            assert taken.receive(PATIENCE_MS) == b"%d" % number
+            pairs[number].drop_call()
+            with pytest.raises(CallLostError):
+                taken.receive(PATIENCE_MS)
+            taken.close()
+            call.close()
+
+
+def test_waiting_call_is_let_go_when_its_loop_ends(certificates: Certificates) -> None:
+    waiting = threading.Event()
+
+    def on_event(event: CallEvent) -> None:
+        if isinstance(event, WaitingForCall):
+            waiting.set()
+
+    with ModemPair(FAST) as pair, ThreadPoolExecutor(1) as pool:
+        with LineLoop() as loop:
+            answering = pool.submit(
+                answer,
+                str(pair.far_path),
+                certificates.server(),
+                stop=threading.Event(),
+                on_event=on_event,
+                loop=loop,
+            )
+            assert waiting.wait(PATIENCE_MS / 1000)
+        assert answering.result(PATIENCE_MS / 1000) is None
 
 
 def test_missing_port_is_told_by_name(certificates: Certificates) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 import modem
-from modem import dial_plan, errors, hayes, set_up
+from modem import dial_plan, errors, hayes, result_codes, set_up
 from modem.command_port import CommandPort
+from modem.dial_plan import DialPlan
 from modem.framing import CONTENT_BYTES_MAX, FrameDecoder
 from modem.link import Link
 from modem.link_frames import (
@@ -26,7 +27,8 @@ from modem.link_frames import (
     encode,
 )
 from modem.link_state import LinkCause, LinkSettings, LinkState, next_state
-from modem.result_codes import CONNECT_RATES, ResultCode
+from modem.profiles import GENERIC, PROFILES
+from modem.result_codes import CONNECT_RATES, ReportName, ResultCode
 from modem.set_up import SetUp, SetUpState
 from modem.tls import frame_message
 
@@ -81,14 +83,14 @@ def test_every_layer_names_every_file_that_is_there() -> None:
 
 
 def test_every_step_of_the_set_up_is_documented() -> None:
-    steps = SetUp(CommandPort(), init="ATZ", now_ms=0)._steps
+    steps = SetUp(CommandPort(), profile=GENERIC, init="ATZ", now_ms=0)._steps
     codes = (ResultCode.OK, ResultCode.ERROR, ResultCode.NO_CARRIER)
     expected = {}
     for state, step in steps.items():
         following = [set_up._NEXT.get((state, code)) for code in codes]
         silent = set_up._NEXT_SILENT.get(state)
         expected[state.name] = [
-            f"`{step.command.strip()}`",
+            f"`{step.command.strip()}`" if step.command else "",
             Decimal(step.wait_ms),
             Decimal(step.patience_ms),
             *(after.name if after else "" for after in (*following, silent)),
@@ -97,24 +99,57 @@ def test_every_step_of_the_set_up_is_documented() -> None:
         row[0]: [row[1], milliseconds(row[2]), milliseconds(row[3]), *row[4:]]
         for row in rows("Setting the modem up")
     }
-    assert documented["SYNC"].pop() == (
-        "once more, then ESCAPE; in the second round FAILED"
-    )
-    assert expected["SYNC"].pop() == ""
+    assert documented["SPEAK"].pop() == "the next way to recover; after the last FAILED"
+    assert expected["SPEAK"].pop() == ""
     assert documented == expected
     assert {SetUpState.READY.name, SetUpState.FAILED.name} <= set(TEXT.split())
 
 
 def test_every_result_code_is_documented_with_what_it_leads_to() -> None:
     table = rows("Dialling and answering")
-    words = [(int(row[0]), row[1]) for row in table]
-    assert words == [(code.value, code.verbose) for code in ResultCode]
+    words = [(row[0], row[1]) for row in table]
+    assert words == [
+        ("" if code.numeric is None else str(code.numeric), code.verbose)
+        for code in ResultCode
+    ]
     for code, row in zip(ResultCode, table, strict=True):
         named = re.findall(r"\w+Error", row[2])
         error = hayes._ERRORS.get(code)
         assert named == ([error.__name__] if error else [])
     for number, rate_bps in CONNECT_RATES.items():
         assert f" {number} {rate_bps}" in WORDS
+
+
+def test_every_report_is_documented() -> None:
+    documented = {row[0].strip("`"): row[1] for row in rows("What a modem reports")}
+    assert list(documented) == [name.value for name in ReportName]
+    for number, (name, text) in result_codes._NUMERIC_REPORTS.items():
+        assert f"{number} {text}" in documented[name.value]
+
+
+def test_every_profile_is_documented() -> None:
+    documented = {
+        row[0].strip("`"): (row[1].strip("`"), row[2].strip("`"), row[3].strip("`"))
+        for row in rows("Profiles")
+    }
+    number = "5551234"
+    assert documented == {
+        name: (
+            profile.init,
+            profile.configure,
+            DialPlan(numbers=(number,), profile=profile).dial_command(number)
+            if profile.is_modem
+            else "",
+        )
+        for name, profile in PROFILES.items()
+    }
+
+
+def test_every_cause_is_documented_with_what_follows() -> None:
+    """The table of the page is that of the module, which `test_retries` holds."""
+    documented = [row[0] for row in rows("What follows an attempt in vain")]
+    named = {word for cell in documented for word in cell.split(", ")}
+    assert named == {code.verbose for code in hayes._ERRORS}
 
 
 def test_the_characters_of_a_number_are_documented() -> None:

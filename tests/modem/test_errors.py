@@ -4,6 +4,7 @@ import pytest
 
 import modem.errors
 from modem.errors import (
+    BlacklistedError,
     BusyError,
     CallClosedError,
     CallLostError,
@@ -12,19 +13,28 @@ from modem.errors import (
     CertificateFileError,
     CertificateOwner,
     CertificateRefusedError,
+    DelayedError,
     DialError,
+    LineInUseError,
     ModemError,
+    ModemGarbledError,
     ModemRefusedError,
     ModemSilentError,
     NoAnswerError,
     NoCarrierError,
     NoDialToneError,
+    NoModemError,
     NumberRefusedError,
     PortError,
     SecurityError,
 )
 
 ERRORS = [
+    ModemGarbledError(),
+    NoModemError("5551234"),
+    LineInUseError("5551234"),
+    DelayedError("5551234"),
+    BlacklistedError("5551234"),
     BusyError("5551234"),
     CallClosedError(),
     CallLostError("NO CARRIER"),

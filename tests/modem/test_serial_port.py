@@ -60,6 +60,7 @@ def take(inbox: Inbox, size: int) -> bytes:
 
 def read(port: SerialPort, size: int) -> bytes:
     """From a port with a descriptor, as a loop does."""
+    assert port.descriptor is not None
     data = b""
     while len(data) < size:
         assert select.select([port.descriptor], [], [], PATIENCE_S)[0]

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modem.dial_plan import DialPlan
-from modem.errors import ModemError, ModemRefusedError, ModemSilentError
+from modem.errors import (
+    ModemError,
+    ModemGarbledError,
+    ModemRefusedError,
+    ModemSilentError,
+)
 from modem.events import Dialling
 from modem.hayes import Dialer
+from modem.profiles import FAX, GSM
 from sim.modems.exchange import TelephoneExchange
 
 if TYPE_CHECKING:
@@ -23,8 +29,15 @@ PLAN = DialPlan(numbers=("5551234",), init="ATZ")
 class ScriptedModem:
     """Answers each command with fixed bytes, and keeps what it was told."""
 
-    def __init__(self, answers: Mapping[bytes, bytes]) -> None:
-        self.dialer = Dialer(PLAN, now_ms=0)
+    def __init__(
+        self,
+        answers: Mapping[bytes, bytes],
+        *,
+        plan: DialPlan = PLAN,
+        has_dtr: bool = False,
+    ) -> None:
+        self.dialer = Dialer(plan, now_ms=0, has_dtr=has_dtr)
+        self.dtr_low_at: list[int] = []
         self.answers = answers
         self.heard: list[tuple[int, bytes]] = []
         self.now_ms = 0
@@ -32,6 +45,8 @@ class ScriptedModem:
     def run(self) -> None:
         """Until it dials or fails."""
         while self.dialer.error is None:
+            if not self.dialer.dtr:
+                self.dtr_low_at.append(self.now_ms)
             said = self.dialer.data_to_send(self.now_ms)
             if said:
                 self.heard.append((self.now_ms, said))
@@ -52,6 +67,7 @@ class ScriptedModem:
 
 OK = b"\r\nOK\r\n"
 CONFIGURE = b"ATE0V1X4&C1&D2S0=0S12=25\r"
+SPEAK = b"ATQ0V1E0\r"
 USUAL = {b"AT\r": OK, b"ATZ\r": OK, CONFIGURE: OK}
 
 
@@ -162,3 +178,96 @@ def test_simple_modem_gets_the_simple_settings() -> None:
     )
     modem.run()
     assert modem.commands[-2:] == [b"ATE0V1\r", b"ATDT5551234\r"]
+
+
+def test_quiet_modem_is_told_to_speak() -> None:
+    modem = ScriptedModem({SPEAK: OK, b"ATZ\r": OK, CONFIGURE: OK})
+    modem.run()
+    assert modem.commands[:3] == [b"AT\r", SPEAK, b"ATZ\r"]
+    assert modem.now_ms < 3_000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"ATDT55AT\r\r\nERROR\r\n", id="half-typed-command"),
+        pytest.param(b"\r\nNO CARRIER\r\n", id="in-the-middle-of-a-dial"),
+        pytest.param(b"4\r", id="half-typed-and-numeric"),
+    ],
+)
+def test_modem_that_took_our_first_word_for_something_else_is_asked_again_at_once(
+    answer: bytes,
+) -> None:
+    modem = ScriptedModem({**USUAL, b"AT\r": answer, SPEAK: OK})
+    modem.run()
+    assert modem.commands[:3] == [b"AT\r", SPEAK, b"ATZ\r"]
+    assert modem.commands[-1] == b"ATDT5551234\r"
+    assert modem.now_ms < 500
+
+
+def test_port_with_dtr_hangs_up_with_it_before_the_escape_sequence() -> None:
+    modem = ScriptedModem({}, has_dtr=True)
+    modem.run()
+    low_ms = modem.dtr_low_at[0]
+    escaped = [time for time, said in modem.heard if said == b"+++"]
+    assert low_ms < escaped[0]
+    after = [time for time, said in modem.heard if time > low_ms and said == b"AT\r"]
+    assert after[0] - low_ms >= 500
+    assert modem.dialer.dtr
+    assert modem.now_ms < 30_000
+
+
+def test_modem_at_another_speed_is_told_from_a_silent_one() -> None:
+    modem = ScriptedModem({b"AT\r": b"\xff\x8c\xf0", SPEAK: b"\xe0\xff\x80\xfe"})
+    modem.run()
+    assert isinstance(modem.dialer.error, ModemGarbledError)
+    assert "speed" in str(modem.dialer.error)
+
+
+@pytest.mark.parametrize("has_dtr", [False, True], ids=["escape", "dtr"])
+def test_modem_that_chatters_without_end_is_given_up(has_dtr: bool) -> None:
+    chatter = b"\r\nNO CARRIER\r\n"
+    commands = (b"AT\r", SPEAK, b"+++", b"ATH\r", b"ATZ\r", CONFIGURE)
+    modem = ScriptedModem(dict.fromkeys(commands, chatter), has_dtr=has_dtr)
+    modem.run()
+    assert isinstance(modem.dialer.error, ModemSilentError)
+    assert len(modem.heard) < 30
+    assert modem.now_ms < 30_000
+
+
+def test_gsm_modem_that_explains_its_error_is_refused_like_any_other() -> None:
+    modem = ScriptedModem({b"AT\r": OK, b"ATZ\r": b"\r\n+CME ERROR: 10\r\n"})
+    modem.run()
+    assert isinstance(modem.dialer.error, ModemRefusedError)
+
+
+@pytest.mark.parametrize(
+    ("plan", "configure", "dial"),
+    [
+        pytest.param(
+            DialPlan(numbers=("5551234",), blind=True),
+            b"ATE0V1X3&C1&D2S0=0S12=25\r",
+            b"ATDT5551234\r",
+            id="blind",
+        ),
+        pytest.param(
+            DialPlan(numbers=("5551234",), profile=FAX, tone=False, prefix="0,"),
+            b"AT+FCLASS=0;E0V1X4&C1&D2S0=0S12=25\r",
+            b"ATDP0,5551234\r",
+            id="fax-pulse-prefix",
+        ),
+        pytest.param(
+            DialPlan(numbers=("+96824",), profile=GSM, init="AT&F"),
+            b"AT+CMEE=1;+CBST=7,0,1;E0V1&C1&D2S0=0\r",
+            b"ATD+96824\r",
+            id="gsm",
+        ),
+    ],
+)
+def test_each_kind_of_modem_is_set_up_and_dials_in_its_way(
+    plan: DialPlan, configure: bytes, dial: bytes
+) -> None:
+    init = plan.init_command.encode() + b"\r"
+    modem = ScriptedModem({b"AT\r": OK, init: OK, configure: OK}, plan=plan)
+    modem.run()
+    assert modem.commands == [b"AT\r", init, configure, dial]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from terminal.config import load_config
+from modem.dial_plan import DialPlan
+from modem.profiles import FAX
+from settlement.commands.terminal_kit import (
+    LineSettings,
+    TerminalSettings,
+    terminal_toml,
+)
+from settlement.money import Money, currency_by_code
+from terminal.config import ModemSection, load_config
 from terminal.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -70,6 +79,64 @@ def test_what_has_a_default_may_be_left_out(tmp_path: Path) -> None:
     assert config.modem.baud == 9600
 
 
+def test_all_that_concerns_dialling_is_in_the_plan(tmp_path: Path) -> None:
+    text = GOOD.replace(
+        "baud = 9600",
+        'profile = "fax"\nbaud = 19200\nprefix = "0,"\ndialling = "pulse"\n'
+        "wait_for_dial_tone = false\nrounds = 5\npause_seconds = 10\n"
+        "pause_seconds_max = 300\nconnect_seconds = 90",
+    )
+    assert load_config(written(tmp_path, text)).dial_plan == DialPlan(
+        numbers=("5551234",),
+        profile=FAX,
+        init="ATZ",
+        baud=19_200,
+        prefix="0,",
+        tone=False,
+        blind=True,
+        rounds=5,
+        pause_ms=10_000,
+        pause_ms_max=300_000,
+        connect_timeout_ms=90_000,
+    )
+
+
+def test_defaults_of_the_file_are_those_of_a_plan(tmp_path: Path) -> None:
+    plan = load_config(written(tmp_path, GOOD)).dial_plan
+    assert plan == DialPlan(numbers=("5551234",), init="ATZ")
+
+
+def test_defaults_in_the_file_of_a_kit_are_those_of_the_program(tmp_path: Path) -> None:
+    line = LineSettings(
+        port="/dev/ttyS0",
+        baud=9600,
+        init="ATZ",
+        numbers=("5551234",),
+        server_name="host.bank.raseed",
+    )
+    settings = TerminalSettings(
+        terminal_id="T0000007",
+        office="SOHAR",
+        limit=Money(amount_minor=2_000_000, currency=currency_by_code("OMR")),
+        purse_reader="00 00",
+        customs_reader="00 01",
+        line=line,
+    )
+    text = terminal_toml(settings)
+    marks = re.compile(r"^# (?=[a-z_]+ = )", re.MULTILINE)
+    said = load_config(written(tmp_path, marks.sub("", text))).modem
+    assert said == load_config(written(tmp_path, text)).modem
+    left_out = {"port", "baud", "init", "numbers", "server_name"}
+    assert {key for key in ModemSection.model_fields if f"# {key} = " in text} == (
+        set(ModemSection.model_fields) - left_out
+    )
+
+
+def test_a_direct_line_needs_no_numbers(tmp_path: Path) -> None:
+    text = GOOD.replace('numbers = ["5551234"]', 'profile = "direct"')
+    assert not load_config(written(tmp_path, text)).dial_plan.profile.is_modem
+
+
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
@@ -107,6 +174,60 @@ def test_what_has_a_default_may_be_left_out(tmp_path: Path) -> None:
         pytest.param("9600", "true", ["modem.baud is true."], id="boolean"),
         pytest.param("9600", "2025-01-01", ["modem.baud is 2025-01-01."], id="a date"),
         pytest.param("[A-Z0-9][", "([A-Z", ["declaration_pattern"], id="pattern"),
+        pytest.param(
+            'init = "ATZ"',
+            'profile = "isdn"',
+            ["modem.profile", "'isdn'", "generic, fax, gsm, direct"],
+            id="profile",
+        ),
+        pytest.param(
+            'init = "ATZ"',
+            'profile = "direct"',
+            ["modem.numbers is ['5551234']", "none with the profile direct"],
+            id="direct with numbers",
+        ),
+        pytest.param(
+            'numbers = ["5551234"]', "", ["modem.numbers is missing"], id="numbers"
+        ),
+        pytest.param(
+            'init = "ATZ"', 'prefix = "nine"', ["modem.prefix", "'nine'"], id="prefix"
+        ),
+        pytest.param(
+            'init = "ATZ"', 'dialling = "hum"', ["modem.dialling", "'hum'"], id="pulse"
+        ),
+        pytest.param(
+            'init = "ATZ"',
+            'wait_for_dial_tone = "no"',
+            ["modem.wait_for_dial_tone", "'no'", "true, or false"],
+            id="dial tone",
+        ),
+        pytest.param(
+            "baud = 9600", "rounds = 11", ["modem.rounds is 11."], id="rounds"
+        ),
+        pytest.param(
+            "baud = 9600",
+            "pause_seconds = 0",
+            ["modem.pause_seconds is 0."],
+            id="pause",
+        ),
+        pytest.param(
+            "baud = 9600",
+            "pause_seconds = 90",
+            ["modem.pause_seconds_max is left at 60", "pause_seconds is 90"],
+            id="longest pause",
+        ),
+        pytest.param(
+            "baud = 9600",
+            "pause_seconds = 30\npause_seconds_max = 20",
+            ["modem.pause_seconds_max is 20", "pause_seconds is 30"],
+            id="pauses",
+        ),
+        pytest.param(
+            "baud = 9600",
+            "connect_seconds = 5",
+            ["modem.connect_seconds is 5."],
+            id="patience",
+        ),
         pytest.param("[terminal]", "folder = 1\n[terminal]", ["folder"], id="folder"),
     ],
 )
