@@ -83,12 +83,14 @@ class _HostFigures:
 
     Attributes:
         cpu_s: of the whole process.
+        lines_cpu_s: of the thread that runs all lines: ports, link, TLS.
         wall_s: by the clock.
         idle_cpu_s: taken in one second of waiting, before anybody called.
         at_once: the most calls that were secured and not over at any moment.
     """
 
     cpu_s: float
+    lines_cpu_s: float
     wall_s: float
     idle_cpu_s: float
     at_once: int
@@ -99,7 +101,8 @@ def measure() -> dict[str, object]:
     alone = _row(lines=1, with_books=False)
     rows = [_row(lines=LINES, with_books=with_books) for with_books in (False, True)]
     growth = rows[0]["host_cpu_seconds"] / LINES / alone["host_cpu_seconds"]
-    met = rows[0]["share_of_one_core"] <= SHARE_MAX
+    full = rows[0]["share_of_one_core_when_full"]
+    met = max(full, rows[0]["share_of_one_core"]) <= SHARE_MAX
     met = met and all(row["completed"] == LINES for row in rows)
     for row in rows:
         kind = "with books" if row["with_books"] else "without books"
@@ -110,13 +113,15 @@ def measure() -> dict[str, object]:
             f"{row['call_seconds']:.1f} s (median), {row['line_share']:.2f} of what "
             f"the lines carry at best.\n"
             f"lines: {kind}: the host took {row['host_cpu_seconds']:.1f} s of "
-            f"processor in {row['wall_seconds']:.1f} s: {row['share_of_one_core']:.2f} "
-            f"of one core."
+            f"processor in {row['wall_seconds']:.1f} s, {row['share_of_one_core']:.2f} "
+            f"of one core; {row['lines_cpu_seconds']:.1f} s of it for ports, link and "
+            f"TLS, the rest for messages."
         )
     print(
         f"lines: target: all calls, and without books at most {SHARE_MAX} of a core: "
-        f"{'met' if met else 'MISSED'}. A call of {LINES} costs {growth:.2f} times one "
-        f"alone. {LINES} lines on which nobody calls: "
+        f"{'met' if met else 'MISSED'}. Were every line full, ports, link and TLS "
+        f"would take {full:.2f} of a core. A call of {LINES} costs {growth:.2f} times "
+        f"one alone. {LINES} lines on which nobody calls: "
         f"{rows[0]['idle_share_of_one_core']:.4f} of a core."
     )
     return {
@@ -156,6 +161,14 @@ def _row(*, lines: int, with_books: bool) -> dict[str, float]:
         "at_once": figures.at_once,
         "call_seconds": round(median(seconds or [0]), 2),
         "line_share": round(median(rates or [0]), 3),
+        "lines_cpu_seconds": round(figures.lines_cpu_s, 3),
+        "share_of_one_core_when_full": round(
+            figures.lines_cpu_s
+            * lines
+            * RATE_BPS
+            / (10 * sum(one.line_bytes_up for one in outcomes)),
+            3,
+        ),
         "host_cpu_seconds": round(figures.cpu_s, 3),
         "wall_seconds": round(figures.wall_s, 2),
         "share_of_one_core": round(figures.cpu_s / figures.wall_s, 3),
@@ -219,10 +232,12 @@ def _serve(folder: Path, ports: Sequence[str], parent: Connection) -> None:
         parent.poll(1)
         idle_s = time.process_time() - idle_from_s
         began_s, cpu_s = time.monotonic(), time.process_time()
+        lines_s = _lines_cpu_s()
         parent.send("ready")
         parent.recv()
         figures = _HostFigures(
             cpu_s=time.process_time() - cpu_s,
+            lines_cpu_s=_lines_cpu_s() - lines_s,
             wall_s=time.monotonic() - began_s,
             idle_cpu_s=idle_s,
             at_once=watch.at_once,
@@ -230,6 +245,13 @@ def _serve(folder: Path, ports: Sequence[str], parent: Connection) -> None:
         stop.set()
         serving.join()
     parent.send(figures)
+
+
+def _lines_cpu_s() -> float:
+    """Processor time of the host's thread that runs the lines."""
+    [lines] = [thread for thread in threading.enumerate() if thread.name == "lines"]
+    assert lines.ident is not None
+    return time.clock_gettime(time.pthread_getcpuclockid(lines.ident))
 
 
 @contextmanager

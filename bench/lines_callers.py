@@ -123,7 +123,8 @@ class _Line:
         line = LineSettings(rate_bps=RATE_BPS, delay_ms=DELAY_MS)
         self._exchange = TelephoneExchange(ExchangeSettings(line=line))
         self._context = client_context(
-            *(folder / name for name in ("ca.pem", f"{terminal.id}.pem")),
+            folder / "ca.pem",
+            folder / f"{terminal.id}.pem",
             folder / f"{terminal.id}.key",
         )
         self._upload = UploadMachine(

@@ -3,7 +3,7 @@
 ==============================  ==================================================
 cause                           what follows
 ==============================  ==================================================
-BUSY, NO CARRIER                the next number, after the pause of the round
+BUSY, NO CARRIER, FAX, VOICE    the next number, after the pause of the round
 NO ANSWER                       the next number, after twice that pause
 LINE IN USE                     the same number, after four times that pause
 DELAYED                         the next number; this one not before a minute

@@ -21,9 +21,12 @@ from card.purchase import Approved, PurchaseExchange, PurchaseTerms
 from card.purse import PurseSession
 from card.records import payment_digest
 from modem.call import dial
-from modem.dial_plan import DialPlan
+from modem.dial_plan import AnswerPlan, DialPlan
 from modem.errors import CertificateRefusedError
+from modem.profiles import GSM
 from modem.tls import client_context
+from settlement.bank_config import BankDirectory
+from settlement.commands.bank_serve import _plan
 from settlement.payment import (
     BatchToUpload,
     PaymentDetails,
@@ -272,6 +275,44 @@ def test_the_host_does_not_start_under_a_wrong_passphrase(branch: World) -> None
     result = branch.bank("serve", "--port", "/dev/null", env=env)
     assert result.exit_code == 1
     assert "The bank's keys do not open" in result.output
+
+
+def test_a_host_asks_for_as_many_open_files_as_its_ports_need() -> None:
+    program = (
+        "import resource\n"
+        "_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard))\n"
+        "from settlement.commands.bank_serve import _allow_descriptors as allow\n"
+        "for ports in (1, 200, 10**9):\n"
+        "    allow(ports)\n"
+        "    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)\n"
+        "    print(soft >= min(5 * ports + 100, hard), soft >= 300)\n"
+    )
+    told = subprocess.run(  # noqa: S603 - our own fixed words
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert told.stdout == "True True\n" * 3
+
+
+def test_settings_of_the_modems_come_from_the_bank_unless_the_command_line_has_them(
+    branch: World,
+) -> None:
+    settings = branch.bank_folder / "bank.toml"
+    settings.write_text(settings.read_text().replace("ATZ", "AT&F"))
+    options = BankDirectory.open(branch.bank_folder).settings
+    assert _plan(options, None, None, None) == AnswerPlan(init="AT&F")
+    assert _plan(options, "gsm", 19_200, "ATZ1") == AnswerPlan(
+        profile=GSM, init="ATZ1", baud=19_200
+    )
+
+
+def test_a_wrong_setting_of_the_modems_is_named(branch: World) -> None:
+    settings = branch.bank_folder / "bank.toml"
+    settings.write_text(settings.read_text().replace("ATZ", "HELLO"))
+    result = branch.bank("serve", "--port", "/dev/nope")
+    assert result.exit_code == 1
+    assert "modem_init = 'HELLO'" in result.output
+    assert "begins with AT" in result.output
 
 
 def test_a_host_without_its_port_speaks_as_a_host(branch: World) -> None:
