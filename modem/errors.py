@@ -17,6 +17,7 @@
         * NoModemError         picked up by a person or by a fax machine
     * SecurityError            the two machines did not agree on a secure session
         * CertificateRefusedError   one of them does not trust the other
+        * DowngradeRefusedError     one of them knows only an older TLS
         * CertificateFileError      our own certificate files cannot be used
     * CallStoppedError         the caller asked to stop before the call was up
     * CallTimeoutError         nothing came within the time given; the call is still up
@@ -29,8 +30,9 @@ money, what to do next. `error.what` is the first part alone, for a log.
 
 from __future__ import annotations
 
-from enum import StrEnum, unique
-from typing import ClassVar
+from typing import ClassVar, Final
+
+from modem.certificates import CertificateOwner, CertificateTrouble
 
 __all__ = [
     "BlacklistedError",
@@ -42,8 +44,10 @@ __all__ = [
     "CertificateFileError",
     "CertificateOwner",
     "CertificateRefusedError",
+    "CertificateTrouble",
     "DelayedError",
     "DialError",
+    "DowngradeRefusedError",
     "LineInUseError",
     "ModemError",
     "ModemGarbledError",
@@ -72,10 +76,17 @@ class ModemError(Exception):
         "Nothing was sent and no money moved; the batch stays here and can be sent "
         "again."
     )
-    next_step: ClassVar[str] = "Try again in a few minutes."
+    next_step: str = "Try again in a few minutes."
 
-    def __init__(self, what: str) -> None:
-        """Make the full message from ``what`` and the class's two other sentences."""
+    def __init__(self, what: str, *, next_step: str | None = None) -> None:
+        """Make the full message of ``what``, the consequence and the next step.
+
+        Args:
+            what: what happened, one sentence.
+            next_step: what to do now where the class's own sentence does not fit.
+        """
+        if next_step is not None:
+            self.next_step = next_step
         super().__init__(f"{what} {self.consequence} {self.next_step}")
         self.what = what
 
@@ -203,12 +214,24 @@ class SecurityError(ModemError):
     next_step = "Try again; if it stays so, tell the bank."
 
 
-@unique
-class CertificateOwner(StrEnum):
-    """Whose certificate was refused, seen from this machine."""
-
-    OURS = "ours"
-    THEIRS = "theirs"
+_ASK_THE_BANK: Final = "Ask the bank for a new certificate of this terminal."
+_TELL_THE_BANK: Final = (
+    "Do not go on by other means: tell the bank, which checks the certificates."
+)
+_CHECK_CLOCK: Final = (
+    "Check this machine's date and time; if they are right, tell the bank."
+)
+_NEXT_STEPS: Final = {
+    (CertificateOwner.OURS, CertificateTrouble.EXPIRED): _ASK_THE_BANK,
+    (CertificateOwner.OURS, CertificateTrouble.REPLACED): (
+        "Use the newest certificate that the bank gave to this terminal."
+    ),
+    (CertificateOwner.OURS, CertificateTrouble.NOT_YET_VALID): _CHECK_CLOCK,
+    (CertificateOwner.OURS, CertificateTrouble.NOT_CHECKED): ModemError.next_step,
+    (CertificateOwner.THEIRS, CertificateTrouble.EXPIRED): _CHECK_CLOCK,
+    (CertificateOwner.THEIRS, CertificateTrouble.NOT_YET_VALID): _CHECK_CLOCK,
+}
+"""Where something else helps than to tell the bank."""
 
 
 class CertificateRefusedError(SecurityError):
@@ -216,22 +239,51 @@ class CertificateRefusedError(SecurityError):
 
     Attributes:
         owner: whose certificate it is, seen from this machine.
-        reason: why, in the words of the TLS library.
+        trouble: what is wrong with it.
+        reason: the same in words.
     """
 
-    next_step = (
-        "Do not go on by other means: tell the bank, which checks the certificates."
-    )
+    next_step = _TELL_THE_BANK
 
-    def __init__(self, holder: str, owner: CertificateOwner, reason: str) -> None:
-        """Tell who holds the certificate (``"bank"``) and why it was refused."""
+    def __init__(
+        self,
+        holder: str,
+        owner: CertificateOwner,
+        trouble: CertificateTrouble,
+        *,
+        name: str = "",
+    ) -> None:
+        """Tell who holds the certificate (``"bank"``) and why it was refused.
+
+        Args:
+            holder: ``"bank"`` or ``"terminal"``.
+            owner: whose certificate it is, seen from this machine.
+            trouble: what is wrong with it.
+            name: its common name, where it is proved.
+        """
         by = "this machine" if owner is CertificateOwner.THEIRS else "the other side"
+        named = f" {name}" if name else ""
         super().__init__(
-            f"The {holder}'s certificate was refused by {by} ({reason}); the call was "
-            "ended before any message."
+            f"The {holder}'s certificate{named} was refused by {by}: {trouble.words}; "
+            "the call was ended before any message.",
+            next_step=_NEXT_STEPS.get((owner, trouble)),
         )
         self.owner = owner
-        self.reason = reason
+        self.trouble = trouble
+        self.reason = trouble.words
+
+
+class DowngradeRefusedError(SecurityError):
+    """One side knows only a TLS older than 1.3; no message was exchanged."""
+
+    next_step = _TELL_THE_BANK
+
+    def __init__(self) -> None:
+        """Say so; there is nothing else to know."""
+        super().__init__(
+            "One of the two machines offers only an older, weaker security protocol, "
+            "which is refused; the call was ended before any message."
+        )
 
 
 class CertificateFileError(SecurityError):

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from modem.result_codes import ReportName, ResultCode
+
 
 __all__ = [
     "CallEvent",
@@ -103,9 +106,19 @@ class Securing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secured:
-    """Messages can go both ways; ``peer_name`` is the CN of the other certificate."""
+    """Messages can go both ways.
+
+    Attributes:
+        peer_name: CN of the other side's certificate.
+        resumed: an earlier session goes on, and no certificate was sent again.
+        peer_until: the end of the other side's certificate, where one was looked at.
+        own_until: the end of ours.
+    """
 
     peer_name: str
+    resumed: bool = False
+    peer_until: datetime | None = None
+    own_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,7 +174,14 @@ class SecureSession:
         while (event := self._tls.next_event()) is not None:
             if isinstance(event, SessionReady):
                 self._secure_by_ms = None
-                self._events.append(Secured(peer_name=event.peer_name))
+                self._events.append(
+                    Secured(
+                        peer_name=event.peer_name,
+                        resumed=event.resumed,
+                        peer_until=event.peer_until,
+                        own_until=event.own_until,
+                    )
+                )
             else:
                 self._events.append(event)
 
@@ -236,4 +243,7 @@ class SecureSession:
         if not self._ended:
             self._ended = True
             self._secure_by_ms = None
+            if not isinstance(self._error, SecurityError):
+                # Nobody hears it any more, but the ticket of a cut call stays good.
+                self._tls.close()
             self._events.append(SessionEnded(clean=clean, error=error))

@@ -7,7 +7,8 @@ length (2 bytes, big-endian) and its bytes.
 With TLS 1.3 the client is done before the server has looked at the client's
 certificate. So the server's first word is an empty message, the ready mark, and the
 client counts as secured only when it has read that: a terminal whose certificate is
-refused learns it before it has sent anything.
+refused learns it before it has sent anything. Where TLS itself has nothing against a
+certificate, but the bank has, its first word is a message of one byte instead: why.
 """
 
 from __future__ import annotations
@@ -16,15 +17,20 @@ import contextlib
 import ssl
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from modem.errors import (
-    CertificateFileError,
+from modem.certificates import (
     CertificateOwner,
-    CertificateRefusedError,
-    SecurityError,
+    CertificateTrouble,
+    PeerCertificate,
+    read_certificate,
 )
+from modem.errors import CertificateRefusedError, SecurityError
+from modem.tls_alerts import tls_trouble
+from modem.tls_context import LinkContext, client_context, server_context
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = [
     "MESSAGE_BYTES_MAX",
@@ -41,22 +47,23 @@ MESSAGE_BYTES_MAX: Final = 65_535
 _LENGTH_BYTES: Final = 2
 _READY_MARK: Final = bytes(_LENGTH_BYTES)
 _READ_BYTES: Final = 16_384
-_OP_TLSEXT_PADDING: Final = 0x10
-"""Pads a ClientHello of over 255 bytes to 512, for a web load balancer's old fault."""
-_ALERTS_ABOUT_CERTIFICATES: Final = (
-    "ALERT_BAD_CERTIFICATE",
-    "ALERT_UNSUPPORTED_CERTIFICATE",
-    "ALERT_CERTIFICATE_",
-    "ALERT_UNKNOWN_CA",
-    "ALERT_ACCESS_DENIED",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionReady:
-    """Both certificates are accepted; ``peer_name`` is the other one's CN."""
+    """Both certificates are accepted.
+
+    Attributes:
+        peer_name: CN of the other side's certificate.
+        resumed: an earlier session goes on, and no certificate was sent again.
+        peer_until: the end of the other side's certificate.
+        own_until: the end of ours.
+    """
 
     peer_name: str
+    resumed: bool = False
+    peer_until: datetime
+    own_until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,97 +76,6 @@ class MessageReceived:
 TLSEvent = SessionReady | MessageReceived
 
 
-def client_context(
-    ca: str | Path, certificate: str | Path, key: str | Path
-) -> ssl.SSLContext:
-    """The terminal's side: trusts hosts of this CA, under the name it dialled.
-
-    Args:
-        ca: PEM file of the private CA.
-        certificate: PEM file of our own certificate.
-        key: PEM file of its private key, without a passphrase.
-
-    Raises:
-        CertificateFileError: a file is missing, damaged, or does not fit.
-    """
-    context = _context(ssl.PROTOCOL_TLS_CLIENT, Path(ca), Path(certificate), Path(key))
-    context.check_hostname = True
-    return context
-
-
-def server_context(
-    ca: str | Path, certificate: str | Path, key: str | Path
-) -> ssl.SSLContext:
-    """The bank's side: takes only terminals with a certificate of this CA.
-
-    One ticket a session, kept here and not in the ticket, which makes it small:
-    bytes cost time on a telephone line. See `client_context` for the arguments.
-
-    Raises:
-        CertificateFileError: a file is missing, damaged, or does not fit.
-    """
-    context = _context(ssl.PROTOCOL_TLS_SERVER, Path(ca), Path(certificate), Path(key))
-    context.num_tickets = 1
-    context.options |= ssl.OP_NO_TICKET
-    return context
-
-
-def _context(
-    protocol: ssl._SSLMethod, ca: Path, certificate: Path, key: Path
-) -> ssl.SSLContext:
-    context = ssl.SSLContext(protocol)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.verify_mode = ssl.CERT_REQUIRED
-    # One small key share: the hybrid post-quantum ones that newer OpenSSL prefers
-    # are over a kilobyte each way, more than a second at 9600 bit/s. P-256 and not
-    # X25519, which Python before 3.11.3 cannot name; both ends must offer the same.
-    context.set_ecdh_curve("prime256v1")
-    context.options &= ~_OP_TLSEXT_PADDING
-    for path in (ca, certificate, key):
-        _check_readable(path)
-    try:
-        context.load_verify_locations(cafile=ca)
-    except ssl.SSLError:
-        raise CertificateFileError(str(ca), "it holds no PEM certificate") from None
-    try:
-        context.load_cert_chain(certificate, key, password=_no_passphrase)
-    except ssl.SSLError as error:
-        raise _pair_error(error, certificate, key) from None
-    return context
-
-
-def _pair_error(
-    error: ssl.SSLError, certificate: Path, key: Path
-) -> CertificateFileError:
-    """Which of the two files is wrong, for OpenSSL often gives no reason."""
-    if b"-----BEGIN CERTIFICATE-----" not in certificate.read_bytes():
-        return CertificateFileError(str(certificate), "it holds no PEM certificate")
-    key_pem = key.read_bytes()
-    if b" PRIVATE KEY-----" not in key_pem:
-        return CertificateFileError(str(key), "it holds no PEM private key")
-    if b"ENCRYPTED" in key_pem:
-        reason = "its private key is locked by a passphrase"
-        return CertificateFileError(str(key), reason)
-    if "MISMATCH" in (error.reason or ""):
-        reason = f"the private key in {key} does not belong to it"
-        return CertificateFileError(str(certificate), reason)
-    reason = f"it and {key} are damaged or do not belong together"
-    return CertificateFileError(str(certificate), reason)
-
-
-def _no_passphrase() -> bytes:
-    """An empty one, so that OpenSSL never asks on the terminal."""
-    return b""
-
-
-def _check_readable(path: Path) -> None:
-    try:
-        path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or "it cannot be read"
-        raise CertificateFileError(str(path), reason) from None
-
-
 class TLSSession:
     """One end of a TLS connection inside the link."""
 
@@ -170,7 +86,14 @@ class TLSSession:
             context: of `client_context` or `server_context`.
             server_name: DNS name the host's certificate must carry; None makes this
                 end the host.
+
+        Raises:
+            TypeError: ``context`` is of neither, and would let anyone in.
         """
+        if not isinstance(context, LinkContext):
+            raise TypeError("the context must be of client_context or server_context")
+        self._context = context
+        self._server_name = server_name
         self._is_server = server_name is None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -182,13 +105,21 @@ class TLSSession:
         )
         self._events: deque[TLSEvent] = deque()
         self._plain = bytearray()
-        self._handshaken = False
+        self._peer: PeerCertificate | None = None
         self.ready = False
         self.closed_by_peer = False
-        self.peer_name = ""
+
+    @property
+    def peer_name(self) -> str:
+        """CN of the other side's certificate; empty before it is proved."""
+        return "" if self._peer is None else self._peer.name
 
     def start(self) -> None:
         """Begin the handshake; the client has bytes to send after this."""
+        if self._server_name is not None:
+            ticket = self._context.ticket(self._server_name)
+            if ticket is not None:
+                self._tls.session = ticket
         self._advance()
 
     def receive_data(self, data: bytes) -> None:
@@ -200,7 +131,13 @@ class TLSSession:
                 cases `data_to_send` still gives the alert for the other side.
         """
         self._incoming.write(data)
-        self._advance()
+        try:
+            self._advance()
+        except SecurityError:
+            # A ticket that leads to trouble must not do so again.
+            if self._server_name is not None:
+                self._context.forget_ticket(self._server_name)
+            raise
 
     def send(self, messages: bytes) -> None:
         """Encrypt ``messages``, already framed by `frame_message`, as one piece."""
@@ -216,15 +153,20 @@ class TLSSession:
         return self._events.popleft() if self._events else None
 
     def close(self) -> None:
-        """Tell the other side that nothing more follows."""
-        if self._handshaken:
+        """Tell the other side that nothing more follows, if it can still hear it.
+
+        To be called at the end of every session, also of one whose line is gone: the
+        library forgets the ticket of a session that was not closed, and a call that
+        was cut is the very one after which the next should be short.
+        """
+        if self._peer is not None:
             # The other side's own farewell is not waited for: the link ends next.
             with contextlib.suppress(ssl.SSLError):
                 self._tls.unwrap()
 
     def _advance(self) -> None:
         try:
-            if not self._handshaken:
+            if self._peer is None:
                 self._tls.do_handshake()
                 self._handshake_done()
             self._read_all()
@@ -233,18 +175,40 @@ class TLSSession:
         except ssl.SSLZeroReturnError:
             self.closed_by_peer = True
         except ssl.SSLError as error:
-            raise self._translate(error) from None
+            raise tls_trouble(error, is_server=self._is_server) from None
 
     def _handshake_done(self) -> None:
-        self._handshaken = True
-        self.peer_name = _common_name(self._tls.getpeercert())
-        if self._is_server:
-            self._tls.write(_READY_MARK)
-            self._now_ready()
+        try:
+            self._peer = read_certificate(self._tls.getpeercert() or {})
+        except (KeyError, ValueError):
+            raise self._refused(CertificateTrouble.NOT_SOUND) from None
+        if not self._is_server:
+            return
+        trouble = self._context.judge(self._peer)
+        if trouble is not None:
+            self._tls.write(frame_message(bytes([trouble])))
+            raise self._refused(trouble)
+        self._tls.write(_READY_MARK)
+        self._now_ready(self._peer)
 
-    def _now_ready(self) -> None:
+    def _refused(self, trouble: CertificateTrouble) -> CertificateRefusedError:
+        """We refuse the other side's certificate."""
+        holder = "terminal" if self._is_server else "bank"
+        theirs = CertificateOwner.THEIRS
+        return CertificateRefusedError(holder, theirs, trouble, name=self.peer_name)
+
+    def _now_ready(self, peer: PeerCertificate) -> None:
         self.ready = True
-        self._events.append(SessionReady(peer_name=self.peer_name))
+        if self._server_name is not None and self._tls.session is not None:
+            self._context.keep_ticket(self._server_name, self._tls.session, peer)
+        self._events.append(
+            SessionReady(
+                peer_name=peer.name,
+                resumed=bool(self._tls.session_reused),
+                peer_until=peer.not_after,
+                own_until=self._context.valid_until,
+            )
+        )
 
     def _read_all(self) -> None:
         while data := self._tls.read(_READ_BYTES):
@@ -266,22 +230,12 @@ class TLSSession:
     def _take(self, message: bytes) -> None:
         if message and self.ready:
             self._events.append(MessageReceived(message=message))
-        elif not message and not self.ready:
-            self._now_ready()
-        else:
+        elif self.ready or self._is_server or self._peer is None:
             raise SecurityError("The other side does not keep to the session's order.")
-
-    def _translate(self, error: ssl.SSLError) -> SecurityError:
-        other, own = ("terminal", "bank") if self._is_server else ("bank", "terminal")
-        if isinstance(error, ssl.SSLCertVerificationError):
-            reason = error.verify_message or _reason(error)
-            return CertificateRefusedError(other, CertificateOwner.THEIRS, reason)
-        reason = _reason(error)
-        if "PEER_DID_NOT_RETURN_A_CERTIFICATE" in (error.reason or ""):
-            return CertificateRefusedError(other, CertificateOwner.THEIRS, reason)
-        if any(alert in (error.reason or "") for alert in _ALERTS_ABOUT_CERTIFICATES):
-            return CertificateRefusedError(own, CertificateOwner.OURS, reason)
-        return SecurityError(f"The secure session broke down: {reason}.")
+        elif not message:
+            self._now_ready(self._peer)
+        else:
+            raise _refusal(message)
 
 
 def frame_message(message: bytes) -> bytes:
@@ -298,15 +252,13 @@ def frame_message(message: bytes) -> bytes:
     return len(message).to_bytes(_LENGTH_BYTES, "big") + message
 
 
-def _reason(error: ssl.SSLError) -> str:
-    """OpenSSL's reason in plain lower case, such as ``unknown ca``."""
-    return (error.reason or "unknown reason").replace("_", " ").lower()
+def _refusal(message: bytes) -> SecurityError:
+    """What a host says in place of the ready mark: a byte that tells why not.
 
-
-def _common_name(certificate: object) -> str:
-    subject = certificate.get("subject", ()) if isinstance(certificate, dict) else ()
-    for relative_name in subject:
-        for kind, value in relative_name:
-            if kind == "commonName":
-                return str(value)
-    return ""
+    Bytes after it, and numbers that are not known here, are for later versions.
+    """
+    try:
+        trouble = CertificateTrouble(message[0])
+    except ValueError:
+        trouble = CertificateTrouble.NOT_SOUND
+    return CertificateRefusedError("terminal", CertificateOwner.OURS, trouble)

@@ -11,6 +11,7 @@ from modem.errors import (
     CertificateFileError,
     CertificateRefusedError,
     DelayedError,
+    DowngradeRefusedError,
     LineInUseError,
     ModemError,
     ModemGarbledError,
@@ -27,6 +28,12 @@ from modem.result_codes import ResultCode
 from terminal.catalogue import msgid, tr, trn
 from terminal.errors import Advice, CardProblemCode
 from terminal.wording import NO_MONEY_YET
+from terminal.wording_security import (
+    certificate_next_step,
+    certificate_refused,
+    downgrade_refused,
+    tell_the_bank,
+)
 
 if TYPE_CHECKING:
     from settlement.errors import SettlementError
@@ -71,10 +78,6 @@ _LINE_FAILURES: Final[dict[type[ModemError], str]] = {
     NoModemError: msgid("A person or a fax machine has answered."),
     ModemGarbledError: msgid("The modem answers, but nothing of it can be read."),
     ModemSilentError: msgid("The modem does not answer."),
-    CertificateRefusedError: msgid(
-        "The two machines could not prove to each other who they are: "
-        "a certificate was refused."
-    ),
 }
 
 
@@ -206,6 +209,10 @@ def settlement_failed(error: SettlementError) -> Advice:
 def line_failure(error: ModemError) -> str:
     """What happened to the call, in one sentence."""
     match error:
+        case CertificateRefusedError():
+            return certificate_refused(error)
+        case DowngradeRefusedError():
+            return downgrade_refused()
         case PortError(reason=reason):
             return tr("The modem's port cannot be used: {reason}.", reason=reason)
         case CallLostError():
@@ -220,7 +227,9 @@ def _line_next_step(error: ModemError) -> str:
         case NoDialToneError() | LineInUseError():
             return tr("Check the telephone cable, then run the end of day again.")
         case CertificateRefusedError():
-            return tr("Do not go on by other means: tell the bank.")
+            return certificate_next_step(error)
+        case DowngradeRefusedError():
+            return tell_the_bank()
         case (
             NumberRefusedError()
             | NoModemError()

@@ -24,11 +24,11 @@ from sim.modems.exchange import ExchangeSettings, Outcome, TelephoneExchange
 from sim.modems.line import LineSettings, Wire
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from modem.events import CallEvent
+    from modem.tls_context import LinkContext
 
 SERVER_NAME = "host.bank.raseed"
 STEPS_AT_ONE_TIME_MAX = 60
@@ -155,12 +155,12 @@ class Certificates:
     def path(self, name: str) -> Path:
         return self.directory / name
 
-    def client(self, *, name: str = "T0000007", ca: str = "ca") -> ssl.SSLContext:
+    def client(self, *, name: str = "T0000007", ca: str = "ca") -> LinkContext:
         return client_context(
             self.path(f"{ca}.pem"), self.path(f"{name}.pem"), self.path(f"{name}.key")
         )
 
-    def server(self, *, name: str = "host", ca: str = "ca") -> ssl.SSLContext:
+    def server(self, *, name: str = "host", ca: str = "ca") -> LinkContext:
         return server_context(
             self.path(f"{ca}.pem"), self.path(f"{name}.pem"), self.path(f"{name}.key")
         )
@@ -175,9 +175,19 @@ class Issuer:
         self._name = _x509_name(f"{name} CA")
         self._write(name, self._sign(self._name, self._key, ca=True), self._key)
 
-    def issue(self, file: str, common_name: str, *, dns: str | None = None) -> None:
+    def issue(
+        self,
+        file: str,
+        common_name: str,
+        *,
+        dns: str | None = None,
+        years: tuple[int, int] = (2025, 2049),
+        usage: x509.ObjectIdentifier | None = None,
+    ) -> None:
         key = Ed25519PrivateKey.generate()
-        certificate = self._sign(_x509_name(common_name), key, ca=False, dns=dns)
+        certificate = self._sign(
+            _x509_name(common_name), key, ca=False, dns=dns, years=years, usage=usage
+        )
         self._write(file, certificate, key)
 
     def _sign(
@@ -187,6 +197,8 @@ class Issuer:
         *,
         ca: bool,
         dns: str | None = None,
+        years: tuple[int, int] = (2025, 2049),
+        usage: x509.ObjectIdentifier | None = None,
     ) -> x509.Certificate:
         builder = (
             x509.CertificateBuilder()
@@ -194,8 +206,8 @@ class Issuer:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(dt.datetime(2025, 1, 1, tzinfo=dt.UTC))
-            .not_valid_after(dt.datetime(2049, 1, 1, tzinfo=dt.UTC))
+            .not_valid_before(dt.datetime(years[0], 1, 1, tzinfo=dt.UTC))
+            .not_valid_after(dt.datetime(years[1], 1, 1, tzinfo=dt.UTC))
             .add_extension(
                 x509.BasicConstraints(ca=ca, path_length=None), critical=True
             )
@@ -203,6 +215,9 @@ class Issuer:
         if dns is not None:
             names = x509.SubjectAlternativeName([x509.DNSName(dns)])
             builder = builder.add_extension(names, critical=False)
+        if usage is not None:
+            extended = x509.ExtendedKeyUsage([usage])
+            builder = builder.add_extension(extended, critical=True)
         return builder.sign(self._key, None)
 
     def _write(

@@ -13,6 +13,7 @@ import pytest
 
 import modem
 from modem import dial_plan, errors, hayes, result_codes, set_up
+from modem.certificates import CertificateTrouble
 from modem.command_port import CommandPort
 from modem.dial_plan import DialPlan
 from modem.framing import CONTENT_BYTES_MAX, FrameDecoder
@@ -44,6 +45,7 @@ LIMIT = re.compile(
     r"_?[A-Z_]*(_MS|_S|_MAX|_MIN|_LOW|_TRIES|_ROUNDS|_FIRST|_LEAST|_FRAMES|_MODULUS"
     r"|_RECORD_BYTES|_VERSION)$"
 )
+FIRST_NOT_ON_THE_WIRE = 16
 OF_THE_FORMAT = {"_STUFFED_BYTES_MAX", "_US_PER_S"}
 
 
@@ -276,6 +278,16 @@ def test_no_limit_or_time_is_left_out() -> None:
     assert settings <= documented
     named = {name.split(".")[-1] for name in documented}
     assert constants - OF_THE_FORMAT <= named
+
+
+def test_every_refusal_that_a_host_can_send_is_documented() -> None:
+    documented = [(int(row[0], 16), row[1]) for row in rows("The session")]
+    assert documented == [
+        (trouble.value, trouble.name.replace("_", " "))
+        for trouble in CertificateTrouble
+        if trouble < FIRST_NOT_ON_THE_WIRE
+    ]
+    assert all(row[2] for row in rows("The session"))
 
 
 def test_every_error_is_documented_with_what_to_do() -> None:

@@ -13,8 +13,10 @@ from modem.errors import (
     CertificateFileError,
     CertificateOwner,
     CertificateRefusedError,
+    CertificateTrouble,
     DelayedError,
     DialError,
+    DowngradeRefusedError,
     LineInUseError,
     ModemError,
     ModemGarbledError,
@@ -41,8 +43,13 @@ ERRORS = [
     CallStoppedError(),
     CallTimeoutError(30_000),
     CertificateFileError("ca.pem", "it is empty"),
-    CertificateRefusedError("bank", CertificateOwner.THEIRS, "unknown ca"),
+    *(
+        CertificateRefusedError("terminal", owner, trouble, name="T0000007")
+        for owner in CertificateOwner
+        for trouble in CertificateTrouble
+    ),
     DialError("5551234"),
+    DowngradeRefusedError(),
     ModemError("Something happened."),
     ModemRefusedError("ATZ"),
     ModemSilentError(),

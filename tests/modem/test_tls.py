@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import random
 import ssl
 from pathlib import Path
@@ -46,13 +47,20 @@ def pair(certificates: Certificates) -> tuple[TLSSession, TLSSession]:
     return client, server
 
 
-def test_handshake_is_tls_13_with_both_names(certificates: Certificates) -> None:
+def ready_of(session: TLSSession) -> SessionReady:
+    event = session.next_event()
+    assert isinstance(event, SessionReady)
+    return event
+
+
+def test_both_ends_learn_the_other_ones_name(certificates: Certificates) -> None:
     client, server = pair(certificates)
-    carried = pump(client, server, random.Random(1))
-    assert client.next_event() == SessionReady(peer_name=SERVER_NAME)
-    assert server.next_event() == SessionReady(peer_name="T0000007")
-    # At 9600 bit/s every hundred bytes cost a tenth of a second.
-    assert carried < 2_400
+    pump(client, server, random.Random(1))
+    near, far = ready_of(client), ready_of(server)
+    assert (near.peer_name, far.peer_name) == (SERVER_NAME, "T0000007")
+    assert near.peer_until == far.peer_until == dt.datetime(2049, 1, 1, tzinfo=dt.UTC)
+    assert near.own_until == far.own_until == near.peer_until
+    assert not near.resumed
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -102,17 +110,6 @@ def test_other_protocols_are_an_error(
         server.receive_data(garbage)
 
 
-def test_older_tls_is_refused(certificates: Certificates) -> None:
-    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    old.load_verify_locations(certificates.path("ca.pem"))
-    old.maximum_version = ssl.TLSVersion.TLSv1_2
-    client = TLSSession(old, server_name=SERVER_NAME)
-    client.start()
-    server = TLSSession(certificates.server(), server_name=None)
-    with pytest.raises(SecurityError):
-        server.receive_data(client.data_to_send())
-
-
 def test_empty_message_after_the_ready_mark_is_against_the_order(
     certificates: Certificates,
 ) -> None:
@@ -121,6 +118,11 @@ def test_empty_message_after_the_ready_mark_is_against_the_order(
     client.send(bytes(2))
     with pytest.raises(SecurityError, match="order"):
         server.receive_data(client.data_to_send())
+
+
+def test_a_context_that_lets_anyone_in_is_refused() -> None:
+    with pytest.raises(TypeError, match="server_context"):
+        TLSSession(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), server_name=None)
 
 
 def test_contents_stay_out_of_representations() -> None:

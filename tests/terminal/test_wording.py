@@ -13,6 +13,8 @@ from modem.errors import (
     CertificateFileError,
     CertificateOwner,
     CertificateRefusedError,
+    CertificateTrouble,
+    DowngradeRefusedError,
     ModemRefusedError,
     ModemSilentError,
     NoAnswerError,
@@ -131,7 +133,12 @@ def test_what_is_unknown_is_never_called_failed(advice: Advice) -> None:
         BusyError("5551234"),
         NoAnswerError("5551234"),
         NoCarrierError("5551234"),
-        CertificateRefusedError("bank", CertificateOwner.THEIRS, "unknown ca"),
+        *(
+            CertificateRefusedError("terminal", owner, trouble)
+            for owner in CertificateOwner
+            for trouble in CertificateTrouble
+        ),
+        DowngradeRefusedError(),
         NumberRefusedError("5551234"),
         ModemRefusedError("ATZ"),
         CertificateFileError("ca.pem", "it is empty"),
@@ -148,6 +155,31 @@ def test_every_failure_of_the_line_says_that_the_batch_stays(
     advice = wording_day.line_failed(error)
     assert_whole(advice)
     assert "the batch stays here" in advice.money
+
+
+@pytest.mark.parametrize(
+    ("owner", "trouble", "happened", "next_step"),
+    [
+        ("OURS", "EXPIRED", "terminal: its certificate has expired", "Ask the bank"),
+        ("OURS", "REVOKED", "it has revoked the terminal's", "tell the bank"),
+        ("OURS", "UNKNOWN", "not in the bank's books", "tell the bank"),
+        ("OURS", "NOT_YET_VALID", "one of the two clocks", "date and time"),
+        ("OURS", "REPLACED", "a newer certificate", "Install the newest"),
+        ("OURS", "NOT_CHECKED", "could not look up", "in a few minutes"),
+        ("THEIRS", "UNTRUSTED", "could not prove to be the bank", "telephone number"),
+        ("THEIRS", "EXPIRED", "bank's certificate has expired", "date and time"),
+        ("THEIRS", "WRONG_NAME", "Another machine of the bank", "tell the bank"),
+    ],
+)
+def test_a_refused_certificate_says_whose_it_is_and_what_to_do(
+    owner: str, trouble: str, happened: str, next_step: str
+) -> None:
+    error = CertificateRefusedError(
+        "terminal", CertificateOwner[owner], CertificateTrouble[trouble]
+    )
+    advice = wording_day.line_failed(error)
+    assert happened in advice.happened
+    assert next_step in advice.next_step
 
 
 @pytest.mark.parametrize("problem", list(AmountProblem))
