@@ -5,6 +5,7 @@
 ``bank.sqlite``         the books
 ``keys.json``           the issuer's master keys, encrypted under the passphrase
 ``ca.pem``, ``ca.key``  the certificate authority; its key encrypted likewise
+``ca-terminals.pem``    the same authority under the name that signs terminals
 ``host.pem``,           the host's certificate and key (mode 0600) for the line
 ``host.key``
 ======================  ===========================================================
@@ -47,6 +48,7 @@ __all__ = [
     "BankSettings",
     "create_directory",
     "refuse_existing",
+    "replace_file",
     "sync_folder",
     "write_file",
 ]
@@ -158,8 +160,13 @@ class BankDirectory:
 
     @property
     def authority_certificate(self) -> Path:
-        """The certificate authority's certificate."""
+        """The certificate authority of hosts, which every terminal gets."""
         return self.path / "ca.pem"
+
+    @property
+    def terminals_authority_certificate(self) -> Path:
+        """The certificate authority of terminals, which the host trusts."""
+        return self.path / "ca-terminals.pem"
 
     @property
     def authority_key(self) -> Path:
@@ -182,6 +189,7 @@ _FILES: Final = (
     "bank.sqlite",
     "keys.json",
     "ca.pem",
+    "ca-terminals.pem",
     "ca.key",
     "host.pem",
     "host.key",
@@ -237,6 +245,26 @@ def write_file(path: Path, content: bytes, *, private: bool) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put ``content`` in the place of a file that everyone may read, durably.
+
+    Whoever reads it meanwhile finds the old content or the new one, whole.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    unfinished = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, PUBLIC_FILE_MODE)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        unfinished.rename(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
 
 
 def _check_complete(path: Path) -> None:

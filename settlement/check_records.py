@@ -231,6 +231,8 @@ def _check_serials(run: CheckRun) -> None:
     serials: defaultdict[str, list[int]] = defaultdict(list)
     for row in run.rows.raw["terminal"]:
         serials[f"binding of terminal {row.terminal_id}"].append(row.serial)
+    for row in run.rows.raw["certificate"]:
+        serials[f"certificate of terminal {row.terminal_id}"].append(row.number)
     for row in run.rows.raw["audit_head"]:
         serials[f"audit head of terminal {row.terminal_id}"].append(row.serial)
     for row in run.rows.raw["hotlist"]:

@@ -22,6 +22,7 @@ from settlement.money import currency_by_number
 from settlement.schema import UTCTime, metadata
 from settlement.store_batches import CollectedRow, OpenRow, open_row
 from settlement.store_cards import LoadOutcome, LoadRow, PurseRow
+from settlement.store_certificates import certificate_row
 from settlement.store_heads import kept_head
 from settlement.store_opens import resolution_row
 from settlement.store_records import payment_row, record_row
@@ -132,6 +133,7 @@ def read_rows(stored: StoredTables) -> StoredRows:
     _make(rows, "open_report", lambda row: _add_open(rows, row))
     _make(rows, "open_resolution", resolution_row)
     _make(rows, "audit_head", kept_head)
+    _make(rows, "certificate", certificate_row)
     for loads in rows.loads.values():
         loads.sort(key=lambda row: row.ltc)
     return rows

@@ -10,6 +10,9 @@ table                key, and what a row says
 account              kind, owner, currency: an account exists
 entry, leg           the ledger; the legs of an entry balance
 terminal             terminal, serial: what this terminal is bound to from now on
+certificate          terminal, number: issued; in `settlement.store_certificates`
+certificate_seen     terminal, number: was used for the first time
+certificate_revoked  terminal, number: is not accepted any more
 purse                CID: a purse card was issued
 hotlist              CID, serial: payments with it raise an incident
 load, load_outcome   CID, ltc: authorised; and what became of it
@@ -67,7 +70,7 @@ __all__ = [
     "terminal",
 ]
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Kept in ``PRAGMA user_version``; another number is refused, never guessed at."""
 
 

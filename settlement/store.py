@@ -27,6 +27,7 @@ from settlement.schema import SCHEMA_VERSION, metadata
 from settlement.store_audit import SCHEMA_QUERY, StoredTables
 from settlement.store_batches import BatchTables
 from settlement.store_cards import CardTables
+from settlement.store_certificates import CertificateTables
 from settlement.store_heads import HeadTables
 from settlement.store_ledger import LedgerTables
 from settlement.store_opens import OpenTables
@@ -52,6 +53,7 @@ class Books:
 
     ledger: LedgerTables
     cards: CardTables
+    certificates: CertificateTables
     batches: BatchTables
     records: RecordTables
     opens: OpenTables
@@ -225,6 +227,7 @@ def _books(connection: sa.Connection) -> Books:
     return Books(
         ledger=LedgerTables(connection),
         cards=CardTables(connection),
+        certificates=CertificateTables(connection),
         batches=BatchTables(connection),
         records=RecordTables(connection),
         opens=OpenTables(connection),

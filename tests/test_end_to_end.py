@@ -158,7 +158,7 @@ class Site:
             host = Host(
                 bank=Bank(store, self.keys),
                 tls_context=server_context(
-                    folder.authority_certificate, certificate, key
+                    folder.terminals_authority_certificate, certificate, key
                 ),
                 clock=self.clock,
                 random_bytes=secrets.token_bytes,

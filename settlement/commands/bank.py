@@ -9,6 +9,7 @@ import click
 from settlement.commands.bank_account import account
 from settlement.commands.bank_audit import audit
 from settlement.commands.bank_check import check, purse, status
+from settlement.commands.bank_host import host
 from settlement.commands.bank_incidents import incidents
 from settlement.commands.bank_init import init
 from settlement.commands.bank_serve import serve
@@ -53,6 +54,7 @@ for _command in (
     init,
     account,
     terminal,
+    host,
     serve,
     statement,
     check,

@@ -13,6 +13,7 @@ from settlement.bank_config import BankDirectory
 from settlement.commands.secret_input import read_passphrase, wipe
 from settlement.errors import KeyStoreError
 from settlement.keystore import FileKeyStore
+from settlement.pki import Authority
 from settlement.store import BankStore
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "NoKeys",
     "OpenBank",
     "bank_option",
+    "open_authority",
     "open_bank",
     "open_keys",
     "passphrase_option",
@@ -101,6 +103,20 @@ def open_keys(directory: BankDirectory, passphrase_file: str | None) -> FileKeyS
     """
     with unlocked(directory, passphrase_file) as (keys, _passphrase):
         return keys
+
+
+def open_authority(directory: BankDirectory, passphrase: bytes) -> Authority:
+    """The bank's certificate authority, ready to issue.
+
+    Raises:
+        AuthorityKeyError: wrong passphrase, or damaged files. Nothing was issued.
+    """
+    return Authority.load(
+        directory.authority_certificate.read_bytes(),
+        directory.terminals_authority_certificate.read_bytes(),
+        directory.authority_key.read_bytes(),
+        passphrase,
+    )
 
 
 @contextmanager

@@ -147,6 +147,8 @@ def _write_certificates(
     host = authority.issue_host(settings.server_name, now)
     key_pem = authority.encrypted_key_pem(passphrase)
     write_file(folder / "ca.pem", authority.certificate_pem, private=False)
+    terminals_pem = authority.terminals_certificate_pem
+    write_file(folder / "ca-terminals.pem", terminals_pem, private=False)
     write_file(folder / "ca.key", key_pem, private=True)
     write_file(folder / "host.pem", host.certificate_pem, private=False)
     write_file(folder / "host.key", host.key_pem, private=True)

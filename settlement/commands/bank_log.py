@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, assert_never
 
+from modem.certificates import EXPIRY_WARNING
 from modem.events import (
     Closed,
     Connected,
@@ -48,13 +49,32 @@ def text_line(
     event: HostEvent | CallEvent, *, port: str, at: dt.datetime, currency: Currency
 ) -> str:
     """The line for people."""
-    return f"{_stamp(at)} {port}: {_words(event, currency)}"
+    told = _words(event, currency)
+    if isinstance(event, Secured):
+        told += _ending(event, at)
+    return f"{_stamp(at)} {port}: {told}"
 
 
 def json_line(event: HostEvent | CallEvent, *, port: str, at: dt.datetime) -> str:
     """The line for machines."""
     head = {"at": _stamp(at), "port": port, "event": type(event).__name__}
     return json.dumps(head | _facts(event), ensure_ascii=False)
+
+
+def _ending(event: Secured, at: dt.datetime) -> str:
+    """Which certificates end soon, and the command that renews each; or nothing."""
+    told = ""
+    if _ends_soon(event.peer_until, at):
+        command = f"raseed-bank terminal renew {event.peer_name}"
+        told += f"; its certificate ends on {event.peer_until:%Y-%m-%d}: {command}"
+    if _ends_soon(event.own_until, at):
+        command = "raseed-bank host renew"
+        told += f"; the host's own ends on {event.own_until:%Y-%m-%d}: {command}"
+    return told
+
+
+def _ends_soon(until: dt.datetime | None, at: dt.datetime) -> bool:
+    return until is not None and until - at < EXPIRY_WARNING
 
 
 def _stamp(at: dt.datetime) -> str:
@@ -162,6 +182,16 @@ def _facts(event: HostEvent | CallEvent) -> dict[str, Any]:
             facts = {"reason": reason, "retry_in_s": seconds}
         case ModemReported(name=name, text=text):
             facts = {"name": name.value, "text": text}
+        case Secured(peer_until=peer_until, own_until=own_until):
+            facts = {
+                "text": _call_words(event),
+                "terminal": event.peer_name,
+                "resumed": event.resumed,
+                "certificate_until": None if peer_until is None else _stamp(peer_until),
+                "own_certificate_until": None
+                if own_until is None
+                else _stamp(own_until),
+            }
         case _:
             facts = {"text": _call_words(event)}
     return facts

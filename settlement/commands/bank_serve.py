@@ -14,6 +14,7 @@ from modem.dial_plan import AnswerPlan
 from modem.errors import CertificateFileError, ModemError
 from modem.profiles import PROFILES
 from modem.tls import server_context
+from settlement.admission import Admission
 from settlement.bank import Bank
 from settlement.commands.bank_access import (
     bank_option,
@@ -28,11 +29,13 @@ from settlement.errors import HostError
 from settlement.host import Host
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import FrameType
 
     from modem.events import CallEvent
+    from modem.tls_context import LinkContext
     from settlement.bank_config import BankSettings
     from settlement.commands.bank_access import OpenBank
     from settlement.commands.environment import Environment
@@ -110,11 +113,7 @@ def serve(  # noqa: PLR0913 - one argument for each option, as click hands them 
         keys = open_keys(opened.directory, passphrase_file)
         host = Host(
             bank=Bank(opened.store, keys),
-            tls_context=server_context(
-                opened.directory.authority_certificate,
-                opened.directory.host_certificate,
-                opened.directory.host_key,
-            ),
+            tls_context=_tls_context(opened, environment.clock),
             clock=environment.clock,
             random_bytes=environment.random_bytes,
             on_event=_log(ctx, environment, opened),
@@ -157,6 +156,30 @@ def _allow_descriptors(ports: int) -> None:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _tls_context(opened: OpenBank, clock: Callable[[], dt.datetime]) -> LinkContext:
+    """The host's side of TLS, with the books as its doorkeeper.
+
+    Raises:
+        CertificateFileError: a file cannot be used.
+        HostError: the host's own certificate has expired.
+    """
+    directory = opened.directory
+    context = server_context(
+        directory.terminals_authority_certificate,
+        directory.host_certificate,
+        directory.host_key,
+        admit=Admission(opened.store, clock).admit,
+        clock=clock,
+    )
+    if clock() > context.valid_until:
+        raise HostError(
+            f"The host's certificate ended on {context.valid_until:%Y-%m-%d}; every "
+            "terminal would refuse it. No calls are answered; terminals keep what they "
+            "have and send it later. Check the clock, or run raseed-bank host renew."
+        )
+    return context
 
 
 def _log(

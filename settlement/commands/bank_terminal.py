@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -10,12 +11,21 @@ import click
 
 from card.records import mask_card_number
 from modem.dial_plan import DialPlan
-from settlement.bank_config import BankDirectoryError, create_directory
+from settlement.bank_config import create_directory
 from settlement.commands.bank_access import (
     bank_option,
+    open_authority,
     open_bank,
     passphrase_option,
     unlocked,
+)
+from settlement.commands.bank_certificates import (
+    certificate_document,
+    certificate_state,
+    days_option,
+    renew,
+    revoke,
+    show,
 )
 from settlement.commands.environment import environment_of
 from settlement.commands.output import (
@@ -28,12 +38,14 @@ from settlement.commands.output import (
 from settlement.commands.terminal_kit import (
     LineSettings,
     TerminalSettings,
+    refuse_inside,
     write_kit,
 )
 from settlement.errors import InputError, IssuingError
 from settlement.issuing import Issuing
 from settlement.money import parse_amount
-from settlement.pki import Authority
+from settlement.pki_files import read_facts
+from settlement.store_certificates import IssuedFor
 
 if TYPE_CHECKING:
     from typing import Any
@@ -46,6 +58,15 @@ __all__ = ["terminal"]
 _TERMINAL_ID: Final = re.compile(r"[A-Z0-9]{8}")
 _OFFICE: Final = re.compile(r"[A-Z0-9][A-Z0-9-]{0,14}")
 _MID_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Kit:
+    """What is made for a terminal: its customs card's id, its folder, for how long."""
+
+    mid: bytes
+    output: Path
+    days: int
 
 
 @click.group(cls=PlainErrorsGroup)
@@ -101,10 +122,13 @@ Example:
     metavar="AMOUNT",
     help="Largest payment that this counter takes.",
 )
+@days_option
 @click.option(
     "--again",
     is_flag=True,
-    help="The terminal is known: bind it anew, give it a new certificate.",
+    help="The terminal is known: bind it anew, give it a new certificate. Its earlier "
+    "ones stay good until the new one is first used; revoke them first if its machine "
+    "was lost or stolen.",
 )
 @passphrase_option
 @json_option
@@ -124,6 +148,7 @@ def add(  # noqa: PLR0913 - one argument for each option, as click hands them ov
     purse_reader: str,
     customs_reader: str,
     limit: str,
+    days: int,
     again: bool,
     passphrase_file: str | None,
 ) -> None:
@@ -158,7 +183,9 @@ def add(  # noqa: PLR0913 - one argument for each option, as click hands them ov
             ),
         )
         _refuse_taken(opened, terminal_id, card_id, again=again)
-        row = _admit(ctx, opened, settings, card_id, output, passphrase_file)
+        row = _admit(
+            ctx, opened, settings, _Kit(card_id, output, days), passphrase_file
+        )
     facts = [
         ("Terminal", f"{row.terminal_id}, admitted"),
         ("Customs card", mask_card_number(row.mid)),
@@ -174,20 +201,46 @@ def add(  # noqa: PLR0913 - one argument for each option, as click hands them ov
     output_of(ctx).show(document, lambda console: console.print(facts_table(facts)))
 
 
+for _command in (renew, revoke, show):
+    terminal.add_command(_command)
+
+
 @terminal.command("list")
 @bank_option
 @json_option
 @click.pass_context
 def list_terminals(ctx: click.Context, *, bank: Path) -> None:
-    """List the terminals with the customs card and office of each."""
+    """List the terminals with customs card, office and newest certificate of each."""
+    now = environment_of(ctx).clock()
     with open_bank(bank) as opened, opened.store.read() as books:
-        rows = books.cards.terminals()
+        rows = [
+            (row, books.certificates.of_terminal(row.terminal_id))
+            for row in books.cards.terminals()
+        ]
     output_of(ctx).show(
-        {"terminals": [_document(row) for row in rows]},
+        {
+            "terminals": [
+                _document(row)
+                | {
+                    "certificate": certificate_document(held[-1], held, now)
+                    if held
+                    else None
+                }
+                for row, held in rows
+            ]
+        },
         lambda console: console.print(
             table(
-                ["Terminal", "Customs card", "Office"],
-                [(r.terminal_id, mask_card_number(r.mid), r.office) for r in rows],
+                ["Terminal", "Customs card", "Office", "Certificate"],
+                [
+                    (
+                        row.terminal_id,
+                        mask_card_number(row.mid),
+                        row.office,
+                        certificate_state(held[-1], held, now) if held else "none",
+                    )
+                    for row, held in rows
+                ],
             )
         ),
     )
@@ -219,33 +272,30 @@ def _admit(
     ctx: click.Context,
     opened: OpenBank,
     settings: TerminalSettings,
-    mid: bytes,
-    output: Path,
+    kit: _Kit,
     passphrase_file: str | None,
 ) -> TerminalRow:
     environment = environment_of(ctx)
+    output = kit.output
     directory = opened.directory
-    if output.resolve().is_relative_to(directory.path.resolve()):
-        raise BankDirectoryError(
-            f"'{output}' lies in the bank's own directory, where a terminal's key must "
-            "not stay. Nothing was changed; name a folder elsewhere."
-        )
+    refuse_inside(directory, output)
     with (
         create_directory(output, what="a terminal's folder") as folder,
         unlocked(directory, passphrase_file) as (keys, passphrase),
     ):
-        authority = Authority.load(
-            directory.authority_certificate.read_bytes(),
-            directory.authority_key.read_bytes(),
-            passphrase,
-        )
-        identity = authority.issue_terminal(settings.terminal_id, environment.clock())
+        authority = open_authority(directory, passphrase)
+        now = environment.clock()
+        identity = authority.issue_terminal(settings.terminal_id, now, kit.days)
         write_kit(folder, settings, authority, identity)
+        with opened.store.write() as books:
+            facts = read_facts(identity.certificate_pem)
+            for_admission = IssuedFor.ADMISSION
+            books.certificates.add(facts, for_admission, environment.user(), now)
         # Last before the folder gets its name: a terminal that is bound and has no
         # folder is put right with --again; one with a certificate the bank does not
         # know would be turned away at its first call.
         return Issuing(opened.store, keys, environment.clock).register_customs_card(
-            mid=mid,
+            mid=kit.mid,
             terminal_id=settings.terminal_id,
             office=settings.office,
             currency=directory.currency.number,

@@ -8,6 +8,8 @@ entry points make `real_environment`.
 from __future__ import annotations
 
 import datetime as dt
+import os
+import pwd
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +26,14 @@ if TYPE_CHECKING:
     from card.channel import Channel
 
 __all__ = ["Environment", "OpenCard", "environment_of", "real_environment", "today"]
+
+
+def _login_name() -> str:
+    """The user by whom this program runs; a number where it has no name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 class OpenCard(Protocol):
@@ -46,6 +56,7 @@ class Environment:
         open_card: connects to the card in a reader, given its exact name.
         random_bytes: so many bytes that nobody can foresee.
         scrypt_cost: what a guess of the passphrase of new keys costs.
+        user: who runs the command, for what is kept about it.
     """
 
     clock: Callable[[], dt.datetime]
@@ -54,6 +65,7 @@ class Environment:
     open_card: Callable[[str], AbstractContextManager[OpenCard]]
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
     scrypt_cost: int = SCRYPT_COST_DEFAULT
+    user: Callable[[], str] = _login_name
 
 
 def today(environment: Environment) -> dt.date:

@@ -11,16 +11,23 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from settlement.bank_config import write_file
+from settlement.bank_config import BankDirectoryError, write_file
 from settlement.money import format_amount
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from settlement.bank_config import BankDirectory
     from settlement.money import Money
     from settlement.pki import Authority, Identity
 
-__all__ = ["LineSettings", "TerminalSettings", "terminal_toml", "write_kit"]
+__all__ = [
+    "LineSettings",
+    "TerminalSettings",
+    "refuse_inside",
+    "terminal_toml",
+    "write_kit",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,19 @@ class TerminalSettings:
     purse_reader: str
     customs_reader: str
     line: LineSettings
+
+
+def refuse_inside(directory: BankDirectory, output: Path) -> None:
+    """Refuse a terminal's folder within the bank's own, which is in every backup.
+
+    Raises:
+        BankDirectoryError: ``output`` lies there. Nothing was changed.
+    """
+    if output.resolve().is_relative_to(directory.path.resolve()):
+        raise BankDirectoryError(
+            f"'{output}' lies in the bank's own directory, where a terminal's key must "
+            "not stay. Nothing was changed; name a folder elsewhere."
+        )
 
 
 def write_kit(

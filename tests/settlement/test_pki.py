@@ -36,7 +36,12 @@ def _context(
     key.write_bytes(identity.key_pem)
     context = ssl.SSLContext(side)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_verify_locations(cadata=authority.certificate_pem.decode())
+    trusted = (
+        authority.certificate_pem
+        if side == ssl.PROTOCOL_TLS_CLIENT
+        else authority.terminals_certificate_pem
+    )
+    context.load_verify_locations(cadata=trusted.decode())
     context.load_cert_chain(certificate, key)
     context.verify_mode = ssl.CERT_REQUIRED
     # The strictest reading of RFC 5280 that OpenSSL has; newer Pythons default to it.
@@ -103,7 +108,10 @@ def test_a_terminal_of_another_authority_is_refused(
 
 def test_the_authority_opens_again_under_its_passphrase(authority: Authority) -> None:
     again = Authority.load(
-        authority.certificate_pem, authority.encrypted_key_pem(PASSPHRASE), PASSPHRASE
+        authority.certificate_pem,
+        authority.terminals_certificate_pem,
+        authority.encrypted_key_pem(PASSPHRASE),
+        PASSPHRASE,
     )
     assert again.certificate_pem == authority.certificate_pem
 
@@ -115,6 +123,7 @@ def test_a_wrong_passphrase_opens_nothing_and_is_not_repeated(
     with pytest.raises(AuthorityKeyError) as caught:
         Authority.load(
             authority.certificate_pem,
+            authority.terminals_certificate_pem,
             authority.encrypted_key_pem(PASSPHRASE),
             passphrase,
         )
@@ -125,7 +134,24 @@ def test_a_wrong_passphrase_opens_nothing_and_is_not_repeated(
 def test_a_key_of_another_authority_is_refused(authority: Authority) -> None:
     other = Authority.create(NOW).encrypted_key_pem(PASSPHRASE)
     with pytest.raises(AuthorityKeyError, match="does not belong"):
-        Authority.load(authority.certificate_pem, other, PASSPHRASE)
+        Authority.load(
+            authority.certificate_pem,
+            authority.terminals_certificate_pem,
+            other,
+            PASSPHRASE,
+        )
+
+
+def test_an_authority_of_terminals_from_another_bank_is_refused(
+    authority: Authority,
+) -> None:
+    with pytest.raises(AuthorityKeyError, match="does not belong"):
+        Authority.load(
+            authority.certificate_pem,
+            Authority.create(NOW).terminals_certificate_pem,
+            authority.encrypted_key_pem(PASSPHRASE),
+            PASSPHRASE,
+        )
 
 
 def test_no_private_key_shows_in_a_repr(authority: Authority) -> None:

@@ -72,13 +72,16 @@ def test_a_bank_of_another_format_is_not_opened(tmp_path: Path) -> None:
         BankStore.open(path)
 
 
-def test_a_bank_of_format_1_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("older", [1, 2])
+def test_a_bank_of_an_older_format_is_refused_and_left_as_it_is(
+    tmp_path: Path, older: int
+) -> None:
     path = tmp_path / "bank.sqlite"
     BankStore.create(path).close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute(f"PRAGMA user_version = {older}")
     before = path.read_bytes()
-    with pytest.raises(StoreError, match=r"format 1; .* reads 2\. Nothing was changed"):
+    with pytest.raises(StoreError, match=rf"format {older}; .* reads 3\. Nothing was"):
         BankStore.open(path)
     assert path.read_bytes() == before
 

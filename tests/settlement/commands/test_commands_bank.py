@@ -420,7 +420,7 @@ def test_every_command_explains_itself(world: World, name: tuple[str, ...]) -> N
     result = run(*name[1:], "--help")
     assert result.exit_code == 0
     assert all(len(line) <= 80 for line in result.output.splitlines())
-    is_group = name[1:] in ((), ("account",), ("terminal",))
+    is_group = name[1:] in ((), ("account",), ("terminal",), ("host",))
     assert is_group or "--json" in result.output
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -239,6 +240,44 @@ def test_a_terminal_of_another_bank_gets_no_word_in(
     assert "terminal T0000007 batch 1: accepted; posted 1 (12.500 OMR)" in shown
 
 
+def test_a_revoked_terminal_is_named_in_the_log_and_told_at_the_counter(
+    counter: World, kit: Path, line: ModemPair
+) -> None:
+    context = client_context(kit / "ca.pem", kit / "terminal.pem", kit / "terminal.key")
+    plan = DialPlan(numbers=("5551234",), rounds=1)
+    revoked = counter.bank("terminal", "revoke", "T0000007", "--reason", "stolen")
+    assert revoked.exit_code == 0, revoked.output
+    with _Serving(counter, line.far_path) as serving:
+        with pytest.raises(CertificateRefusedError) as caught:
+            dial(
+                str(line.near_path),
+                plan,
+                context,
+                "host.bank.raseed",
+                lambda _event: None,
+            )
+        # The refused call does not count as the one that ends --once.
+        added = counter.bank(
+            *("terminal", "add", "T0000007", "--office", "SOHAR", "--again"),
+            *("--mid", "4355530000000007", "--number", "5551234"),
+            *("--days", "20", "--output", str(counter.folder / "anew")),
+        )
+        assert added.exit_code == 0, added.output
+        _upload(counter, counter.folder / "anew", line, _pay(counter, [12_500]))
+    assert "the bank has revoked it" in caught.value.what
+    assert "no money moved" in str(caught.value)
+    shown = serving.results.pop().output
+    assert (
+        "no call: The terminal's certificate T0000007 was refused by this machine: "
+        "the bank has revoked it" in shown
+    )
+    assert (
+        "secured with T0000007; its certificate ends on 2026-03-24: raseed-bank "
+        "terminal renew T0000007" in shown
+    )
+    assert "host renew" not in shown
+
+
 def test_serve_ends_in_order_when_it_is_told_to(branch: World, line: ModemPair) -> None:
     program = "from settlement.commands.bank import main; main()"
     with subprocess.Popen(  # noqa: S603 - our own fixed words
@@ -268,6 +307,17 @@ def test_a_host_that_cannot_start_says_why(
     result = branch.bank("serve", *options)
     assert result.exit_code == exit_code
     assert told in result.output
+
+
+def test_a_host_whose_own_certificate_has_expired_does_not_start(
+    branch: World,
+) -> None:
+    branch.now += timedelta(days=1826)
+    result = branch.bank("serve", "--port", "/dev/null")
+    assert result.exit_code == 1
+    told = " ".join(result.output.split())
+    assert "certificate ended on 2031-03-03" in told
+    assert "raseed-bank host renew" in told
 
 
 def test_the_host_does_not_start_under_a_wrong_passphrase(branch: World) -> None:
