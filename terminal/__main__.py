@@ -19,6 +19,7 @@ from terminal.errors import JournalDamagedError
 from terminal.journal import Journal
 from terminal.machine import local_now, open_counter
 from terminal.wording_journal import rebuild_question
+from terminal.wording_security import certificate_ends
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,6 +111,8 @@ def close(config_path: Path, *, as_json: bool) -> None:
         click.echo(json.dumps(_day_json(result, outcomes)))
     else:
         click.echo(str(result.advice))
+    if result.certificate_until is not None:
+        say(": ".join(certificate_ends(result.certificate_until)))
     if result.verdict not in _DONE:
         raise SystemExit(1)
 
@@ -217,6 +220,11 @@ def _day_json(result: DayResult, outcomes: list[RecoveryOutcome]) -> dict[str, A
         "verdict": result.verdict.value,
         "advice": str(result.advice),
         "failed_phase": result.failed_phase,
+        "certificate_until": (
+            None
+            if result.certificate_until is None
+            else f"{result.certificate_until:%Y-%m-%d}"
+        ),
         "posted": _share_json(result.posted),
         "suspended": _share_json(result.suspended),
         "batches": [_batch_json(batch) for batch in result.batches],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from settlement.money import Money
     from terminal.errors import Advice
@@ -105,12 +106,14 @@ class DayResult:
         batches: those that were sent, then those that still wait.
         failed_phase: where it went wrong; None when nothing did, or nothing was to
             be done.
+        certificate_until: the end of this terminal's certificate when that is near.
     """
 
     verdict: DayVerdict
     batches: tuple[BatchOutcome, ...]
     advice: Advice
     failed_phase: DayPhase | None = None
+    certificate_until: datetime | None = None
 
     @property
     def posted(self) -> Share | None:

@@ -22,6 +22,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
+from modem.certificates import EXPIRY_WARNING
 from modem.errors import CallTimeoutError, ModemError
 from modem.events import Closed, Connected, DialFailed, Dialling, Secured, Securing
 from settlement.errors import NoAnswerError
@@ -125,6 +126,7 @@ class DayFlow:
         self._outcomes: list[BatchOutcome] = []
         self._answered: set[tuple[bytes, int]] = set()
         self._closures: list[Closure] = []
+        self._certificate_until: datetime | None = None
         self._discarded = 0
         self._phase = DayPhase.CLOSING
         self._refused_in = DayPhase.RECONCILING
@@ -191,7 +193,15 @@ class DayFlow:
             batches=(*self._outcomes, *self._waiting()),
             advice=advice,
             failed_phase=failed_phase,
+            certificate_until=self._ending_certificate(),
         )
+
+    def _ending_certificate(self) -> datetime | None:
+        """The end of this terminal's certificate when that is near."""
+        until = self._certificate_until
+        if until is None or until - self._clock() >= EXPIRY_WARNING:
+            return None
+        return until
 
     def _waiting(self) -> list[BatchOutcome]:
         """What the bank gave no answer about; also after the journal has failed."""
@@ -359,7 +369,9 @@ class DayFlow:
                 self._on_line(LineState.CONNECTED)
                 detail = line_rate(rate_bps)
                 self._tell(DayProgress(phase=DayPhase.SECURING, detail=detail))
-            case Securing() | Secured() | Closed():
+            case Secured(own_until=until):
+                self._certificate_until = until
+            case Securing() | Closed():
                 # Closed is told from the call's own thread; the end is told by `run`.
                 pass
             case _:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modem.events import CallEvent
+    from modem.tls_context import ClientContexts
     from terminal.config import TerminalConfig
     from terminal.day_flow import MessageCall
     from terminal.readers import ReaderLayer
@@ -60,10 +61,8 @@ def open_counter(
     with suppress(JournalError):
         journal.note("started", clock(), _session(config))
 
-    def dial(on_event: Callable[[CallEvent], None]) -> MessageCall:
-        return _dial(config, on_event)
-
-    return Counter(config, journal, layer or PCSCReaders(), dial, clock)
+    line = _Line(config)
+    return Counter(config, journal, layer or PCSCReaders(), line.dial, clock)
 
 
 def recover_journal(
@@ -94,14 +93,27 @@ def _session(config: TerminalConfig) -> str:
     )
 
 
-def _dial(config: TerminalConfig, on_event: Callable[[CallEvent], None]) -> MessageCall:
-    # The modem's parts load pyserial and ssl; a counter that never calls needs neither.
-    from modem import call, tls  # noqa: PLC0415
+class _Line:
+    """The way to the bank; it remembers the last call, so that the next is shorter."""
 
-    return call.dial(
-        config.modem.port,
-        config.dial_plan,
-        tls.client_context(config.ca, config.certificate, config.key),
-        config.modem.server_name,
-        on_event,
-    )
+    def __init__(self, config: TerminalConfig) -> None:
+        self._config = config
+        self._contexts: ClientContexts | None = None
+
+    def dial(self, on_event: Callable[[CallEvent], None]) -> MessageCall:
+        # The modem's parts load pyserial and ssl; a counter that never calls needs
+        # neither.
+        from modem import call, tls_context  # noqa: PLC0415
+
+        config = self._config
+        if self._contexts is None:
+            self._contexts = tls_context.ClientContexts(
+                config.ca, config.certificate, config.key
+            )
+        return call.dial(
+            config.modem.port,
+            config.dial_plan,
+            self._contexts.current(),
+            config.modem.server_name,
+            on_event,
+        )

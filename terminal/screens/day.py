@@ -19,6 +19,7 @@ from terminal.widgets.facts import Facts
 from terminal.widgets.notice import Notice
 from terminal.widgets.phases import Phases
 from terminal.widgets.status import Level
+from terminal.wording_security import certificate_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -126,7 +127,7 @@ class DayScreen(CounterScreen):
 
     async def _show_end(self, result: DayResult) -> None:
         self.result = result
-        await self.query_one(Facts).show(_batch_rows(result.batches))
+        await self.query_one(Facts).show(_rows(result))
         self._enter(DayState.DONE)
         if result.verdict is DayVerdict.COLLECTED:
             self.query_one(Phases).finish()
@@ -203,6 +204,12 @@ def waiting_text(picture: CounterSnapshot) -> str:
         "{count} batches that wait from earlier go first.",
         count=len(picture.unsettled),
     )
+
+
+def _rows(result: DayResult) -> Iterable[tuple[str, str]]:
+    yield from _batch_rows(result.batches)
+    if result.certificate_until is not None:
+        yield certificate_ends(result.certificate_until)
 
 
 def _batch_rows(batches: Iterable[BatchOutcome]) -> Iterable[tuple[str, str]]:

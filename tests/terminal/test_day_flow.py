@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from contextlib import closing, suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -63,6 +63,7 @@ class Line:
         cut_at: the message, counted from 0 over both ways, at which the call is lost.
         deaf: answers that get lost on their way while the call stays up.
         during: called at every message, as the world goes on during a call.
+        certificate_until: the end of the terminal's certificate, as TLS tells it.
     """
 
     def __init__(self, bank: Bank) -> None:
@@ -71,6 +72,7 @@ class Line:
         self.cut_at = -1
         self.deaf = 0
         self.busy = False
+        self.certificate_until: datetime | None = None
         self.calls = 0
         self.count = 0
         self.during: Callable[[], None] = lambda: None
@@ -81,7 +83,7 @@ class Line:
             raise BusyError("5551234")
         on_event(Connected(rate_bps=9600))
         on_event(Securing())
-        on_event(Secured(peer_name="host"))
+        on_event(Secured(peer_name="host", own_until=self.certificate_until))
         self.calls += 1
         self.count = 0
         return LoopCall(self, IntakeMachine(self.terminal_id, self._bank, bytes(16)))
@@ -185,6 +187,20 @@ def test_the_bank_keeps_where_the_audit_log_stood_with_each_batch(
     kinds = [row[2] for row in newest_entries(folder, 99)]
     assert "batch-closed" in kinds[: kept[0].entries]
     assert "batch-collected" not in kinds[: kept[0].entries]
+
+
+@pytest.mark.parametrize(
+    ("days", "is_told"), [(29, True), (-1, True), (30, False), (900, False)]
+)
+def test_a_certificate_that_ends_within_30_days_is_told_at_the_end_of_day(
+    world: World, days: int, is_told: bool
+) -> None:
+    until = NOW + timedelta(days=days)
+    world.line.certificate_until = until
+    world.bench.pay("1.000")
+    result = world.close_day()
+    assert result.verdict is DayVerdict.COLLECTED
+    assert result.certificate_until == (until if is_told else None)
 
 
 def test_every_end_of_day_is_in_the_log_with_how_it_ended(world: World) -> None:

@@ -120,6 +120,7 @@ def test_close_without_screens_tells_each_phase_and_how_it_ended(
     assert found["verdict"] == "pending"
     assert "no dial tone" in found["advice"]
     assert found["failed_phase"] == "dialling"
+    assert found["certificate_until"] is None
     assert found["suspended"] == {"count": 0, "sum_minor": 0}
     (batch,) = found["batches"]
     assert (batch["number"], batch["sum_minor"]) == (1, 1_000)

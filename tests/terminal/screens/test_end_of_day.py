@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from terminal.day import BatchOutcome, DayPhase, DayResult, DayVerdict
 from terminal.errors import Advice, JournalError
@@ -82,6 +83,18 @@ async def test_a_busy_line_leaves_the_batch_and_it_can_be_sent_again(
         await desk.press("enter")
         assert "The bank has taken every batch." in desk.text
     assert counter.calls.count("close_day") == 2
+
+
+async def test_a_certificate_that_ends_soon_is_shown_with_what_to_do(
+    counter: FakeCounter,
+) -> None:
+    until = datetime(2026, 4, 1, 12, tzinfo=UTC)
+    assert isinstance(counter.day, DayResult)
+    counter.day = replace(counter.day, certificate_until=until)
+    async with sitting(counter) as desk:
+        await desk.press("f8", "enter")
+        assert "▲ Certificate" in desk.text
+        assert "ends on 2026-04-01 · ask the bank for a new one" in desk.text
 
 
 async def test_a_refused_batch_shows_the_banks_own_words(counter: FakeCounter) -> None:
