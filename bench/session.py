@@ -1,0 +1,202 @@
+"""What it costs on the line to make a call secure: full handshake and resumed one.
+
+Two links, real TLS and real certificates of the bank's authority, over a line of 9600
+bit/s with 100 ms of delay each way, under a virtual clock. Seconds run from the first
+HELLO of the link to the moment in which the terminal may send, bytes are those of TLS.
+The reference of the resumed handshake is the full one of the same run.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from modem.events import Secured
+from modem.link import Link
+from modem.session import SecureSession, SessionEnded
+from modem.tls import TLSSession, client_context, server_context
+from settlement.pki import HOST_DNS_NAME, Authority
+from sim.modems.line import LineSettings, Wire
+
+if TYPE_CHECKING:
+    from modem.tls_context import LinkContext
+
+__all__ = ["measure"]
+
+_RATE_BPS: Final = 9600
+_DELAY_MS: Final = 100
+_SEEDS: Final = 10
+_LIMIT_MS: Final = 600_000
+_BIT_ERRORS: Final = (0.0, 1e-5, 1e-4)
+_RESUMED_RATIO_MAX: Final = 0.6
+"""A resumed handshake is worth having when it takes at most this of a full one."""
+_CALLS: Final = (("full", False), ("resumed", True))
+
+
+def measure() -> dict[str, object]:
+    """Measure and print each call; the target is set for the line without noise."""
+    rows = [
+        _row(name, errors, resumed=resumed)
+        for errors in _BIT_ERRORS
+        for name, resumed in _CALLS
+    ]
+    for row in rows:
+        print(
+            f"session: {row['call']:>7}, bit errors {row['bit_error_rate']:g}: "
+            f"{row['terminal_bytes']} + {row['host_bytes']} bytes of TLS, "
+            f"{row['link_seconds']:.2f} s to the link, {row['seconds']:.2f} s to the "
+            f"first message. Median of {_SEEDS} seeds."
+        )
+    tls_seconds = [
+        float(str(row["seconds"])) - float(str(row["link_seconds"])) for row in rows[:2]
+    ]
+    ratio = tls_seconds[1] / tls_seconds[0]
+    print(f"session: a resumed handshake takes {ratio:.2f} of a full one's time.")
+    return {
+        "rate_bps": _RATE_BPS,
+        "delay_ms": _DELAY_MS,
+        "rows": rows,
+        "resumed_ratio": round(ratio, 3),
+        "target_met": ratio <= _RESUMED_RATIO_MAX,
+    }
+
+
+class _Counting(TLSSession):
+    """A TLS session that counts the bytes that it hands to the link."""
+
+    def __init__(self, context: LinkContext, *, server_name: str | None) -> None:
+        super().__init__(context, server_name=server_name)
+        self.sent_bytes = 0
+
+    def data_to_send(self) -> bytes:
+        data = super().data_to_send()
+        self.sent_bytes += len(data)
+        return data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """One call: bytes of TLS from each side, time to the link and to secured."""
+
+    terminal_bytes: int
+    host_bytes: int
+    link_ms: int
+    secured_ms: int
+
+
+def _row(name: str, bit_error_rate: float, *, resumed: bool) -> dict[str, object]:
+    settings = LineSettings(
+        rate_bps=_RATE_BPS, delay_ms=_DELAY_MS, bit_error_rate=bit_error_rate
+    )
+    calls = [_call(settings, seed, resumed=resumed) for seed in range(_SEEDS)]
+    return {
+        "call": name,
+        "bit_error_rate": bit_error_rate,
+        "terminal_bytes": round(median(call.terminal_bytes for call in calls)),
+        "host_bytes": round(median(call.host_bytes for call in calls)),
+        "link_seconds": round(median(call.link_ms for call in calls) / 1000, 2),
+        "seconds": round(median(call.secured_ms for call in calls) / 1000, 2),
+    }
+
+
+def _call(settings: LineSettings, seed: int, *, resumed: bool) -> _Measured:
+    """A call between fresh ends, after another one where it is to be resumed."""
+    near, far = _contexts()
+    if resumed:
+        _secure(near, far, LineSettings(rate_bps=_RATE_BPS), seed, resumed=False)
+    return _secure(near, far, settings, seed, resumed=resumed)
+
+
+def _contexts() -> tuple[LinkContext, LinkContext]:
+    """A terminal's and a host's, with new certificates of a new authority."""
+    now = dt.datetime.now(dt.UTC)  # noqa: TID251 - TLS judges by the machine's clock
+    authority = Authority.create(now)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "hosts.pem").write_bytes(authority.certificate_pem)
+        (folder / "terminals.pem").write_bytes(authority.terminals_certificate_pem)
+        for file, identity in (
+            ("host", authority.issue_host(HOST_DNS_NAME, now)),
+            ("terminal", authority.issue_terminal("T0000007", now)),
+        ):
+            (folder / f"{file}.pem").write_bytes(identity.certificate_pem)
+            (folder / f"{file}.key").write_bytes(identity.key_pem)
+        return (
+            client_context(
+                *(folder / n for n in ("hosts.pem", "terminal.pem", "terminal.key"))
+            ),
+            server_context(
+                *(folder / n for n in ("terminals.pem", "host.pem", "host.key"))
+            ),
+        )
+
+
+def _secure(
+    near_context: LinkContext,
+    far_context: LinkContext,
+    settings: LineSettings,
+    seed: int,
+    *,
+    resumed: bool,
+) -> _Measured:
+    near_tls = _Counting(near_context, server_name=HOST_DNS_NAME)
+    far_tls = _Counting(far_context, server_name=None)
+    near, far = (
+        SecureSession(Link(nonce=nonce, line_rate_bps=settings.rate_bps, now_ms=0), tls)
+        for nonce, tls in ((1, near_tls), (2, far_tls))
+    )
+    up = Wire(settings, random.Random(seed + 1))
+    down = Wire(settings, random.Random(seed + 2))
+    now_ms = link_ms = 0
+    while True:
+        near.receive_data(down.receive(now_ms), now_ms)
+        far.receive_data(up.receive(now_ms), now_ms)
+        near.on_timer(now_ms)
+        far.on_timer(now_ms)
+        up.send(near.data_to_send(now_ms), now_ms)
+        down.send(far.data_to_send(now_ms), now_ms)
+        if near_tls.sent_bytes and not link_ms:
+            link_ms = now_ms
+        secured = _secured(near)
+        if secured is not None:
+            break
+        now_ms = max(now_ms, _next_ms(near, far, up, down, now_ms))
+        if now_ms > _LIMIT_MS:
+            raise RuntimeError(f"the call was not secured: seed {seed}")
+    if secured.resumed is not resumed:
+        raise RuntimeError(f"resumed is {secured.resumed}, not {resumed}: seed {seed}")
+    for end in (near, far):
+        # As at the end of any call: the ticket is good only of one that was ended.
+        end.line_lost("the measurement is over", now_ms)
+    return _Measured(
+        terminal_bytes=near_tls.sent_bytes,
+        host_bytes=far_tls.sent_bytes,
+        link_ms=link_ms,
+        secured_ms=now_ms,
+    )
+
+
+def _secured(session: SecureSession) -> Secured | None:
+    while (event := session.next_event()) is not None:
+        if isinstance(event, Secured):
+            return event
+        if isinstance(event, SessionEnded):
+            raise RuntimeError(f"the call ended: {event.error}")
+    return None
+
+
+def _next_ms(
+    near: SecureSession, far: SecureSession, up: Wire, down: Wire, now_ms: int
+) -> int:
+    due = (
+        near.deadline_ms(now_ms),
+        far.deadline_ms(now_ms),
+        up.deadline_ms(),
+        down.deadline_ms(),
+    )
+    return min(time_ms for time_ms in due if time_ms is not None)
