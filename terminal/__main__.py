@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from terminal.commands.audit import audit
+from terminal.commands.certificate import certificate
 from terminal.commands.modem import modem
 from terminal.commands.recover import recover, recover_and_tell
 from terminal.commands.shared import PlainErrors, config_option, json_option, say
@@ -137,6 +138,7 @@ def status(config_path: Path, *, as_json: bool) -> None:
 
 terminal.add_command(audit)
 terminal.add_command(modem)
+terminal.add_command(certificate)
 terminal.add_command(recover)
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "JournalError",
     "JournalVersionError",
     "KeyFileLostError",
+    "RenewalError",
     "TerminalError",
     "VaultError",
 ]
@@ -135,6 +136,10 @@ class VaultError(JournalError):
 
 class KeyFileLostError(VaultError):
     """The journal's key file is missing or is none: what it sealed stays shut."""
+
+
+class RenewalError(TerminalError):
+    """A certificate cannot be asked for or installed; nothing was changed."""
 
 
 class AuditFileError(TerminalError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto, unique
 from typing import TYPE_CHECKING, Final
 
 from modem.certificates import CertificateOwner, CertificateTrouble
@@ -13,10 +14,15 @@ if TYPE_CHECKING:
     from modem.errors import CertificateRefusedError
 
 __all__ = [
+    "RenewalProblem",
     "certificate_ends",
+    "certificate_installed",
     "certificate_next_step",
     "certificate_refused",
     "downgrade_refused",
+    "file_unusable",
+    "renewal_problem",
+    "request_written",
     "tell_the_bank",
 ]
 
@@ -81,6 +87,79 @@ _NEXT_STEPS: Final = {
     ),
 }
 """What to do where to tell the bank is not the first thing."""
+
+
+@unique
+class RenewalProblem(Enum):
+    """Why a certificate is not installed, or none can be asked for."""
+
+    NO_CERTIFICATE = auto()
+    OTHER_TERMINAL = auto()
+    OTHER_BANK = auto()
+    OTHER_KEY = auto()
+    DATES = auto()
+    NEXT_KEY = auto()
+
+
+_RENEWAL: Final = {
+    RenewalProblem.NO_CERTIFICATE: msgid(
+        "{path} holds no certificate. Nothing was changed. Ask the bank for the file "
+        "again."
+    ),
+    RenewalProblem.OTHER_TERMINAL: msgid(
+        "{path} is for another terminal. Nothing was changed. Ask the bank for this "
+        "terminal's own."
+    ),
+    RenewalProblem.OTHER_BANK: msgid(
+        "{path} is not from this terminal's bank, or is damaged. Nothing was changed. "
+        "Tell the bank."
+    ),
+    RenewalProblem.OTHER_KEY: msgid(
+        "{path} is for a key that is not on this machine. Nothing was changed. Make a "
+        "new request and send that to the bank."
+    ),
+    RenewalProblem.DATES: msgid(
+        "{path} is not valid today. Nothing was changed. Check this machine's date and "
+        "time; if they are right, tell the bank."
+    ),
+    RenewalProblem.NEXT_KEY: msgid(
+        "{path} is no private key. Nothing was changed. Move it away and make the "
+        "request again."
+    ),
+}
+
+
+def renewal_problem(problem: RenewalProblem, path: str) -> str:
+    """What is wrong with the file ``path``, and what to do."""
+    return tr(_RENEWAL[problem], path=path)
+
+
+def file_unusable(path: str, reason: str) -> str:
+    """The system does not let us read or write a file."""
+    return tr(
+        "{path} cannot be used: {reason}. The terminal's present certificate is still "
+        "in place. Put that right, then do the same again.",
+        path=path,
+        reason=reason,
+    )
+
+
+def request_written(path: str, terminal_id: str) -> str:
+    """A request is ready for the bank."""
+    return tr(
+        "{path} is ready for the bank: raseed-bank terminal renew {terminal} --csr. "
+        "The present certificate stays in use.",
+        path=path,
+        terminal=terminal_id,
+    )
+
+
+def certificate_installed(until: datetime) -> str:
+    """The new certificate is in place."""
+    return tr(
+        "The new certificate is in place, until {day}. The next call uses it.",
+        day=f"{until:%Y-%m-%d}",
+    )
 
 
 def certificate_refused(error: CertificateRefusedError) -> str:
