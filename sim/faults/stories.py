@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from card.profile import Role
-from sim.world.clerk import Want
+from sim.world.beliefs import Want
 
 if TYPE_CHECKING:
     from collections.abc import Callable

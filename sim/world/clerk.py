@@ -1,63 +1,38 @@
 """The people of a story: a clerk who does what the counter's words say, and no more.
 
 The clerk is told words only: results of payments, what recovery found out, what is
-still interrupted. Each word is compared with the truth at the moment it is spoken. When
-the counter says that nothing was taken, or says nothing at all about a payment, the
-clerk takes the payment again; so a wrong word debits a customer twice, and is found.
+still interrupted. Each word is compared with the truth at the moment it is spoken
+(`sim.world.hearing`). When the counter says that nothing was taken, or says nothing at
+all about a payment, the clerk takes the payment again; so a wrong word debits a
+customer twice, and is found.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from card.profile import Role
 from settlement.payment import PaymentKind
+from sim.world.beliefs import Attempt, Belief, Beliefs
 from sim.world.fate import PowerOffError
+from sim.world.hearing import Hearing
 from sim.world.truth import Truth
 from sim.world.world import PIN
 from terminal.errors import CardProblemError, JournalError
-from terminal.orders import Paid, RecoveryVerdict, RefusalReason, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
+    from sim.world.beliefs import Want
     from sim.world.chronicle import Chronicle
     from sim.world.world import World
-    from terminal.orders import PaymentResult, RecoveryOutcome
 
-__all__ = ["Belief", "Clerk", "Want"]
+__all__ = ["Clerk"]
 
 _ATTEMPTS_MAX: Final = 4
 """In a healed world the first attempt succeeds; more than that is a defect."""
-
-
-_HOPELESS: Final = frozenset(
-    {RefusalReason.BALANCE_TOO_LOW, RefusalReason.OVER_CARD_LIMIT}
-)
-"""After these the customer goes home with the papers."""
-
-
-class Belief(Enum):
-    """What the clerk holds for true about one declaration."""
-
-    NOT_TAKEN = auto()
-    UNKNOWN = auto()
-    PAID = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """What one customer wants to pay.
-
-    Attributes:
-        purse: index of the customer's card.
-    """
-
-    declaration: str
-    amount: str
-    purse: int = 0
+_RECOVERIES_MAX: Final = 10
+"""Each fault stops one; no story has so many."""
 
 
 class Clerk:
@@ -69,11 +44,9 @@ class Clerk:
         """Work at the counter of ``world``; ``memory`` knows what was before."""
         self._world = world
         self._chronicle = chronicle
-        self._beliefs: dict[str, Belief] = {}
-        self._wants: dict[str, Want] = {}
-        if memory is not None:
-            self._beliefs |= memory._beliefs
-            self._wants |= memory._wants
+        known: Beliefs | None = None if memory is None else memory._beliefs
+        self._beliefs: Beliefs = Beliefs(world, chronicle, known)
+        self._hearing = Hearing(world, chronicle, self._beliefs)
 
     # What the clerk does.
 
@@ -81,19 +54,19 @@ class Clerk:
         """Start the program until it runs, however often the machine loses power."""
         while not self._world.is_on:
             try:
-                self._hear_news(self._world.switch_on())
+                self._hearing.news(self._world.switch_on())
             except PowerOffError:
                 self._say("the machine loses power at its start")
             except JournalError:
                 self._say("the program does not start: the disk is full")
                 self._world.disk.is_full = False
-        self._look_up_what_is_open()
+        # What the list of interrupted payments says after a start.
+        self._hearing.open_payments(self._world.counter.interrupted())
 
     def take(self, want: Want) -> None:
         """Take a payment, as far as it goes."""
-        self._wants[want.declaration] = want
-        self._beliefs.setdefault(want.declaration, Belief.NOT_TAKEN)
-        self._say(f"{want.declaration}: {want.amount} is to be paid")
+        self._beliefs.ask_for(want)
+        self._say(f"{want.attempt}: {want.amount} is to be paid")
         self.insert(Role.PURSE, want.purse)
         self._guarded(lambda: self._take(want))
 
@@ -120,7 +93,7 @@ class Clerk:
 
     def ask(self) -> None:
         """Have the counter look at the cards that are there; it says what it finds."""
-        self._guarded(lambda: self._hear_news(self._world.counter.on_card_inserted()))
+        self._guarded(self._hear_news)
 
     def close_day(self) -> None:
         """The end of day, as far as it goes."""
@@ -131,32 +104,22 @@ class Clerk:
         """In a healed world: take again what is not taken, until all is known."""
         self.remove(Role.PURSE)
         self.insert(Role.PURSE)
-        for declaration, want in list(self._wants.items()):
+        for attempt, want in list(self._beliefs.wants.items()):
             for _ in range(_ATTEMPTS_MAX):
-                if declaration not in self._wants:
-                    break
-                match self._beliefs[declaration]:
-                    case Belief.UNKNOWN:
-                        self.remove(Role.PURSE)
-                        self.insert(Role.PURSE, want.purse)
-                    case Belief.NOT_TAKEN:
-                        self.take(want)
-                    case Belief.PAID:
-                        break
-            if self._is_wanted(declaration):
-                self._violation(f"{declaration} cannot be paid, though all is healed")
+                if self._beliefs[attempt] is Belief.UNKNOWN:
+                    self.remove(Role.PURSE)
+                    self.insert(Role.PURSE, want.purse)
+                elif self._beliefs.is_wanted(attempt):
+                    self.take(want)
+            if self._beliefs.is_wanted(attempt):
+                self._violation(f"{attempt} cannot be paid, though all is healed")
 
     def check(self) -> None:
         """Compare what is believed with what is true, when nothing is under way."""
         truth = Truth(self._world)
         for words in truth.violations():
             self._violation(words)
-        for declaration, belief in self._beliefs.items():
-            debits = truth.debits_for(declaration)
-            if debits > 1:
-                self._violation(f"{declaration} was debited {debits} times")
-            if belief is Belief.PAID and debits != 1:
-                self._violation(f"{declaration} was told as paid, and is not")
+        self._beliefs.check(truth)
 
     def expect_nothing_open(self, *, purse_returned: bool) -> None:
         """In a healed world nothing stays open, unless its purse never came back."""
@@ -175,77 +138,46 @@ class Clerk:
             self._violation("the bank has not got everything, though all is healed")
 
     @property
-    def beliefs(self) -> dict[str, Belief]:
-        """What is believed now, by declaration."""
-        return dict(self._beliefs)
-
-    # What the clerk hears.
+    def beliefs(self) -> dict[Attempt, Belief]:
+        """What is believed now."""
+        return self._beliefs.held
 
     def _take(self, want: Want) -> None:
+        """The steps of the screens: details, warning, card, PIN."""
         counter = self._world.counter
+        order = counter.check_order(want.declaration, want.amount, PaymentKind.FEES)
+        earlier = counter.earlier_payments(order)
+        self._hearing.open_payments(earlier)
+        if earlier:
+            if not want.in_spite:
+                return
+            order = counter.go_on_all_the_same(order)
+            self._beliefs.overridden[want.declaration] += 1
+            self._say("the clerk goes on in spite of the warning")
+        before = Truth(self._world).debits_for(want.declaration, want.purse)
         try:
             seen = counter.read_purse()
-            order = counter.check_order(want.declaration, want.amount, PaymentKind.FEES)
         except CardProblemError as problem:
-            self._say(f"the counter: {problem.code.value}")
+            self._hearing.card_problem(problem)
             return
         refusal = counter.check_purse(order, seen)
         result = refusal or counter.pay(order, seen, bytearray(PIN))
-        self._hear_result(want.declaration, result)
+        self._hearing.result(want, result, before)
 
     def _look(self) -> None:
         try:
             self._world.counter.read_purse()
         except CardProblemError as problem:
-            self._say(f"the counter: {problem.code.value}")
+            self._hearing.card_problem(problem)
 
     def _close_day(self) -> None:
+        posted = len(Truth(self._world).posted)
         result = self._world.counter.close_day(lambda _: None)
-        self._say(f"the end of day: {result.verdict.value}")
-        self._hear_news(self._world.counter.on_card_inserted())
+        self._hearing.day(result, posted)
+        self._hear_news()
 
-    def _hear_result(self, declaration: str, result: PaymentResult) -> None:
-        match result:
-            case Paid():
-                self._believe(declaration, Belief.PAID, "paid")
-            case Refused(reason=reason):
-                words = f"refused, {reason.value}"
-                self._believe(declaration, Belief.NOT_TAKEN, words)
-                if reason in _HOPELESS:
-                    del self._wants[declaration]
-            case _:
-                self._believe(declaration, Belief.UNKNOWN, "not known yet")
-
-    def _hear_news(self, outcomes: Iterable[RecoveryOutcome]) -> None:
-        for outcome in outcomes:
-            declaration = outcome.declaration
-            if declaration not in self._beliefs:
-                self._say(f"news of a payment nobody asked about: {outcome.verdict}")
-                continue
-            match outcome.verdict:
-                case RecoveryVerdict.PAID:
-                    self._believe(declaration, Belief.PAID, "it was paid")
-                case RecoveryVerdict.NOT_PAID:
-                    words = "nothing was taken"
-                    self._believe(declaration, Belief.NOT_TAKEN, words)
-                case _:
-                    self._believe(declaration, Belief.UNKNOWN, "still not known")
-
-    def _look_up_what_is_open(self) -> None:
-        """What the list of interrupted payments says after a start."""
-        for payment in self._world.counter.interrupted():
-            if payment.declaration in self._beliefs:
-                words = "in the list of interrupted payments"
-                self._believe(payment.declaration, Belief.UNKNOWN, words)
-
-    def _believe(self, declaration: str, belief: Belief, words: str) -> None:
-        self._say(f"the counter: {declaration}: {words}")
-        self._beliefs[declaration] = belief
-        debits = Truth(self._world).debits_for(declaration)
-        if belief is Belief.PAID and debits != 1:
-            self._violation(f"'{words}' was said of {declaration} and is false")
-        if belief is Belief.NOT_TAKEN and debits != 0:
-            self._violation(f"'{words}' was said of {declaration} and is false")
+    def _hear_news(self) -> None:
+        self._hearing.news(self._world.counter.on_card_inserted())
 
     def _guarded(self, act: Callable[[], None]) -> None:
         """Do something at the counter, which may lose power meanwhile."""
@@ -258,11 +190,6 @@ class Clerk:
             self._world.switch_off()
         except JournalError:
             self._say("the counter: the journal cannot be used")
-
-    def _is_wanted(self, declaration: str) -> bool:
-        """Whether somebody still waits for this payment."""
-        is_paid = self._beliefs[declaration] is Belief.PAID
-        return declaration in self._wants and not is_paid
 
     def _violation(self, words: str) -> None:
         self._chronicle.violated(words)

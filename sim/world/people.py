@@ -77,8 +77,9 @@ class People:
         """How it stands, for a transcript: beliefs, debits, and where the value is."""
         truth = Truth(self.world)
         words = [
-            f"{declaration} {belief.name.lower()} {truth.debits_for(declaration)}"
-            for declaration, belief in sorted(self.clerk.beliefs.items())
+            f"{attempt} {belief.name.lower()} "
+            f"{truth.debits_for(attempt.declaration, attempt.purse)}"
+            for attempt, belief in sorted(self.clerk.beliefs.items())
         ]
         held, opens, posted = len(truth.credits), len(truth.opens), len(truth.posted)
         return "; ".join([*words, f"held {held} open {opens} posted {posted}"])

@@ -21,7 +21,7 @@ from sim.cards.records import Transaction
 from sim.cards.ring import ProofRing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from sim.cards.customs import SimulatedCustomsCard
     from sim.cards.purse import SimulatedPurse
@@ -120,7 +120,7 @@ class Truth:
         log = world.debit_log
         transactions = [tx for purse in world.purses for tx in log.read(purse)]
         self.debits = [Movement.of(tx) for tx in transactions]
-        self._digests = Counter(tx.digest for tx in transactions)
+        self._transactions = transactions
         self.opens = _opens_of(world.customs)
         self.credits = _credits_of(world.customs)
         self._total_minor = world.customs.memory.integer(TOTAL)
@@ -133,9 +133,31 @@ class Truth:
             return []
         return [Movement(*row) for row in self._bank.auditor.posted()]
 
-    def debits_for(self, declaration: str) -> int:
-        """How often purses were debited for a declaration."""
-        return self._digests[digest_of(declaration)]
+    def posted_minor_in(self, batches: Collection[int]) -> int:
+        """What is in the bank's books of these batches, held in suspense or not."""
+        if self._bank is None:
+            return 0
+        with self._bank.store.read() as books:
+            return sum(
+                row.amount_minor
+                for purse in self._purses
+                for row in books.records.payments_of_purse(purse.memory.octets(CARD_ID))
+                if row.batch in batches
+            )
+
+    def debits_for(self, declaration: str, purse: int | None = None) -> int:
+        """How often purses, or the one of that index, were debited for it."""
+        return len(self.debits_of(declaration, purse))
+
+    def debits_of(self, declaration: str, purse: int | None = None) -> list[Movement]:
+        """The same, each debit as the chip holds it."""
+        digest = digest_of(declaration)
+        cid = None if purse is None else self._purses[purse].memory.octets(CARD_ID)
+        return [
+            Movement.of(tx)
+            for tx in self._transactions
+            if tx.digest == digest and cid in {None, tx.cid}
+        ]
 
     def violations(self) -> list[str]:
         """What must never be, whatever happened; empty when all is well."""

@@ -24,7 +24,7 @@ from card.profile import Role
 from settlement.check import check_bank
 from sim.faults.stories import Story
 from sim.faults.workshop import Workshop
-from sim.world.clerk import Want
+from sim.world.beliefs import Want
 from terminal.recovery_desk import RecoveryDesk
 
 if TYPE_CHECKING:

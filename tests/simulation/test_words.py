@@ -1,0 +1,148 @@
+"""What is told at the counter is judged sentence by sentence, and a lie is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from settlement.money import CURRENCIES, Money
+from sim.faults.matrix import tasks_of
+from sim.faults.stories import STORIES
+from sim.faults.workshop import Workshop
+from sim.world import words
+from sim.world.words import lies_in
+from terminal import payments, settling, wording, wording_interrupted
+from terminal.errors import Advice, CardProblemCode
+from terminal.orders import InterruptedState, RecoveryVerdict, RefusalReason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+ONE_PAYMENT = STORIES[0]
+CARD = "640000******0001"
+PAID = wording.paid_advice(
+    Money(amount_minor=1_234, currency=CURRENCIES["OMR"]), credited=True
+)
+FACTS = {"amount": "1.234 OMR", "card": CARD, "receipt": "1"}
+
+
+@pytest.fixture(scope="module")
+def workshop() -> Iterator[Workshop]:
+    with Workshop() as workshop:
+        yield workshop
+
+
+def lies_of_one_payment(workshop: Workshop) -> str:
+    """What is wrong in the first scenario of one payment that has a violation."""
+    for task in tasks_of(workshop, [ONE_PAYMENT]):
+        outcome = workshop.run(task.scenario)
+        if outcome.violations:
+            return "\n".join(outcome.violations)
+    return ""
+
+
+@pytest.mark.parametrize("code", list(CardProblemCode))
+def test_a_card_problem_claims_that_nothing_moved(code: CardProblemCode) -> None:
+    advice = wording.card_problem(code).advice
+    assert list(lies_in(advice, words.UNTOUCHED, {})) == []
+
+
+@pytest.mark.parametrize("reason", list(RefusalReason))
+def test_a_refusal_claims_that_nothing_was_taken(reason: RefusalReason) -> None:
+    advice = wording.refusal_advice(reason, 2)
+    assert list(lies_in(advice, words.NOT_PAID, {})) == []
+    assert list(lies_in(advice, words.PAID, {})) != []
+
+
+@pytest.mark.parametrize("state", list(InterruptedState))
+@pytest.mark.parametrize("known", [True, False])
+def test_a_list_and_a_warning_claim_what_their_state_means(
+    state: InterruptedState, *, known: bool
+) -> None:
+    claims = words.PAID if state.is_paid else words.OPEN
+    for advice in (
+        wording_interrupted.interrupted_advice(state, known=known),
+        wording_interrupted.warning_advice(state, CARD),
+    ):
+        assert list(lies_in(advice, claims, FACTS)) == []
+        assert list(lies_in(advice, words.NOT_PAID, FACTS)) != []
+
+
+@pytest.mark.parametrize(
+    ("verdict", "claims"),
+    [
+        (RecoveryVerdict.NOT_PAID, words.NOT_PAID),
+        (RecoveryVerdict.LEFT_TO_BANK, words.OPEN),
+        (RecoveryVerdict.STILL_UNKNOWN, words.OPEN),
+    ],
+)
+def test_news_claims_what_its_verdict_means(
+    verdict: RecoveryVerdict, claims: frozenset[words.Claim]
+) -> None:
+    advice = wording_interrupted.recovery_advice(verdict)
+    assert list(lies_in(advice, claims, {})) == []
+    assert list(lies_in(advice, words.PAID, {})) != []
+
+
+@pytest.mark.parametrize(
+    ("advice", "lie"),
+    [
+        (replace(PAID, money="Something was taken."), "nobody knows what this claims"),
+        (replace(PAID, money=""), "nobody knows what this claims"),
+        (replace(PAID, money=wording.NOTHING_MOVED), "claims that it was not taken"),
+        (replace(PAID, money="1.235 OMR was taken from the card."), "it is 1.234 OMR"),
+        (replace(PAID, next_step=""), "a clause is missing"),
+        (
+            replace(PAID, next_step="You can take the payment again."),
+            "claims that it was not taken",
+        ),
+        (replace(PAID, happened="Paid. Receipt 7."), "names the receipt 7; it is 1"),
+    ],
+)
+def test_each_clause_can_lie(advice: Advice, lie: str) -> None:
+    assert list(lies_in(PAID, words.PAID, FACTS)) == []
+    (found,) = lies_in(advice, words.PAID, FACTS)
+    assert lie in found
+
+
+def nothing_taken(*_: object, **__: object) -> Advice:
+    return wording.refusal_advice(RefusalReason.CARD_REMOVED)
+
+
+def no_next_step(*_: object, **__: object) -> Advice:
+    return replace(PAID, next_step="")
+
+
+def another_amount(amount: Money, *_: object, credited: bool) -> Advice:
+    return wording.paid_advice(amount + amount, credited=credited)
+
+
+def never_known(*_: object, **__: object) -> Advice:
+    return wording.unknown_advice()
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "lying", "found"),
+    [
+        (payments, "paid_advice", nothing_taken, "claims that it was not taken"),
+        (payments, "paid_advice", no_next_step, "a clause is missing"),
+        (payments, "paid_advice", another_amount, "names the amount 2.468 OMR"),
+        (payments, "unknown_advice", nothing_taken, "claims that it was not taken"),
+        (settling, "recovered_as_paid", nothing_taken, "where it was taken"),
+        (settling, "recovered_as_paid", another_amount, "names the amount 2.468 OMR"),
+        (settling, "recovery_advice", never_known, "claims that nobody knows yet"),
+    ],
+)
+def test_a_counter_that_says_what_is_not_so_is_found(
+    workshop: Workshop,
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    name: str,
+    lying: Callable[..., Advice],
+    found: str,
+) -> None:
+    monkeypatch.setattr(module, name, lying)
+    assert found in lies_of_one_payment(workshop)
