@@ -120,6 +120,7 @@ class Rebuilder:
         clock: Callable[[], datetime],
         random_bytes: Callable[[int], bytes],
         on_progress: Callable[[RecoverProgress], None] = lambda _: None,
+        open_journal: Callable[[Path, Callable[[int], bytes]], Journal] = Journal.open,
     ) -> None:
         """Join the parts; `run` does the work.
 
@@ -129,12 +130,14 @@ class Rebuilder:
             clock: the time here, aware, in the office's zone.
             random_bytes: for the names and keys of new journals.
             on_progress: told what is being done.
+            open_journal: opens the journal in a folder, or makes it.
         """
         self._config = config
         self._layer = layer
         self._clock = clock
         self._random_bytes = random_bytes
         self._on_progress = on_progress
+        self._open_journal = open_journal
         self._files = JournalFiles(config.state_directory)
 
     def run(self, sources: Sequence[Path] = ()) -> RecoverResult:
@@ -157,7 +160,7 @@ class Rebuilder:
     def _run(self, sources: Sequence[Path]) -> RecoverResult:
         remains = [self._read(folder) for folder in sources]
         try:
-            journal = Journal.open(self._files.folder, self._random_bytes)
+            journal = self._open_journal(self._files.folder, self._random_bytes)
         except (JournalDamagedError, JournalVersionError):
             return self._replace(remains)
         try:
@@ -190,7 +193,7 @@ class Rebuilder:
         if old.key is not None and old.numbers_max is not None and key_fits(old):
             new.key.touch(mode=0o600)
             new.key.write_bytes(old.key)
-        journal = Journal.open(new.folder, self._random_bytes)
+        journal = self._open_journal(new.folder, self._random_bytes)
         try:
             journal.replace(
                 self._clock(),

@@ -86,12 +86,19 @@ def _customs_card_reset(people: People) -> None:
     people.clerk.insert(Role.PURSE)
 
 
+def _terminal_lost(people: People) -> None:
+    people.clerk.replace_machine()
+    people.put_right()
+    _put_back(people)
+
+
 _ONE_PAYMENT_FOLLOW_UPS: Final = (
     FollowUp(name="same card back", act=_same_card_back),
     FollowUp(name="other card first", act=_other_card_first),
     FollowUp(name="card never back", act=_card_never_back, purse_returns=False),
     FollowUp(name="terminal restarted", act=_terminal_restarted),
     FollowUp(name="customs card reset", act=_customs_card_reset),
+    FollowUp(name="terminal lost", act=_terminal_lost),
 )
 """Here the other card pays, too; in the longer stories it is looked at, no more."""
 _FOLLOW_UPS: Final = tuple(
@@ -143,14 +150,19 @@ def _load_after_reset(people: People) -> None:
     _pay_in_between(people, lambda people: people.clerk.remove(Role.CUSTOMS))
 
 
+def _load_after_loss(people: People) -> None:
+    _pay_in_between(people, lambda people: people.clerk.replace_machine())
+
+
 _LOAD_FOLLOW_UPS: Final = (
     FollowUp(name="same card back", act=_load_again),
     FollowUp(name="other card first", act=_load_other_first),
     FollowUp(name="card never back", act=_load_never_again, purse_returns=False),
     FollowUp(name="terminal restarted", act=_load_after_restart),
     FollowUp(name="customs card reset", act=_load_after_reset),
+    FollowUp(name="terminal lost", act=_load_after_loss),
 )
-"""At the card desk; in the last two the card pays at the counter in between."""
+"""At the card desk; in the last three the card pays at the counter in between."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

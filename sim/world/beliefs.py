@@ -135,6 +135,10 @@ class Beliefs:
         if belief is Belief.NOT_TAKEN and debits != 0:
             self._violation(f"'{words}' was said of {attempt} and is false")
 
+    def suppose_not_taken(self, attempt: Attempt) -> None:
+        """Take it for not taken, though nobody said so: a warning may tell better."""
+        self._held[attempt] = Belief.NOT_TAKEN
+
     def is_wanted(self, attempt: Attempt) -> bool:
         """Whether somebody still waits for this declaration to be paid."""
         is_paid = any(

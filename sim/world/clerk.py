@@ -50,18 +50,42 @@ class Clerk:
 
     # What the clerk does.
 
-    def switch_on(self) -> None:
-        """Start the program until it runs, however often the machine loses power."""
+    def switch_on(self) -> set[Attempt]:
+        """Start the program until it runs, however often the machine loses power.
+
+        Returns:
+            What it named.
+        """
+        named: set[Attempt] = set()
         while not self._world.is_on:
             try:
-                self._hearing.news(self._world.switch_on())
+                named |= self._hearing.news(self._world.switch_on())
             except PowerOffError:
                 self._say("the machine loses power at its start")
             except JournalError:
                 self._say("the program does not start: the disk is full")
                 self._world.disk.is_full = False
         # What the list of interrupted payments says after a start.
-        self._hearing.open_payments(self._world.counter.interrupted())
+        return named | self._hearing.open_payments(self._world.counter.interrupted())
+
+    def replace_machine(self) -> None:
+        """The machine is lost; its journal is made anew from the customs card.
+
+        The new counter names every payment that is on the card. What the clerk still
+        wonders about and it does not name is taken again, unless the counter warns.
+        """
+        self._say("the machine is lost, and with it its journal")
+        self._world.lose_machine()
+        for _ in range(_RECOVERIES_MAX):
+            if self._recover():
+                break
+        else:
+            self._violation("the journal cannot be made anew")
+        named = self.switch_on()
+        for attempt, belief in self._beliefs.held.items():
+            if belief is Belief.UNKNOWN and attempt not in named:
+                self._say(f"{attempt} is not named")
+                self._beliefs.suppose_not_taken(attempt)
 
     def take(self, want: Want) -> None:
         """Take a payment, as far as it goes."""
@@ -141,6 +165,24 @@ class Clerk:
     def beliefs(self) -> dict[Attempt, Belief]:
         """What is believed now."""
         return self._beliefs.held
+
+    def _recover(self) -> bool:
+        """Have the journal made anew; False when something came in between."""
+        world = self._world
+        world.readers.insert(Role.CUSTOMS, world.customs)
+        try:
+            self._hearing.recovered(world.recover())
+        except PowerOffError:
+            self._say("the machine loses power while the journal is made")
+        except JournalError:
+            self._say("the journal cannot be made: the disk is full")
+            world.disk.is_full = False
+        except CardProblemError as problem:
+            self._hearing.card_problem(problem)
+            world.readers.remove(Role.CUSTOMS)
+        else:
+            return True
+        return False
 
     def _take(self, want: Want) -> None:
         """The steps of the screens: details, warning, card, PIN."""

@@ -95,8 +95,9 @@ class Hearing:
         self._say(f"the counter: {problem.code.value}")
         self._sentences(problem.advice, words.UNTOUCHED, {})
 
-    def news(self, outcomes: Iterable[RecoveryOutcome]) -> None:
-        """What has become of payments that were cut short."""
+    def news(self, outcomes: Iterable[RecoveryOutcome]) -> set[Attempt]:
+        """What has become of payments that were cut short; which they are."""
+        named: set[Attempt] = set()
         for outcome in outcomes:
             belief, claims, told = _OUTCOMES[outcome.verdict]
             card, minor = outcome.card_number_masked, outcome.amount.amount_minor
@@ -104,15 +105,18 @@ class Hearing:
             if attempt is None:
                 self._say(f"news of a payment nobody asked about: {outcome.verdict}")
             else:
+                named.add(attempt)
                 self._beliefs.believe(attempt, belief, told)
                 self._amount(attempt, minor)
             facts = {"amount": words.money_words(minor), "card": card}
             if outcome.receipt is not None:
                 facts["receipt"] = str(outcome.receipt.number)
             self._sentences(outcome.advice, claims, facts)
+        return named
 
-    def open_payments(self, payments: Iterable[InterruptedPayment]) -> None:
+    def open_payments(self, payments: Iterable[InterruptedPayment]) -> set[Attempt]:
         """What the list of interrupted payments says, or a warning."""
+        named: set[Attempt] = set()
         for payment in payments:
             card, minor = payment.card_number_masked, payment.amount.amount_minor
             attempt = self._beliefs.attempt_of(payment.declaration, _CARDS[card], minor)
@@ -120,10 +124,12 @@ class Hearing:
             if attempt is not None:
                 belief = Belief.PAID if is_paid else Belief.UNKNOWN
                 told = f"an earlier payment, {payment.state.value}"
+                named.add(attempt)
                 self._beliefs.believe(attempt, belief, told)
                 self._amount(attempt, minor)
             claims = words.PAID if is_paid else words.OPEN
             self._sentences(payment.advice, claims, {"card": card})
+        return named
 
     def day(self, result: DayResult, posted_before: int) -> None:
         """How an end of day ended.

@@ -8,7 +8,9 @@ it did right is `sim.world.truth`'s.
 from __future__ import annotations
 
 import random
+import shutil
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from card.profile import Role
@@ -31,6 +33,7 @@ from terminal.config import (
     TerminalSection,
 )
 from terminal.counter import Counter
+from terminal.rebuild import Rebuilder
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from terminal.day_flow import MessageCall
     from terminal.journal import Journal
     from terminal.orders import RecoveryOutcome
+    from terminal.rebuild import RecoverResult
 
 __all__ = ["CUSTOMS", "PIN", "PURSES", "World", "WorldImage", "counter_config"]
 
@@ -209,6 +213,28 @@ class World:
         self.readers.forget_listeners()
         for card in self.readers.cards.values():
             card.reset()
+
+    def lose_machine(self) -> None:
+        """The machine is gone, and with it all that stood on its disk."""
+        self.switch_off()
+        shutil.rmtree(self._config.state_directory, ignore_errors=True)
+
+    def recover(self) -> RecoverResult:
+        """What `raseed-terminal recover` does at this machine.
+
+        Raises:
+            PowerOffError: the machine lost power meanwhile.
+            CardProblemError: the customs card cannot be read.
+            JournalError: the journal cannot be written.
+        """
+        assert not self.is_on, "a running counter holds its journal"
+        return Rebuilder(
+            self._config,
+            self.readers,
+            clock=self.clock,
+            random_bytes=self._random.randbytes,
+            open_journal=partial(open_journal, disk=self.disk),
+        ).run()
 
     def _dial(self, on_event: object) -> MessageCall:
         if self.bank is None:

@@ -15,7 +15,7 @@ from sim.__main__ import main
 from sim.cards.errors import CardTakenError
 from sim.cards.memory import Memory
 from sim.cards.tearing import TearingMemory
-from sim.faults.matrix import Tally, tasks_of
+from sim.faults.matrix import Tally, Task, tasks_of
 from sim.faults.stories import STORIES
 from sim.faults.workshop import Workshop
 from sim.world.fate import FaultKind, Site
@@ -36,10 +36,12 @@ def workshop() -> Iterator[Workshop]:
         yield workshop
 
 
-def strike_all(workshop: Workshop) -> Tally:
-    """Every single fault of one payment."""
+def strike_all(workshop: Workshop, *follow_ups: str) -> Tally:
+    """Every single fault of one payment, with all follow-ups or with these."""
     tally = Tally()
     for task in tasks_of(workshop, [ONE_PAYMENT]):
+        if follow_ups and task.follow_up.name not in follow_ups:
+            continue
         tally.count(task.scenario, workshop.run(task.scenario))
     return tally
 
@@ -56,7 +58,7 @@ def test_no_single_fault_of_a_payment_violates_anything(workshop: Workshop) -> N
 
 def test_every_story_ends_well_when_nothing_goes_wrong(workshop: Workshop) -> None:
     plain = [task for task in tasks_of(workshop, STORIES) if task.first is None]
-    assert len(plain) == 5 * len(STORIES)
+    assert len(plain) == sum(len(story.follow_ups) for story in STORIES)
     for task in plain:
         assert workshop.run(task.scenario).violations == ()
 
@@ -100,6 +102,36 @@ def test_a_counter_that_does_not_tell_what_happened_is_found(
     assert any("debited 2 times" in words for words in found)
 
 
+@pytest.mark.parametrize(
+    ("story", "fault"),
+    [("one payment", "12:TORN_AFTER"), ("one payment", "16:OFF_AFTER"),
+     ("two payments", "10:OFF_AFTER"), ("batch close", "none")],
+)  # fmt: skip
+def test_a_lost_machine_is_replaced_and_the_story_ends(story: str, fault: str) -> None:
+    name = f"{story} / terminal lost / {fault}"
+    told = CliRunner().invoke(main, ["faults", "--replay", name])
+    assert told.exit_code == 0
+    assert "the machine is lost" in told.output
+    assert "INV-2025-000001 paid 1" in told.output.splitlines()[-1]
+
+
+def test_a_new_journal_that_does_not_name_what_was_paid_is_found(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RecoveryDesk, "untold", lambda _: [])
+    tally = strike_all(workshop, "terminal lost")
+    found = {words for _, outcome in tally.bad for words in outcome.violations}
+    assert any("debited 2 times" in words for words in found)
+
+
+def test_a_new_journal_is_begun_with_points_that_can_fail(workshop: Workshop) -> None:
+    (follow_up,) = [f for f in ONE_PAYMENT.follow_ups if f.name == "terminal lost"]
+    task = Task(story=ONE_PAYMENT, follow_up=follow_up, first=None, seed=None)
+    names = [point.name for point in workshop.run(task.scenario).points]
+    reading = names.index("READ CREDITED to the customs card")
+    assert "write of the journal" in names[reading:]
+
+
 def test_a_card_that_tears_in_the_middle_of_a_commit_is_found(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,7 +146,7 @@ def test_a_card_that_tears_in_the_middle_of_a_commit_is_found(
             raise
 
     monkeypatch.setattr(TearingMemory, "commit", torn)
-    assert strike_all(workshop).violations > 0
+    assert strike_all(workshop, "same card back").violations > 0
 
 
 def test_one_scenario_is_told_as_a_story() -> None:
