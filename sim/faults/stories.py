@@ -7,7 +7,7 @@ the world is healed and brought to its end, where all value must be accounted fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from card.profile import Role
@@ -26,6 +26,7 @@ __all__ = ["STORIES", "FollowUp", "Story"]
 FIRST: Final = Want("INV-2025-000001", "1.234")
 SECOND: Final = Want("INV-2025-000002", "0.500")
 OTHER: Final = Want("INV-2025-000009", "2.000", purse=1)
+IMPATIENT: Final = replace(FIRST, purse=OTHER.purse, in_spite=True)
 LOAD_MINOR: Final = 75_000
 OTHER_LOAD_MINOR: Final = 20_000
 
@@ -92,6 +93,15 @@ def _terminal_lost(people: People) -> None:
     _put_back(people)
 
 
+def _warning_overridden(people: People) -> None:
+    people.put_right()
+    people.clerk.remove(Role.PURSE)
+    people.clerk.take_in_spite(IMPATIENT)
+    _put_back(people)
+
+
+_OVERRIDDEN: Final = FollowUp(name="warning overridden", act=_warning_overridden)
+
 _ONE_PAYMENT_FOLLOW_UPS: Final = (
     FollowUp(name="same card back", act=_same_card_back),
     FollowUp(name="other card first", act=_other_card_first),
@@ -99,6 +109,7 @@ _ONE_PAYMENT_FOLLOW_UPS: Final = (
     FollowUp(name="terminal restarted", act=_terminal_restarted),
     FollowUp(name="customs card reset", act=_customs_card_reset),
     FollowUp(name="terminal lost", act=_terminal_lost),
+    _OVERRIDDEN,
 )
 """Here the other card pays, too; in the longer stories it is looked at, no more."""
 _FOLLOW_UPS: Final = tuple(
@@ -106,7 +117,9 @@ _FOLLOW_UPS: Final = tuple(
     if one.name == "other card first"
     else one
     for one in _ONE_PAYMENT_FOLLOW_UPS
+    if one is not _OVERRIDDEN
 )
+"""Nor does anybody pay twice where the payments are over and told."""
 
 
 def _officer(people: People) -> Officer:
@@ -225,7 +238,13 @@ STORIES: Final = (
         main=_pay_first,
         follow_ups=_ONE_PAYMENT_FOLLOW_UPS,
     ),
-    Story(name="two payments", begin=_nothing, main=_pay_both, one_pair_in=3),
+    Story(
+        name="two payments",
+        begin=_nothing,
+        main=_pay_both,
+        follow_ups=(*_FOLLOW_UPS, _OVERRIDDEN),
+        one_pair_in=3,
+    ),
     Story(
         name="load",
         begin=_nothing,

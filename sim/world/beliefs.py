@@ -141,12 +141,15 @@ class Beliefs:
 
     def is_wanted(self, attempt: Attempt) -> bool:
         """Whether somebody still waits for this declaration to be paid."""
-        is_paid = any(
+        return attempt in self.wants and not self.is_paid(attempt.declaration)
+
+    def is_paid(self, declaration: str) -> bool:
+        """Whether it is believed to be paid, with whichever purse."""
+        return any(
             belief is Belief.PAID
-            for other, belief in self._held.items()
-            if other.declaration == attempt.declaration
+            for attempt, belief in self._held.items()
+            if attempt.declaration == declaration
         )
-        return attempt in self.wants and not is_paid
 
     def check(self, truth: Truth) -> None:
         """Compare everything with ``truth``, when nothing is under way.

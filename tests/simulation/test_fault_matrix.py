@@ -19,6 +19,7 @@ from sim.faults.matrix import Tally, Task, tasks_of
 from sim.faults.stories import STORIES
 from sim.faults.workshop import Workshop
 from sim.world.fate import FaultKind, Site
+from terminal.interrupted import EarlierPayments
 from terminal.recovery_desk import RecoveryDesk
 
 if TYPE_CHECKING:
@@ -130,6 +131,24 @@ def test_a_new_journal_is_begun_with_points_that_can_fail(workshop: Workshop) ->
     names = [point.name for point in workshop.run(task.scenario).points]
     reading = names.index("READ CREDITED to the customs card")
     assert "write of the journal" in names[reading:]
+
+
+def test_a_clerk_who_was_warned_may_debit_a_declaration_twice() -> None:
+    name = "one payment / warning overridden / 12:TORN_AFTER"
+    told = CliRunner().invoke(main, ["faults", "--replay", name])
+    assert told.exit_code == 0
+    assert "goes on in spite of the warning" in told.output
+    last = told.output.splitlines()[-1]
+    assert "INV-2025-000001 paid 1; INV-2025-000001 with the other purse paid 1" in last
+
+
+def test_a_counter_that_does_not_warn_is_found(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EarlierPayments, "of", lambda *_: [])
+    tally = strike_all(workshop, "warning overridden")
+    found = {words for _, outcome in tally.bad for words in outcome.violations}
+    assert "INV-2025-000001 was debited 2 times" in found
 
 
 def test_a_card_that_tears_in_the_middle_of_a_commit_is_found(
