@@ -14,7 +14,7 @@ from card.records import CHAIN_START, chain_next
 from card.sw import SW
 from settlement.payment import BatchToUpload, OpenItem, PaymentRecord
 from terminal.entries import BatchState
-from terminal.errors import CardProblemCode, CardProblemError
+from terminal.errors import CardProblemCode, CardProblemError, JournalError
 from terminal.wording import card_problem
 
 if TYPE_CHECKING:
@@ -128,13 +128,23 @@ class DayDesk:
             return self._customs.acknowledge()
 
     def apply(self, closures: Sequence[Closure]) -> None:
-        """Pass on what the bank resolved; what fails comes again with a later call."""
+        """Pass on what the bank resolved; what fails comes again with a later call.
+
+        Raises:
+            JournalError: a step could not be written. The customs card may have closed
+                the record, of which the bank will not speak again, so the card is
+                taken up anew: only then is it compared with the journal.
+        """
         for closure in closures:
             with self._card_lock, suppress(CardProblemError):
                 card = self._ready()
                 if card.mid != closure.tx.mid:
                     continue
-                outcome = self._settler.apply(card, closure)
+                try:
+                    outcome = self._settler.apply(card, closure)
+                except JournalError:
+                    self._customs.let_go()
+                    raise
                 if outcome is not None:
                     self.news.append(outcome)
 

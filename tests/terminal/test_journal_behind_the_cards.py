@@ -11,18 +11,28 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from card.profile import Role
+from card.purse import PurseSession
+from settlement.commands.card_desk_bank import ask_purse
+from settlement.keystore import TEST_MASTERS, MasterKeyStore
+from settlement.open_desk import OpenDesk
+from settlement.open_inquiry import OpenInquiry, PurseProved
+from settlement.store import BankStore
 from terminal.day import DayVerdict
 from terminal.entries import BatchState
 from terminal.errors import JournalError
+from tests.fake_readers import NAMES
 from tests.terminal.conftest import WriteFaults
+from tests.terminal.test_day_flow import CID, NOW, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from terminal.journal import Journal
     from tests.terminal.conftest import Bench
 
 INIT_SAM = 2
+DEBIT = 3
 
 
 class FullForOnce:
@@ -95,3 +105,37 @@ def test_a_customs_card_that_was_taken_up_on_a_full_disk_is_taken_up_anew(
     running.counter.on_card_inserted()
     waiting = running.journal.batches.in_state(BatchState.CLOSED)
     assert [batch.number for batch in waiting] == [1]
+
+
+def ask_at_the_card_desk(bench: Bench, store: BankStore) -> None:
+    """The purse proves at the card desk what became of its one open payment."""
+    desk = OpenDesk(store, MasterKeyStore(TEST_MASTERS), lambda: NOW)
+    (payment,) = desk.open_payments(CID)
+    bench.readers.insert(Role.PURSE, bench.purse)
+    channel = bench.readers.open_card(NAMES[Role.PURSE])
+    PurseSession(channel).select()
+    answer = ask_purse(OpenInquiry(payment.tx, payment.vreq), channel)
+    assert isinstance(answer, PurseProved)
+    desk.debited(payment.tx, answer.proof)
+    bench.readers.remove(Role.PURSE)
+
+
+def test_a_record_that_the_bank_closed_while_the_disk_was_full_is_closed_here_too(
+    running: Bench, quick_path: Path
+) -> None:
+    with BankStore.create(quick_path / "bank.sqlite") as store:
+        world = World(running, store)
+        seen = running.counter.read_purse()
+        running.faults.arm("lost", DEBIT, removes=True)
+        running.pay(seen=seen)
+        running.faults.disarm()
+        world.close_day()
+        ask_at_the_card_desk(running, store)
+        book, write = running.journal.payments, running.journal.payments.write
+        # The card credits what the bank proves, and the journal misses that.
+        WriteFaults(at=1, error=JournalError).watch(running.journal)
+        assert world.close_day().verdict is DayVerdict.PENDING
+        assert (running.open_count(), len(running.counter.interrupted())) == (0, 1)
+        book.write = write  # type: ignore[method-assign]  # the real disk again
+        running.counter.on_card_inserted()
+        assert running.assert_all_value_is_accounted() == 1_234
