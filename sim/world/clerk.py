@@ -133,14 +133,16 @@ class Clerk:
         """In a healed world: take again what is not taken, until all is known."""
         self.remove(Role.PURSE)
         self.insert(Role.PURSE)
-        for attempt, want in list(self._beliefs.wants.items()):
-            for _ in range(_ATTEMPTS_MAX):
-                if self._beliefs[attempt] is Belief.UNKNOWN:
-                    self.remove(Role.PURSE)
-                    self.insert(Role.PURSE, want.purse)
-                elif self._beliefs.is_wanted(attempt):
+        for _ in range(_ATTEMPTS_MAX):
+            for want in self._of_interest(Belief.UNKNOWN):
+                self.remove(Role.PURSE)
+                self.insert(Role.PURSE, want.purse)
+            for want in self._of_interest(Belief.NOT_TAKEN):
+                if self._beliefs.is_wanted(want.attempt):
                     self.take(want)
-            if self._beliefs.is_wanted(attempt):
+        for attempt in self._beliefs.wants:
+            is_known = self._beliefs[attempt] is not Belief.UNKNOWN
+            if not is_known or self._beliefs.is_wanted(attempt):
                 self._violation(f"{attempt} cannot be paid, though all is healed")
 
     def check(self) -> None:
@@ -170,6 +172,11 @@ class Clerk:
     def beliefs(self) -> dict[Attempt, Belief]:
         """What is believed now."""
         return self._beliefs.held
+
+    def _of_interest(self, belief: Belief) -> list[Want]:
+        """What customers want of which the clerk believes this."""
+        wants = self._beliefs.wants
+        return [want for key, want in wants.items() if self._beliefs[key] is belief]
 
     def _recover(self) -> bool:
         """Have the journal made anew; False when something came in between."""
