@@ -96,6 +96,7 @@ class Fate:
         """Begin with nothing that goes wrong and nothing that counts."""
         self._pending: list[Fault] = []
         self._surprises: list[tuple[int, int]] = []
+        self._awaited: list[tuple[FaultKind, list[str]]] = []
         self._is_armed = False
         self.points: list[Point] = []
         self.struck: list[tuple[Fault, Point]] = []
@@ -117,8 +118,19 @@ class Fate:
         self._is_armed = True
         self._surprises.append((len(self.points) + ahead, choice))
 
+    def arm_next(self, kind: FaultKind, *names: str) -> None:
+        """Let ``kind`` strike where points of these names have come one after another.
+
+        Args:
+            kind: what goes wrong at the last of them.
+            names: of points; others may come in between.
+        """
+        self._is_armed = True
+        self._awaited.append((kind, list(names)))
+
     def heal(self) -> None:
         """From now on nothing goes wrong, and nothing counts."""
+        self._awaited = []
         self._is_armed = False
         self._pending = []
         self._surprises = []
@@ -126,7 +138,7 @@ class Fate:
     @property
     def all_struck(self) -> bool:
         """Whether every fault that was asked for has come to pass."""
-        return not self._pending
+        return not self._pending and not any(names for _, names in self._awaited)
 
     def at(self, site: Site, name: str) -> FaultKind | None:
         """Pass a point; what goes wrong there, or None."""
@@ -139,6 +151,11 @@ class Fate:
             self._surprises.remove(surprise)
             kind = site.kinds[surprise[1] % len(site.kinds)]
             self._pending.append(Fault(here, kind))
+        for kind, names in self._awaited:
+            if names and names[0] == name:
+                names.pop(0)
+                if not names:
+                    self._pending.append(Fault(here, kind))
         for fault in self._pending:
             if fault.at == here:
                 assert fault.kind in site.kinds, "a fault of another sort of point"

@@ -18,14 +18,20 @@ from settlement.commands.card_desk_loader import loaded_just_now, run_load
 from settlement.commands.card_desk_opens import settle_opens
 from settlement.errors import SettlementError
 from settlement.store_cards import LoadOutcome
-from sim.cards.purse_runtime import BALANCE, CARD_ID
+from sim.cards.purse_runtime import BALANCE, CARD_ID, CUMULATIVE_DEBIT
+from sim.world import words
 from sim.world.fate import PowerOffError
 from sim.world.readers import READERS, WorldReaders
+from sim.world.truth import Truth
 from sim.world.world import PIN, PURSES
 
 if TYPE_CHECKING:
-    from settlement.commands.card_desk_bank import Desk
+    from collections.abc import Iterable, Sequence
+
+    from settlement.commands.card_desk_bank import Desk, SettledLoad
+    from settlement.commands.card_desk_opens import SettledOpen
     from settlement.commands.secret_input import PINSource
+    from settlement.money import Money
     from sim.world.chronicle import Chronicle
     from sim.world.world import World
 
@@ -63,16 +69,12 @@ class Officer:
         if purse in self._loaded:
             return
         self._chronicle.say(f"{amount_minor} is to be loaded onto purse {purse + 1}")
-        self._world.readers.remove(Role.PURSE)
-        self._readers.insert(Role.PURSE, self._world.purses[purse])
-        try:
-            self._load(purse, amount_minor)
-        except (SettlementError, CardError) as error:
-            self._chronicle.say(f"the desk: {error}")
-        except PowerOffError:
-            self._chronicle.say("the desk's computer loses power")
-        finally:
-            self._world.purses[purse].reset()
+        self._at_desk(purse, amount_minor)
+
+    def recover(self, purse: int) -> None:
+        """Settle what was left with a purse: what `raseed-card recover` does."""
+        self._chronicle.say(f"purse {purse + 1} is brought to the desk")
+        self._at_desk(purse, None)
 
     def take_card_out(self) -> None:
         """The customer takes the card away."""
@@ -103,31 +105,98 @@ class Officer:
             memory = self._world.purses[place].memory
             if self._desk.issuing.pending_loads(memory.octets(CARD_ID)):
                 self._violation(f"a load of purse {place + 1} stays pending")
-            loaded_minor = memory.integer(BALANCE) + memory.integer("cumulative_debit")
+            loaded_minor = self._loaded_minor(place)
             if loaded_minor != PURSES[place].balance_minor + amount_minor:
                 self._violation(f"purse {place + 1} has {loaded_minor} loaded")
 
-    def _load(self, purse: int, amount_minor: int) -> None:
+    def _at_desk(self, purse: int, amount_minor: int | None) -> None:
+        """Hold a purse at the desk, and load it where there is an amount."""
+        before_minor = self._loaded_minor(purse)
+        self._world.readers.remove(Role.PURSE)
+        self._readers.insert(Role.PURSE, self._world.purses[purse])
+        try:
+            self._settle_and_load(purse, amount_minor)
+        except SettlementError as error:
+            self._chronicle.say(f"the desk: {error}")
+            moved_minor = self._loaded_minor(purse) - before_minor
+            self._judge(words.lies_of_desk_error(str(error), moved=moved_minor != 0))
+        except CardError as error:
+            self._chronicle.say(f"the desk's reader: {error}")
+        except PowerOffError:
+            self._chronicle.say("the desk's computer loses power")
+        finally:
+            self._world.purses[purse].reset()
+
+    def _settle_and_load(self, purse: int, amount_minor: int | None) -> None:
         connection = self._readers.open_card(READERS[Role.PURSE])
         try:
             info = PurseSession(connection).select()
             held = HeldCard(reader=READERS[Role.PURSE], channel=connection, info=info)
-            money = self._desk.money(amount_minor)
-            settled = settle_card(self._desk, held)
-            for payment in settle_opens(self._desk, held):
-                self._chronicle.say(f"the desk: {payment}")
-            done_before = (money, LoadOutcome.COMPLETED) in [
-                (earlier.amount, earlier.outcome) for earlier in settled
-            ]
-            now = self._world.clock()
-            if not done_before and not loaded_just_now(
-                self._desk, info.card_id, money, now
-            ):
-                run_load(self._desk, held, money, cast("PINSource", _TypedPIN()))
+            settled = self._settle(purse, held)
+            if amount_minor is not None:
+                self._load(held, self._desk.money(amount_minor), settled)
         finally:
             connection.close()
-        self._loaded.add(purse)
-        self._chronicle.say(f"the desk: purse {purse + 1} is loaded")
+        if amount_minor is not None:
+            self._loaded.add(purse)
+            self._chronicle.say(f"the desk: purse {purse + 1} is loaded")
+
+    def _settle(self, purse: int, held: HeldCard) -> list[SettledLoad]:
+        settled = settle_card(self._desk, held)
+        for load in settled:
+            self._chronicle.say(f"the desk: {load}")
+            has_it = self._loaded_minor(purse) != PURSES[purse].balance_minor
+            amount = words.money_words(load.amount.amount_minor)
+            self._judge(words.lies_of_desk(str(load), amount, is_so=has_it))
+        for payment in settle_opens(self._desk, held):
+            self._chronicle.say(f"the desk: {payment}")
+            minor = payment.amount.amount_minor
+            debited = self._debited(held.info.card_id, payment)
+            if payment.debited is not None and payment.debited is not debited:
+                self._violation(f"the desk says otherwise than the purse: {payment}")
+            amount = words.money_words(minor)
+            self._judge(words.lies_of_desk(str(payment), amount, is_so=debited))
+        return settled
+
+    def _load(
+        self, held: HeldCard, money: Money, settled: Sequence[SettledLoad]
+    ) -> None:
+        done_before = (money, LoadOutcome.COMPLETED) in [
+            (earlier.amount, earlier.outcome) for earlier in settled
+        ]
+        now = self._world.clock()
+        card_id = held.info.card_id
+        if not done_before and not loaded_just_now(self._desk, card_id, money, now):
+            run_load(self._desk, held, money, cast("PINSource", _TypedPIN()))
+
+    def _debited(self, cid: bytes, payment: SettledOpen) -> bool:
+        """Whether the purse was debited for what the desk speaks of."""
+        at = payment.at.strftime("%Y%m%d%H%M%S")
+        return Truth(self._world).is_debited(cid, at, payment.amount.amount_minor)
+
+    def _loaded_minor(self, purse: int) -> int:
+        """All that was ever loaded onto a purse."""
+        memory = self._world.purses[purse].memory
+        return memory.integer(BALANCE) + memory.integer(CUMULATIVE_DEBIT)
+
+    def _judge(self, lies: Iterable[str]) -> None:
+        for lie in lies:
+            self._violation(f"the desk's words are wrong: {lie}")
+
+    def expect_opens_settled(self) -> None:
+        """In a healed world, after the last end of day, the bank knows what is open.
+
+        What no card holds open any more was delivered, or was never debited: that the
+        bank learns from the card's next payment or at the desk.
+        """
+        truth = Truth(self._world)
+        told = truth.reported_opens
+        waiting = {one for one, debited in told.items() if debited is None}
+        for one in set(truth.opens) - set(told):
+            self._violation(f"the bank never heard of what is open: {one}")
+        for one in waiting - set(truth.opens):
+            if one in truth.debits:
+                self._violation(f"the bank wonders about what it has: {one}")
 
     def _float_minor(self, cid: bytes) -> int:
         assert self._world.bank is not None, "an officer has a bank"

@@ -70,6 +70,8 @@ class People:
         self.clerk.expect_nothing_open(purse_returned=purse_returned)
         if with_day:
             self.clerk.expect_all_collected()
+            if self.officer is not None:
+                self.officer.expect_opens_settled()
         if self.officer is not None and purse_returned:
             self.officer.expect_nothing_left()
 

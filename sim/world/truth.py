@@ -135,15 +135,30 @@ class Truth:
 
     def posted_minor_in(self, batches: Collection[int]) -> int:
         """What is in the bank's books of these batches, held in suspense or not."""
-        if self._bank is None:
-            return 0
-        with self._bank.store.read() as books:
-            return sum(
-                row.amount_minor
-                for purse in self._purses
-                for row in books.records.payments_of_purse(purse.memory.octets(CARD_ID))
-                if row.batch in batches
-            )
+        return 0 if self._bank is None else self._bank.auditor.posted_minor_in(batches)
+
+    def is_debited(self, cid: bytes, at: str, amount_minor: int) -> bool:
+        """Whether a purse was debited for a payment that was begun ``at``.
+
+        Args:
+            cid: the purse, 8 bytes.
+            at: UTC, 14 digits as in a TX.
+            amount_minor: what was to be paid.
+        """
+        return any(
+            (tx.cid, tx.at.hex(), Movement.of(tx).amount_minor)
+            == (cid, at, amount_minor)
+            for tx in self._transactions
+        )
+
+    @cached_property
+    def reported_opens(self) -> dict[Movement, bool | None]:
+        """Every open record that the bank was told of, and whether it was a debit.
+
+        None where the bank does not know.
+        """
+        rows = [] if self._bank is None else self._bank.auditor.opens()
+        return {Movement.of(Transaction.parse(tx)): debited for tx, debited in rows}
 
     def debits_for(self, declaration: str, purse: int | None = None) -> int:
         """How often purses, or the one of that index, were debited for it."""
@@ -165,6 +180,7 @@ class Truth:
             *self._value_created(),
             *self._value_lost(),
             *self._paid_without_debit(),
+            *self._resolved_wrongly(),
             *self._purses_off(),
         ]
 
@@ -195,6 +211,13 @@ class Truth:
         found = [f"the bank paid what was never debited: {one}"
                  for one in self.posted if one not in debited]  # fmt: skip
         return found + [f"the bank paid twice: {one}" for one in _twice(self.posted)]
+
+    def _resolved_wrongly(self) -> list[str]:
+        return [
+            f"the bank holds for {'debited' if debited else 'not debited'}: {one}"
+            for one, debited in self.reported_opens.items()
+            if debited is not None and debited is not (one in self.debits)
+        ]
 
     def _purses_off(self) -> list[str]:
         found = [

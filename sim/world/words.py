@@ -12,7 +12,7 @@ from enum import Enum, unique
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from terminal.errors import Advice
 
@@ -27,6 +27,8 @@ __all__ = [
     "WAITS",
     "Claim",
     "lies_in",
+    "lies_of_desk",
+    "lies_of_desk_error",
     "money_words",
 ]
 
@@ -141,22 +143,98 @@ def lies_in(
         facts: what a sentence may name: ``amount``, ``card``, ``receipt``, ``posted``
             and ``held``, as they are.
     """
-    money = next(
-        ((found, claim) for pattern, claim in _MONEY
-         if (found := pattern.fullmatch(advice.money))),
-        None,
-    )  # fmt: skip
-    if money is None:
-        yield f"nobody knows what this claims: '{advice.money}'"
-    else:
-        found, claim = money
-        yield from _wrong(found, claim, allowed, facts)
+    yield from _whole(advice.money, _MONEY, allowed, facts)
     for clause in (advice.happened, advice.next_step):
         if not clause.endswith("."):
             yield f"a clause is missing or no sentence: '{clause}'"
         for pattern, claim in _ASIDE:
             for found in pattern.finditer(clause):
                 yield from _wrong(found, claim, allowed, facts)
+
+
+_PAYMENT: Final = (
+    rf"A payment of (?P<amount>{_AMOUNT}), begun [-\d]+ [:\d]+ UTC at terminal \S+"
+)
+_DESK: Final = tuple(
+    (re.compile(text), claim)
+    for text, claim in (
+        (
+            rf"{_PAYMENT}, is proved: the card was debited, once\. .*"
+            r"must not pay it again\.",
+            Claim.TAKEN,
+        ),
+        (
+            rf"{_PAYMENT}, never took place: the card was not debited .*"
+            r"can pay again\.",
+            Claim.NOT_TAKEN,
+        ),
+        (rf"{_PAYMENT}: the card can no longer say .*", Claim.UNKNOWN),
+        (
+            rf"An earlier load of (?P<amount>{_AMOUNT}) is proved: the card has it\.",
+            Claim.TAKEN,
+        ),
+        (
+            rf"An earlier load of (?P<amount>{_AMOUNT}) never reached the card; it is "
+            r"booked back to the customer's account\.",
+            Claim.NOT_TAKEN,
+        ),
+    )
+)
+"""What the card desk says of a payment or a load that was cut short, whole."""
+_DESK_ERRORS: Final = tuple(
+    (re.compile(text), claim)
+    for text, claim in (
+        (
+            r"The card left before it could say .* run: raseed-card recover",
+            Claim.UNKNOWN,
+        ),
+        (
+            rf"The card did not take the load of {_AMOUNT}; it is booked back .* "
+            r"No money was lost\. Try again\.",
+            Claim.NOT_TAKEN,
+        ),
+        (r"The card was taken out .* try again\. No money moved\.", Claim.NO_MOVE),
+    )
+)
+"""Why the card desk stopped, whole: each says what to do next."""
+
+
+def lies_of_desk(text: str, amount: str, *, is_so: bool) -> Iterator[str]:
+    """What is not so in the desk's word on what was cut short.
+
+    Args:
+        text: what was said.
+        amount: of the payment or the load, in words.
+        is_so: whether the purse was debited, or loaded.
+    """
+    allowed = {Claim.UNKNOWN, Claim.TAKEN if is_so else Claim.NOT_TAKEN}
+    yield from _whole(text, _DESK, allowed, {"amount": amount})
+
+
+def lies_of_desk_error(text: str, *, moved: bool) -> Iterator[str]:
+    """What is not so in the words with which the desk stopped.
+
+    Args:
+        text: what was said.
+        moved: whether the purse has more than before.
+    """
+    stands = set() if moved else {Claim.NOT_TAKEN, Claim.NO_MOVE}
+    yield from _whole(text, _DESK_ERRORS, stands | {Claim.UNKNOWN}, {})
+
+
+def _whole(
+    text: str,
+    table: Sequence[tuple[re.Pattern[str], Claim]],
+    allowed: Collection[Claim],
+    facts: Mapping[str, str],
+) -> Iterator[str]:
+    """Judge a text that must stand in ``table``, from its first word to its last."""
+    for pattern, claim in table:
+        found = pattern.fullmatch(text)
+        if found is not None:
+            yield from _wrong(found, claim, allowed, facts)
+            return
+    yield f"nobody knows what this claims: '{text}'"
 
 
 def _wrong(

@@ -146,3 +146,37 @@ def test_a_counter_that_says_what_is_not_so_is_found(
 ) -> None:
     monkeypatch.setattr(module, name, lying)
     assert found in lies_of_one_payment(workshop)
+
+
+LOADED = "An earlier load of 75.000 OMR is proved: the card has it."
+NOT_LOADED = (
+    "An earlier load of 75.000 OMR never reached the card; it is booked back to the "
+    "customer's account."
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "is_so", "lies"),
+    [
+        (LOADED, "75.000 OMR", True, 0),
+        (LOADED, "75.000 OMR", False, 1),
+        (LOADED, "75.001 OMR", True, 1),
+        (NOT_LOADED, "75.000 OMR", False, 0),
+        (NOT_LOADED, "75.000 OMR", True, 1),
+        ("All is well.", "75.000 OMR", True, 1),
+    ],
+)
+def test_the_desks_word_on_a_load_is_judged(
+    text: str, amount: str, *, is_so: bool, lies: int
+) -> None:
+    assert len(list(words.lies_of_desk(text, amount, is_so=is_so))) == lies
+
+
+def test_a_desk_that_stops_says_what_to_do_and_not_that_nothing_moved_when_it_did() -> (
+    None
+):
+    told = "The card was taken out or does not answer. Put it back and try again."
+    moved = f"{told} No money moved."
+    assert list(words.lies_of_desk_error(moved, moved=False)) == []
+    assert list(words.lies_of_desk_error(moved, moved=True)) != []
+    assert list(words.lies_of_desk_error(told, moved=False)) != []
