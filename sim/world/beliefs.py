@@ -51,8 +51,8 @@ class Want:
 
     Attributes:
         purse: index of the customer's card.
-        in_spite: whether the clerk takes it however often the counter warns of an
-            earlier payment for the same declaration.
+        in_spite: whether the clerk takes it in spite of the warning that an earlier
+            payment for the same declaration is open; not when it is said to be paid.
     """
 
     declaration: str

@@ -203,7 +203,7 @@ class Clerk:
         earlier = counter.earlier_payments(order)
         self._hearing.open_payments(earlier)
         if earlier:
-            if not want.in_spite:
+            if not want.in_spite or self._beliefs.is_paid(want.declaration):
                 return
             order = counter.go_on_all_the_same(order)
             self._beliefs.overridden[want.declaration] += 1

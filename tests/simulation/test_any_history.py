@@ -7,6 +7,7 @@ printed as a story.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,6 +62,7 @@ class Histories(RuleBasedStateMachine):
         self.people = self.workshop.people(STORY)
         self.people.clerk.switch_on()
         self.payments = 0
+        self.newest: Want | None = None
         self.is_loaded = {0: False, 1: False}
 
     @rule(ahead=AHEAD, choice=CHOICE)
@@ -73,7 +75,21 @@ class Histories(RuleBasedStateMachine):
         self.payments += 1
         self.people.put_right()
         declaration = f"INV-2025-{self.payments:06}"
-        self.people.clerk.take(Want(declaration, amount, purse))
+        self.newest = Want(declaration, amount, purse)
+        self.people.clerk.take(self.newest)
+
+    @precondition(lambda self: self.newest is not None)
+    @rule()
+    def pay_in_spite_of_the_warning(self) -> None:
+        """With the customer's other card, while the first payment may be open."""
+        assert self.newest is not None
+        self.people.put_right()
+        again = replace(self.newest, purse=1 - self.newest.purse, in_spite=True)
+        self.people.clerk.take_in_spite(again)
+
+    @rule()
+    def lose_the_machine(self) -> None:
+        self.people.clerk.replace_machine()
 
     @rule(purse=PURSES, amount_minor=LOADS)
     def load(self, purse: int, amount_minor: int) -> None:
