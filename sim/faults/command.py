@@ -94,11 +94,13 @@ def faults(  # noqa: PLR0913 - one argument for each option, as click hands them
 ) -> None:
     """Tear cards, lose answers, fill disks, cut calls: everywhere, one by one.
 
-    Every single fault strikes a payment, two payments, a load, the close of a batch and
-    its acknowledgement by the bank; so does every pair of faults in a payment, and in
-    the longer stories a share of the pairs, or all with --all-pairs. People then do
-    what people do. No value may be created or lost, nobody debited twice, and every
-    word of the counter must have been true. Exit code 1 when anything was not so.
+    Every single fault strikes a payment, two payments, a load, the close of a batch,
+    its acknowledgement by the bank, and open records that the bank settles; so does
+    every pair of faults in a payment, and in the longer stories a share of the pairs,
+    or all with --all-pairs. People then do what people do; one of them loses the
+    terminal, one goes on in spite of a warning. No value may be created or lost, nobody
+    debited twice unwarned, and every sentence of the counter must have been true. Exit
+    code 1 when anything was not so.
     """
     if replay is not None:
         _tell(_parse(replay))
