@@ -104,7 +104,7 @@ _ASIDE: Final = tuple(
         ),
         (
             r"was not debited|was not made|PIN again|payment again\.|"
-            r"[Tt]ry once more|[Ii]nsert the card again|can be taken again",
+            r"[Tt]ry once more|can be taken again",
             Claim.NOT_TAKEN,
         ),
         (

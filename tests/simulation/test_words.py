@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modem.errors import CallLostError, NoDialToneError
+from settlement.errors import NoAnswerError as BankSilentError
 from settlement.money import CURRENCIES, Money
 from sim.faults.matrix import tasks_of
 from sim.faults.stories import STORIES
 from sim.faults.workshop import Workshop
 from sim.world import words
 from sim.world.words import lies_in
-from terminal import payments, settling, wording, wording_interrupted
+from terminal import payments, settling, wording, wording_day, wording_interrupted
+from terminal.day import Share
 from terminal.errors import Advice, CardProblemCode
 from terminal.orders import InterruptedState, RecoveryVerdict, RefusalReason
 
@@ -23,9 +26,10 @@ if TYPE_CHECKING:
 
 ONE_PAYMENT = STORIES[0]
 CARD = "640000******0001"
-PAID = wording.paid_advice(
-    Money(amount_minor=1_234, currency=CURRENCIES["OMR"]), credited=True
+OMR_0, OMR_1, OMR_1234 = (
+    Money(amount_minor=minor, currency=CURRENCIES["OMR"]) for minor in (0, 1, 1_234)
 )
+PAID = wording.paid_advice(OMR_1234, credited=True)
 FACTS = {"amount": "1.234 OMR", "card": CARD, "receipt": "1"}
 
 
@@ -85,6 +89,46 @@ def test_news_claims_what_its_verdict_means(
     advice = wording_interrupted.recovery_advice(verdict)
     assert list(lies_in(advice, claims, {})) == []
     assert list(lies_in(advice, words.PAID, {})) != []
+
+
+@pytest.mark.parametrize("code", list(CardProblemCode))
+def test_a_day_that_waits_claims_that_nothing_is_lost(code: CardProblemCode) -> None:
+    problem = wording.card_problem(code)
+    assert list(lies_in(wording_day.day_not_closed(problem), words.WAITS, {})) == []
+
+
+@pytest.mark.parametrize(
+    ("advice", "claims"),
+    [
+        (wording_day.day_nothing(), words.NOTHING_TO_SEND),
+        (wording_day.day_refused("batch differs"), words.WAITS),
+        (wording_day.day_without_journal(), words.WAITS),
+        (wording_day.line_failed(NoDialToneError("5551234")), words.WAITS),
+        (wording_day.line_failed(CallLostError("the line is dead")), words.WAITS),
+        (wording_day.settlement_failed(BankSilentError("no answer")), words.WAITS),
+        (wording_day.day_collected(2, OMR_1234), words.COLLECTED),
+        (
+            wording_day.day_collected(2, OMR_1234, Share(count=1, total=OMR_1)),
+            words.PARTLY_HELD,
+        ),
+        (
+            wording_day.day_collected(1, OMR_0, Share(count=1, total=OMR_1)),
+            words.PARTLY_HELD,
+        ),
+    ],
+)
+def test_a_day_claims_what_its_verdict_means(
+    advice: Advice, claims: frozenset[words.Claim]
+) -> None:
+    facts = {"posted": "1.234 OMR", "held": "0.001 OMR"}
+    assert list(lies_in(advice, claims, facts)) == []
+    assert list(lies_in(advice, words.NOT_PAID, facts)) != []
+
+
+def test_a_day_that_names_another_sum_is_found() -> None:
+    advice = wording_day.day_collected(2, OMR_1234)
+    (found,) = lies_in(advice, words.COLLECTED, {"posted": "1.235 OMR"})
+    assert "names the posted 1.234 OMR; it is 1.235 OMR" in found
 
 
 @pytest.mark.parametrize(
