@@ -20,7 +20,6 @@ from terminal.orders import Paid, RecoveryVerdict, RefusalReason, Refused, Unkno
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from sim.cards.purse import SimulatedPurse
     from sim.world.beliefs import Beliefs, Want
     from sim.world.chronicle import Chronicle
     from sim.world.world import World
@@ -66,12 +65,7 @@ class Hearing:
         attempt = want.attempt
         match result:
             case Paid():
-                self._beliefs.believe(attempt, Belief.PAID, "paid")
-                facts = {"amount": words.money_words(minor_of(want.amount))}
-                self._sentences(result.advice, words.PAID, facts)
-                balance_minor = self._purse(attempt).memory.integer(BALANCE)
-                if result.balance_after.amount_minor != balance_minor:
-                    self._violation(f"{attempt}: the balance that was told is wrong")
+                self._paid(want, result)
             case Refused(reason=RefusalReason.EARLIER_PAYMENT):
                 self._say(f"the counter: {attempt}: there is an earlier payment")
                 now = Truth(self._world).debits_for(attempt.declaration, attempt.purse)
@@ -139,24 +133,11 @@ class Hearing:
             posted_before: how many payments the bank had posted before it.
         """
         self._say(f"the end of day: {result.verdict.value}")
-        truth = Truth(self._world)
         match result.verdict:
             case DayVerdict.COLLECTED:
-                posted, held = result.posted, result.suspended
-                numbers = {batch.number for batch in result.batches if batch.collected}
-                facts = {}
-                if held is not None:
-                    facts["held"] = words.money_words(held.total.amount_minor)
-                if posted is not None:
-                    facts["posted"] = words.money_words(posted.total.amount_minor)
-                shares = [share for share in (posted, held) if share is not None]
-                told = sum(share.total.amount_minor for share in shares)
-                if told != truth.posted_minor_in(numbers):
-                    self._violation(f"the bank has not posted what was told: {told}")
-                claims = words.COLLECTED if held is None else words.PARTLY_HELD
-                self._sentences(result.advice, claims, facts)
+                self._collected(result)
             case DayVerdict.NOTHING_TO_SEND:
-                if len(truth.posted) != posted_before:
+                if len(Truth(self._world).posted) != posted_before:
                     self._violation("there was nothing to send, and the bank posted")
                 self._sentences(result.advice, words.NOTHING_TO_SEND, {})
             case DayVerdict.PENDING | DayVerdict.REFUSED:
@@ -176,6 +157,28 @@ class Hearing:
         self._sentences(result.advice, words.UNTOUCHED, {})
         self.news(result.settled)
 
+    def _paid(self, want: Want, paid: Paid) -> None:
+        attempt = want.attempt
+        self._beliefs.believe(attempt, Belief.PAID, "paid")
+        facts = {"amount": words.money_words(minor_of(want.amount))}
+        self._sentences(paid.advice, words.PAID, facts)
+        balance_minor = self._world.purses[want.purse].memory.integer(BALANCE)
+        if paid.balance_after.amount_minor != balance_minor:
+            self._violation(f"{attempt}: the balance that was told is wrong")
+
+    def _collected(self, result: DayResult) -> None:
+        shares = {"posted": result.posted, "held": result.suspended}
+        told = {name: share.total for name, share in shares.items() if share}
+        told_minor = sum(total.amount_minor for total in told.values())
+        numbers = {batch.number for batch in result.batches if batch.collected}
+        if told_minor != Truth(self._world).posted_minor_in(numbers):
+            self._violation(f"the bank has not posted what was told: {told_minor}")
+        claims = words.PARTLY_HELD if "held" in told else words.COLLECTED
+        facts = {
+            name: words.money_words(total.amount_minor) for name, total in told.items()
+        }
+        self._sentences(result.advice, claims, facts)
+
     def _amount(self, attempt: Attempt, told_minor: int) -> None:
         debits = Truth(self._world).debits_of(attempt.declaration, attempt.purse)
         want = self._beliefs.wants.get(attempt)
@@ -190,9 +193,6 @@ class Hearing:
     ) -> None:
         for lie in words.lies_in(advice, allowed, facts):
             self._violation(f"the words are wrong: {lie}")
-
-    def _purse(self, attempt: Attempt) -> SimulatedPurse:
-        return self._world.purses[attempt.purse]
 
     def _violation(self, told: str) -> None:
         self._chronicle.violated(told)
