@@ -32,6 +32,7 @@ from terminal.wording_journal import (
     journal_unusable,
     key_foreign,
     key_lost,
+    no_journal,
     problem_words,
 )
 
@@ -170,10 +171,7 @@ def newest_entries(directory: Path, last: int) -> list[LogRow]:
 def _existing(directory: Path) -> JournalFiles:
     files = JournalFiles(directory)
     if not files.database.exists():
-        raise JournalError(
-            f"There is no journal in '{directory}' yet: no payment was ever taken "
-            "with this configuration."
-        )
+        raise JournalError(no_journal(str(directory)))
     return files
 
 

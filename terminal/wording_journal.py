@@ -27,6 +27,7 @@ __all__ = [
     "key_lost",
     "log_left_over",
     "log_whole",
+    "no_journal",
     "problem_words",
     "reading_card",
     "rebuild_question",
@@ -50,6 +51,16 @@ def journal_damaged(path: str, found: str) -> str:
         "damaged one for the auditor.",
         path=path,
         found=found.rstrip("."),
+    )
+
+
+def no_journal(folder: str) -> str:
+    """There is nothing to look at where a journal is looked for."""
+    return tr(
+        "There is no journal in '{folder}': no payment was ever taken with it. Nothing "
+        "was changed, and no money moved. Check the folder's name; a new counter makes "
+        "its journal when it is first run.",
+        folder=folder,
     )
 
 

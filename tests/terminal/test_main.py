@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import gettext
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -15,6 +17,7 @@ from click.testing import CliRunner
 from settlement.pki import Authority
 from terminal import __main__ as program
 from terminal.__main__ import terminal
+from terminal.catalogue import CATALOGUE, SOURCE_LANGUAGE
 from terminal.counter import Counter
 from terminal.journal import Journal
 from tests.terminal.conftest import CONFIG_TEXT
@@ -85,6 +88,24 @@ def test_status_without_a_journal_says_so(config: Path) -> None:
     result = run("status", "--config", str(config))
     assert result.exit_code == 1
     assert "no payment was ever taken" in result.output
+
+
+class Shouting(gettext.NullTranslations):
+    """A language in which every word of the source is written in capitals."""
+
+    def gettext(self, message: str) -> str:
+        return re.sub(r"[a-z]+(?![a-z]*})", lambda word: word[0].upper(), message)
+
+
+def test_a_missing_journal_is_told_in_the_language_in_use(config: Path) -> None:
+    CATALOGUE.use(Shouting(), language="xx")
+    try:
+        result = run("audit", "show", "--config", str(config))
+    finally:
+        CATALOGUE.use(gettext.NullTranslations(), language=SOURCE_LANGUAGE)
+    assert result.exit_code == 1
+    assert "THERE IS NO JOURNAL IN " in result.output
+    assert str(config.parent) in result.output
 
 
 def test_status_reads_beside_a_running_counter(running: Bench, config: Path) -> None:
