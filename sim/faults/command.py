@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -18,6 +17,7 @@ from sim.faults.matrix import exhaust, sample
 from sim.faults.scenario import Scenario
 from sim.faults.stories import STORIES
 from sim.faults.workshop import Workshop
+from sim.sources import NO_COMMIT, commit_here
 from sim.world.fate import Fault, FaultKind
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ __all__ = ["faults"]
 
 _LEAST: Final = 20_000
 _PROGRESS_S: Final = 5.0
-_NO_COMMIT: Final = "unknown"
 _STORIES_SHOWN: Final = 5
 
 
@@ -160,7 +159,7 @@ def _report(tally: Tally, seed: int, seconds: float) -> dict[str, Any]:
         "violations": tally.violations,
         "seconds": round(seconds, 1),
         "seed": seed,
-        "commit": _commit(),
+        "commit": commit_here(),
         "by_story": by_story,
         "by_follow_up": by_follow_up,
         "faults": dict(sorted(tally.struck.items())),
@@ -174,24 +173,10 @@ def _report(tally: Tally, seed: int, seconds: float) -> dict[str, Any]:
 
 def _seed() -> int:
     """Another one for each commit; drawn where there is none."""
-    commit = _commit()
-    if commit == _NO_COMMIT:
+    commit = commit_here()
+    if commit == NO_COMMIT:
         return secrets.randbelow(1 << 32)
     return int(commit[:8], 16)
-
-
-def _commit() -> str:
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607  whichever git there is
-            capture_output=True,
-            check=True,
-            text=True,
-            cwd=Path(__file__).parent,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return _NO_COMMIT
-    return found.stdout.strip()
 
 
 def _table(tally: Tally, report: dict[str, Any]) -> str:

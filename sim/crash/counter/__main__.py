@@ -17,7 +17,6 @@ from rich.console import Console
 from sim.crash.counter.campaign import Workers, run_campaign
 from sim.crash.counter.plan import in_words
 from sim.crash.counter.report import (
-    commit_here,
     document,
     last_line,
     table,
@@ -28,6 +27,7 @@ from sim.crash.counter.stories import STORIES
 from sim.crash.errors import CrashHarnessError
 from sim.crash.points import KillPoint, kills_from
 from sim.ending import ended_by_signals
+from sim.sources import NO_COMMIT, commit_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ class _Options:
         if self.seed is not None:
             return self.seed
         commit = commit_here()
-        return 1 if commit == "unknown" else int(commit[:_SEED_DIGITS], 16)
+        return 1 if commit == NO_COMMIT else int(commit[:_SEED_DIGITS], 16)
 
 
 def _kills(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -10,31 +9,13 @@ from rich.table import Table
 from sim.crash.counter.plan import in_words
 from sim.crash.counter.stories import STORIES
 from sim.crash.points import PointKind, kills_text
+from sim.sources import commit_here
 
 if TYPE_CHECKING:
     from sim.crash.counter.campaign import Campaign
     from sim.crash.counter.run import Played
 
-__all__ = ["commit_here", "document", "last_line", "table", "violation_text"]
-
-
-def commit_here() -> str:
-    """The commit of the sources, with ``+`` when they were changed; or ``unknown``."""
-    try:
-        head = _git("rev-parse", "HEAD")
-        return head + ("+" if _git("status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _git(*words: str) -> str:
-    done = subprocess.run(  # noqa: S603  our own fixed words
-        ["git", *words],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
+__all__ = ["document", "last_line", "table", "violation_text"]
 
 
 def table(campaign: Campaign) -> Table:
