@@ -27,12 +27,11 @@ from card.load import (
 )
 from card.pin import pin_block
 from settlement.check import check_bank
+from sim.cards.errors import CardTakenError
 from sim.cards.issue import PurseData, issue_purse
-from sim.cards.memory import Memory
+from sim.cards.tearing import TearingMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     Desk = Any
 
 CID = bytes.fromhex("64 00 00 00 00 00 00 01")
@@ -46,27 +45,28 @@ COMMITS_OF_A_VOID = 1
 
 
 class PowerLostError(Exception):
-    """The power went."""
+    """The desk's power went."""
+
+
+CUT_SHORT = (PowerLostError, CardTakenError)
 
 
 @dataclass
-class TearingMemory(Memory):
-    """A memory whose power fails at one chosen commit."""
+class Power:
+    """Counts the purse's commits, and fails before or after a chosen one."""
 
     fail_at: int = -1
     applied: bool = False
     commits: int = 0
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def commit(self, changes: Mapping[str, Any]) -> None:
+    def before_commit(self) -> None:
         self.commits += 1
-        fails = self.commits == self.fail_at
-        if not fails or self.applied:
-            super().commit(changes)
-        if fails:
-            raise PowerLostError
+        if self.commits == self.fail_at and not self.applied:
+            raise CardTakenError
+
+    def after_commit(self) -> None:
+        if self.commits == self.fail_at:
+            raise CardTakenError
 
 
 @dataclass
@@ -77,12 +77,13 @@ class TornDesk:
     """
 
     desk: Desk
-    memory: TearingMemory
+    power: Power = field(default_factory=Power)
     cut: str = ""
     steps: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.purse = issue_purse(self.memory, PurseData(balance_minor=0))
+        memory = TearingMemory(self.power)
+        self.purse = issue_purse(memory, PurseData(balance_minor=0))
         self.desk.issue()
 
     def step(self, name: str) -> None:
@@ -159,7 +160,7 @@ class TornDesk:
         """A load with its one tear, then recovery until nothing is pending."""
         try:
             self.load()
-        except PowerLostError:
+        except CUT_SHORT:
             self.assert_nothing_was_created()
         self.recover_until_settled()
 
@@ -167,7 +168,7 @@ class TornDesk:
         for _ in range(3):
             try:
                 self.recover()
-            except PowerLostError:
+            except CUT_SHORT:
                 self.assert_nothing_was_created()
         assert self.desk.issuing.pending_loads(CID) == []
 
@@ -202,25 +203,25 @@ RECOVERY_STEPS = [
 
 
 def test_the_steps_torn_below_are_all_there_are(desk: Desk) -> None:
-    memory = TearingMemory()
-    torn = TornDesk(desk, memory)
-    issued = memory.commits
+    torn = TornDesk(desk)
+    power = torn.power
+    issued = power.commits
     torn.load()
     assert sorted(torn.steps) == sorted(LOAD_STEPS)
-    assert memory.commits - issued == COMMITS_OF_A_LOAD
+    assert power.commits - issued == COMMITS_OF_A_LOAD
     torn.cut = "after authorise"
     with pytest.raises(PowerLostError):
         torn.load()
-    loaded = memory.commits
+    loaded = power.commits
     torn.recover()
-    assert memory.commits - loaded == COMMITS_OF_A_VOID
+    assert power.commits - loaded == COMMITS_OF_A_VOID
 
 
 @pytest.mark.parametrize("cut", LOAD_STEPS)
 def test_a_load_torn_at_the_desk_neither_loses_nor_creates_money(
     desk: Desk, cut: str
 ) -> None:
-    torn = TornDesk(desk, TearingMemory(), cut=cut)
+    torn = TornDesk(desk, cut=cut)
     torn.run_torn()
     torn.assert_everything_agrees()
     assert cut in torn.steps
@@ -235,7 +236,7 @@ def test_a_load_torn_at_the_desk_neither_loses_nor_creates_money(
 def test_a_recovery_torn_at_the_desk_is_simply_repeated(
     desk: Desk, cut: str, load_cut: str
 ) -> None:
-    torn = TornDesk(desk, TearingMemory(), cut=load_cut)
+    torn = TornDesk(desk, cut=load_cut)
     with pytest.raises(PowerLostError):
         torn.load()
     torn.cut = cut
@@ -252,9 +253,8 @@ def test_a_recovery_torn_at_the_desk_is_simply_repeated(
 def test_a_load_torn_inside_the_purse_neither_loses_nor_creates_money(
     desk: Desk, commit: int, *, applied: bool
 ) -> None:
-    memory = TearingMemory(applied=applied)
-    torn = TornDesk(desk, memory)
-    memory.fail_at = memory.commits + commit
+    torn = TornDesk(desk, Power(applied=applied))
+    torn.power.fail_at = torn.power.commits + commit
     torn.run_torn()
     torn.assert_everything_agrees()
     torn.load()
@@ -266,12 +266,11 @@ def test_a_load_torn_inside_the_purse_neither_loses_nor_creates_money(
 def test_a_void_torn_inside_the_purse_is_simply_repeated(
     desk: Desk, commit: int, *, applied: bool
 ) -> None:
-    memory = TearingMemory(applied=applied)
-    torn = TornDesk(desk, memory, cut="after authorise")
+    torn = TornDesk(desk, Power(applied=applied), cut="after authorise")
     with pytest.raises(PowerLostError):
         torn.load()
-    memory.fail_at = memory.commits + commit
+    torn.power.fail_at = torn.power.commits + commit
     torn.recover_until_settled()
-    assert memory.commits >= memory.fail_at
+    assert torn.power.commits >= torn.power.fail_at
     torn.assert_everything_agrees()
     assert torn.purse_balance() == 0
