@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from card.errors import CardError, StatusError
 from card.profile import ALGORITHM_AES_CMAC
-from card.records import CHAIN_START, chain_next
 from card.sw import SW
 from settlement.payment import BatchToUpload, OpenItem, PaymentRecord
+from terminal.batch_credits import agrees
 from terminal.entries import BatchState
 from terminal.errors import CardProblemCode, CardProblemError, JournalError
 from terminal.wording import card_problem
@@ -162,35 +162,17 @@ class DayDesk:
     def _payments_of(self, batch: JournalBatch) -> list[JournalPayment]:
         book = self._journal.payments
         payments = book.credited_in(batch.mid, batch.number)
-        if _agrees(batch.close, payments):
+        if agrees(batch.close, payments):
             return payments
         with suppress(CardProblemError, CardError):
             card = self._ready()
             if card.mid == batch.mid:
                 book.place(card.session.read_credited(), self._clock())
                 payments = book.credited_in(batch.mid, batch.number)
-        if not _agrees(batch.close, payments):
+        if not agrees(batch.close, payments):
             detail = f"batch {batch.number}: {len(payments)} of {batch.close.count}"
             self._journal.note("batch-disagrees", self._clock(), detail)
         return payments
-
-
-def _agrees(close: BatchClose, payments: Sequence[JournalPayment]) -> bool:
-    """Whether count, sum and chain of ``payments`` are what was closed."""
-    chain = CHAIN_START
-    for payment in payments:
-        assert payment.tx is not None, "a credit has a record"
-        assert payment.proof is not None, "a credit has a proof"
-        chain = chain_next(
-            chain,
-            payment.tx,
-            payment.proof.balance_after_minor,
-            payment.proof.cumulative_debit_minor,
-            payment.proof.tac,
-        )
-    sum_minor = sum(payment.amount_minor for payment in payments)
-    ours = (len(payments), sum_minor, chain)
-    return ours == (close.count, close.sum_minor, close.chain)
 
 
 def _record(payment: JournalPayment, sequence: int) -> PaymentRecord:

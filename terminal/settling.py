@@ -10,7 +10,8 @@ Both can be stopped anywhere and repeated: each starts from what LIST OPEN says.
     BEGUN             none                  NOT_DEBITED: DEBIT was never sent
     OPENED            open record           the purse is asked: PROVE, CREDIT, or VOID
     OPENED            credited              CREDITED
-    OPENED            neither               NOT_DEBITED: it was voided
+    OPENED            neither               NOT_DEBITED: it was voided, when every batch
+                                            since is held here with all of its credits
     DEBITED           -                     CREDIT again, which counts once
     not known here    open record           taken in as OPENED, without details
 """
@@ -24,6 +25,7 @@ from card.profile import Role
 from card.recovery import RecoveryExchange
 from settlement.money import Money
 from settlement.payment import DebitClosure, VoidClosure
+from terminal.batch_credits import agrees
 from terminal.customs_flow import CreditExchange, VoidExchange
 from terminal.entries import (
     RESOLVED,
@@ -236,10 +238,22 @@ class Settler:
         after = self._journal.payments.get(payment.number)
         if after.state is PaymentState.CREDITED:
             return
-        # A batch that was closed elsewhere may hold the credit: then it is not known.
         batches = range(payment.batch, card.status.batch)
-        if all(self._journal.batches.find(card.mid, batch) for batch in batches):
+        if all(self._has_credits_of(card.mid, batch) for batch in batches):
             self._write(payment, NotDebited(how="void"))
+
+    def _has_credits_of(self, mid: bytes, number: int) -> bool:
+        """Whether a payment that is not credited here cannot be in a closed batch.
+
+        One that was closed elsewhere may hold the credit, and the card has forgotten
+        it once the bank has it. The batch may be known here all the same: the program
+        may have stopped between its taking it in and its reading the credits. So what
+        was closed is compared with what is held, chain and all.
+        """
+        batch = self._journal.batches.find(mid, number)
+        if batch is None:
+            return False
+        return agrees(batch.close, self._journal.payments.credited_in(mid, number))
 
     def _settle_open(
         self, cards: OpenCards, card: CustomsAtHand, record: OpenRecord
