@@ -79,9 +79,16 @@ class CounterView:
 
     def interrupted(self, *, in_hand: int | None) -> list[InterruptedPayment]:
         """See `CounterService.interrupted`."""
-        currency = self._parts.config.currency
+        unfinished = self._unfinished(in_hand)
+        # Not asked without need: the journal may be closed by now.
+        elsewhere = self._parts.customs.elsewhere() if unfinished else frozenset()
         return [
-            interrupted_view(payment, currency) for payment in self._unfinished(in_hand)
+            interrupted_view(
+                payment,
+                self._parts.config.currency,
+                elsewhere=payment.number in elsewhere,
+            )
+            for payment in unfinished
         ]
 
     def _unfinished(self, in_hand: int | None) -> list[JournalPayment]:

@@ -113,6 +113,16 @@ class CustomsDesk:
         """Whether the card in the reader was read and takes no payments."""
         return self.trouble is not None
 
+    def elsewhere(self) -> frozenset[int]:
+        """Open payments, by number, that another customs card than the one here holds.
+
+        Empty while there is no customs card: whichever comes next may be the one.
+        """
+        card = self.at_hand
+        if card is None:
+            return frozenset()
+        return self._journal.payments.unfinished_elsewhere(card.mid)
+
     def ready(self) -> CustomsAtHand:
         """The customs card, taken up when it is new.
 

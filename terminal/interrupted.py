@@ -23,7 +23,7 @@ from terminal.orders import (
 from terminal.wording_interrupted import interrupted_advice, warning_advice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from settlement.money import Currency
     from terminal.entries import JournalPayment
@@ -43,20 +43,42 @@ _STATES: Final[Mapping[PaymentState, InterruptedState]] = {
 }
 
 
-def interrupted_view(payment: JournalPayment, currency: Currency) -> InterruptedPayment:
-    """One payment of the list, with what will become of it."""
+def interrupted_view(
+    payment: JournalPayment, currency: Currency, *, elsewhere: bool
+) -> InterruptedPayment:
+    """One payment of the list, with what will become of it.
+
+    Args:
+        payment: one that has not ended.
+        currency: this counter's.
+        elsewhere: another customs card than the one in the reader holds its record.
+    """
+    known = payment.details is not None
     state = _STATES[payment.state]
-    advice = interrupted_advice(state, known=payment.details is not None)
+    advice = interrupted_advice(state, known=known, elsewhere=elsewhere)
     return _view(payment, currency, payment.declaration, advice)
 
 
 class EarlierPayments:
     """The earlier payments that an order must not be taken beside unwarned."""
 
-    def __init__(self, journal: Journal, currency: Currency) -> None:
-        """Look into ``journal``."""
+    def __init__(
+        self,
+        journal: Journal,
+        currency: Currency,
+        elsewhere: Callable[[], Collection[int]],
+    ) -> None:
+        """Look into ``journal``.
+
+        Args:
+            journal: this counter's.
+            currency: likewise.
+            elsewhere: numbers of open payments whose records another customs card
+                than the one in the reader holds.
+        """
         self._journal = journal
         self._currency = currency
+        self._elsewhere = elsewhere
         self._found_paid: set[int] = set()
 
     def remember(self, outcome: RecoveryOutcome) -> None:
@@ -66,10 +88,11 @@ class EarlierPayments:
 
     def of(self, order: PaymentOrder) -> list[InterruptedPayment]:
         """Those of the same declaration, oldest first, each with its warning."""
+        declaration, elsewhere = order.declaration, self._elsewhere()
         return [
-            _warning(payment, self._currency, order.declaration)
+            self._warning(payment, declaration, elsewhere=payment.number in elsewhere)
             for payment in self._candidates()
-            if _is_for(payment, order.declaration)
+            if _is_for(payment, declaration)
         ]
 
     def unwarned(self, order: PaymentOrder) -> list[InterruptedPayment]:
@@ -92,6 +115,13 @@ class EarlierPayments:
         found_paid = [book.get(number) for number in self._found_paid - still_open]
         return sorted([*unfinished, *found_paid], key=lambda payment: payment.number)
 
+    def _warning(
+        self, payment: JournalPayment, declaration: str, *, elsewhere: bool
+    ) -> InterruptedPayment:
+        state, card = _STATES[payment.state], payment.card_masked
+        advice = warning_advice(state, card, elsewhere=elsewhere)
+        return _view(payment, self._currency, declaration, advice)
+
 
 def warned_of(payment: InterruptedPayment) -> Warned:
     """What a clerk who was warned of ``payment`` knows."""
@@ -102,13 +132,6 @@ def _is_for(payment: JournalPayment, declaration: str) -> bool:
     if payment.details is not None:
         return payment.declaration == declaration
     return payment.tx is not None and payment.tx.digest == payment_digest(declaration)
-
-
-def _warning(
-    payment: JournalPayment, currency: Currency, declaration: str
-) -> InterruptedPayment:
-    advice = warning_advice(_STATES[payment.state], payment.card_masked)
-    return _view(payment, currency, declaration, advice)
 
 
 def _view(

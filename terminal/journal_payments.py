@@ -132,6 +132,12 @@ class PaymentBook:
         reference = self._vault.card_reference(mid)
         return self._select(f"{_IS_UNFINISHED} AND customs_ref = ?", (reference,))
 
+    def unfinished_elsewhere(self, mid: bytes) -> frozenset[int]:
+        """Numbers of those begun with any other customs card than ``mid`` (8 bytes)."""
+        sql = f"SELECT number FROM payments WHERE {_IS_UNFINISHED} AND customs_ref != ?"  # noqa: S608  our own names
+        found = self._rows.query(sql, (self._vault.card_reference(mid),))
+        return frozenset(int(row["number"]) for row in found)
+
     def unfinished_of(self, card_id: bytes) -> list[JournalPayment]:
         """The same, of one purse (CID, 8 bytes) only."""
         reference = self._vault.card_reference(card_id)

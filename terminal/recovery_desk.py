@@ -57,7 +57,9 @@ class RecoveryDesk:
             clock=parts.clock,
             tell=self.tell,
         )
-        self.earlier: Final = EarlierPayments(parts.journal, parts.config.currency)
+        self.earlier: Final = EarlierPayments(
+            parts.journal, parts.config.currency, parts.customs.elsewhere
+        )
         self.news: list[RecoveryOutcome] = []
         self._settled_insertion = 0
 
@@ -164,9 +166,18 @@ class RecoveryDesk:
             raise
 
     def is_unresolved(self, card_id: bytes) -> bool:
-        """Whether a purse (CID, 8 bytes) may have been debited without our knowing."""
-        unfinished = self._journal.payments.unfinished_of(card_id)
-        return any(payment.state in _MAYBE_DEBITED for payment in unfinished)
+        """Whether a purse (CID, 8 bytes) must pay nothing before it was asked.
+
+        It may have been debited without our knowing, and the two cards that can tell
+        are here. What another customs card holds they cannot tell, so that waiting
+        helps nobody: why it is safe to go on stands in ``docs/terminal.md``, *A
+        customs card that was replaced*.
+        """
+        elsewhere = self._customs.elsewhere()
+        return any(
+            payment.state in _MAYBE_DEBITED and payment.number not in elsewhere
+            for payment in self._journal.payments.unfinished_of(card_id)
+        )
 
     def go_on_all_the_same(self, order: PaymentOrder) -> PaymentOrder:
         """See `CounterService.go_on_all_the_same`."""

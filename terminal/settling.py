@@ -195,7 +195,12 @@ class Settler:
             kind=None if details is None else details.kind,
             amount=amount,
             card_number_masked=payment.card_masked,
-            advice=_advice(payment.state, amount, receipt),
+            advice=_advice(
+                payment.state,
+                amount,
+                receipt,
+                elsewhere=number in self._desk.elsewhere(),
+            ),
         )
 
     @staticmethod
@@ -282,11 +287,15 @@ class Settler:
         self._journal.payments.write(payment.number, entry, self._clock())
 
 
-def _advice(state: PaymentState, amount: Money, receipt: Receipt | None) -> Advice:
+def _advice(
+    state: PaymentState, amount: Money, receipt: Receipt | None, *, elsewhere: bool
+) -> Advice:
     if receipt is None:
-        return recovery_advice(_VERDICTS[state])
+        return recovery_advice(_VERDICTS[state], elsewhere=elsewhere)
     credited = state is PaymentState.CREDITED
-    return recovered_as_paid(amount, receipt.number, credited=credited)
+    return recovered_as_paid(
+        amount, receipt.number, credited=credited, elsewhere=elsewhere
+    )
 
 
 def _closing_machine(payment: JournalPayment, closure: Closure) -> CardMachine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from terminal.catalogue import tr
 from terminal.errors import Advice
@@ -19,16 +19,23 @@ __all__ = [
     "warning_advice",
 ]
 
+_NOT_KNOWN: Final = frozenset(
+    {RecoveryVerdict.STILL_UNKNOWN, RecoveryVerdict.LEFT_TO_BANK}
+)
 
-def interrupted_advice(state: InterruptedState, *, known: bool = True) -> Advice:
+
+def interrupted_advice(
+    state: InterruptedState, *, known: bool = True, elsewhere: bool = False
+) -> Advice:
     """What will become of a payment that was cut short.
 
     Args:
         state: where it stands.
         known: False for one that was found on the customs card, and that this
             counter's own journal did not know.
+        elsewhere: another customs card than the one in the reader holds its record.
     """
-    advice = _interrupted(state)
+    advice = _held_elsewhere(state) if elsewhere else _interrupted(state)
     if known:
         return advice
     found = tr(
@@ -64,16 +71,36 @@ def _interrupted(state: InterruptedState) -> Advice:
             assert_never(state)
 
 
-def recovered_as_paid(amount: Money, receipt_number: int, *, credited: bool) -> Advice:
+def _held_elsewhere(state: InterruptedState) -> Advice:
+    """The same of one that the customs card in the reader knows nothing of."""
+    if not state.is_paid:
+        return _unknown_elsewhere()
+    return Advice(
+        happened=tr(
+            "Another customs card than the one in the reader took this payment, and "
+            "has not taken the amount over yet."
+        ),
+        money=tr("The amount was taken from the card: the customer has paid."),
+        next_step=tr("Put that customs card back into its reader when it is at hand."),
+    )
+
+
+def recovered_as_paid(
+    amount: Money, receipt_number: int, *, credited: bool, elsewhere: bool = False
+) -> Advice:
     """A payment that was cut short had been made.
 
     Args:
         amount: what was taken.
         receipt_number: of this payment.
         credited: False while the customs card has not taken the value over.
+        elsewhere: that is another one than the one in the reader.
     """
     told = tr("Tell the customer so; do not take it again.")
-    if not credited:
+    if not credited and elsewhere:
+        also = tr("The customs card that it was made with still has to take it over.")
+        told = f"{told} {also}"
+    elif not credited:
         also = tr("Put the customs card into its reader: it takes the amount over.")
         told = f"{told} {also}"
     return Advice(
@@ -86,8 +113,15 @@ def recovered_as_paid(amount: Money, receipt_number: int, *, credited: bool) -> 
     )
 
 
-def recovery_advice(verdict: RecoveryVerdict) -> Advice:
-    """What was found out about a payment that was cut short, unless it is paid."""
+def recovery_advice(verdict: RecoveryVerdict, *, elsewhere: bool = False) -> Advice:
+    """What was found out about a payment that was cut short, unless it is paid.
+
+    Args:
+        verdict: what that is.
+        elsewhere: another customs card than the one in the reader holds its record.
+    """
+    if elsewhere and verdict in _NOT_KNOWN:
+        return _unknown_elsewhere()
     match verdict:
         case RecoveryVerdict.NOT_PAID:
             return Advice(
@@ -105,12 +139,15 @@ def recovery_advice(verdict: RecoveryVerdict) -> Advice:
             assert_never(verdict)
 
 
-def warning_advice(state: InterruptedState, card: str) -> Advice:
+def warning_advice(
+    state: InterruptedState, card: str, *, elsewhere: bool = False
+) -> Advice:
     """Why not to take another payment for the same declaration.
 
     Args:
         state: where the earlier payment stands.
         card: the masked number of its card.
+        elsewhere: another customs card than the one in the reader holds its record.
     """
     if state.is_paid:
         return Advice(
@@ -119,6 +156,19 @@ def warning_advice(state: InterruptedState, card: str) -> Advice:
             next_step=tr("Do not take it again; tell the customer that it is paid."),
         )
     money = tr("It is not known yet whether the amount was taken from the card.")
+    if elsewhere:
+        return Advice(
+            happened=tr(
+                "A payment for this declaration was interrupted, with another customs "
+                "card than the one in the reader."
+            ),
+            money=money,
+            next_step=tr(
+                "Put that customs card back first, with card {card}: nothing is taken "
+                "twice then. Without it run the end of day: the bank may know the end.",
+                card=card,
+            ),
+        )
     if state is InterruptedState.LEFT_TO_BANK:
         return Advice(
             happened=tr(
@@ -135,6 +185,21 @@ def warning_advice(state: InterruptedState, card: str) -> Advice:
             "Put card {card} back first and leave it in: the counter finds out at "
             "once, and nothing is taken twice.",
             card=card,
+        ),
+    )
+
+
+def _unknown_elsewhere() -> Advice:
+    return Advice(
+        happened=tr(
+            "The payment was interrupted, with another customs card than the one in "
+            "the reader."
+        ),
+        money=tr("It is not known yet whether the amount was taken from the card."),
+        next_step=tr(
+            "Put that customs card back, with the customer's card; without it run the "
+            "end of day: the bank may know. Do not take the amount another way before "
+            "the result is shown."
         ),
     )
 

@@ -87,19 +87,29 @@ def test_every_refusal_has_its_words(reason: RefusalReason) -> None:
         ),
         wording_day.settlement_failed(BankSilentError("the bank is silent")),
         *(
-            wording_interrupted.interrupted_advice(state, known=known)
+            wording_interrupted.interrupted_advice(
+                state, known=known, elsewhere=elsewhere
+            )
             for state in InterruptedState
             for known in (True, False)
+            for elsewhere in (True, False)
         ),
         *(
-            wording_interrupted.warning_advice(state, "640000******0001")
+            wording_interrupted.warning_advice(
+                state, "640000******0001", elsewhere=elsewhere
+            )
             for state in InterruptedState
+            for elsewhere in (True, False)
         ),
         wording_interrupted.recovered_as_paid(AMOUNT, 5, credited=True),
         wording_interrupted.recovered_as_paid(AMOUNT, 5, credited=False),
+        wording_interrupted.recovered_as_paid(
+            AMOUNT, 5, credited=False, elsewhere=True
+        ),
         *(
-            wording_interrupted.recovery_advice(verdict)
+            wording_interrupted.recovery_advice(verdict, elsewhere=elsewhere)
             for verdict in RecoveryVerdict
+            for elsewhere in (True, False)
             if verdict is not RecoveryVerdict.PAID
         ),
     ],
@@ -118,6 +128,12 @@ def test_every_outcome_has_its_words(advice: Advice) -> None:
         wording_interrupted.interrupted_advice(InterruptedState.LEFT_TO_BANK),
         wording_interrupted.recovery_advice(RecoveryVerdict.STILL_UNKNOWN),
         wording_interrupted.recovery_advice(RecoveryVerdict.LEFT_TO_BANK),
+        wording_interrupted.interrupted_advice(
+            InterruptedState.UNKNOWN, elsewhere=True
+        ),
+        wording_interrupted.recovery_advice(
+            RecoveryVerdict.STILL_UNKNOWN, elsewhere=True
+        ),
     ],
 )
 def test_what_is_unknown_is_never_called_failed(advice: Advice) -> None:

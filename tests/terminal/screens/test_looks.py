@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -159,7 +160,9 @@ async def test_nothing_is_cut_of_news_warnings_and_trouble_with_the_disk(
     counter.open = [
         replace(
             interrupted_payment(number=7, declaration=""),
-            advice=interrupted_advice(InterruptedState.UNKNOWN, known=False),
+            advice=interrupted_advice(
+                InterruptedState.UNKNOWN, known=False, elsewhere=True
+            ),
         )
     ]
     found: dict[str, list[str]] = {}
@@ -188,12 +191,12 @@ async def test_nothing_is_cut_of_news_warnings_and_trouble_with_the_disk(
             look(f"home {trouble}")
             await desk.to_card()
             look(f"card {trouble}")
-        for state in InterruptedState:
-            words = warning_advice(state, "640000******0001")
+        for state, elsewhere in product(InterruptedState, (False, True)):
+            words = warning_advice(state, "640000******0001", elsewhere=elsewhere)
             counter.earlier = [replace(interrupted_payment(state), advice=words)]
             desk.app.go_home()
             await desk.to_card()
-            look(f"warning {state}")
+            look(f"warning {state} {elsewhere}")
             await desk.press("enter")
     assert found == {}
 
