@@ -16,7 +16,7 @@ from terminal.commands.shared import PlainErrors, config_option, json_option, sa
 from terminal.config import load_config
 from terminal.day import DayPhase, DayVerdict
 from terminal.entries import BatchState
-from terminal.errors import JournalDamagedError
+from terminal.errors import JournalDamagedError, JournalError
 from terminal.journal import Journal
 from terminal.machine import local_now, open_counter
 from terminal.wording_journal import rebuild_question
@@ -106,6 +106,9 @@ def close(config_path: Path, *, as_json: bool) -> None:
         for outcome in outcomes:
             say(_recovery_line(outcome))
         result = counter.close_day(lambda progress: say(_progress_line(progress)))
+        for outcome in _settled_since(counter):
+            say(_recovery_line(outcome))
+            outcomes.append(outcome)
     finally:
         counter.stop()
     if as_json:
@@ -140,6 +143,14 @@ terminal.add_command(audit)
 terminal.add_command(modem)
 terminal.add_command(certificate)
 terminal.add_command(recover)
+
+
+def _settled_since(counter: Counter) -> list[RecoveryOutcome]:
+    """What the bank's answers have settled; at a failing disk the next start tells."""
+    try:
+        return counter.on_card_inserted()
+    except JournalError:
+        return []
 
 
 def _has_screen() -> bool:

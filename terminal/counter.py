@@ -219,10 +219,7 @@ class Counter:
             clock=parts.clock,
             on_line=self._set_line,
         )
-        result = flow.run(on_progress)
-        with self._card_lock:
-            self._recovery.news += desk.news
-        return result
+        return flow.run(on_progress)
 
     # Under the card lock.
 

@@ -13,7 +13,7 @@ from card.profile import ALGORITHM_AES_CMAC
 from card.sw import SW
 from settlement.payment import BatchToUpload, OpenItem, PaymentRecord
 from terminal.batch_credits import agrees
-from terminal.entries import BatchState
+from terminal.entries import ASK_THE_BANK, BatchState
 from terminal.errors import CardProblemCode, CardProblemError, JournalError
 from terminal.wording import card_problem
 
@@ -22,24 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from card.records import BatchClose
+    from card.records import BatchClose, TransactionRecord
     from settlement.payment import Closure
     from terminal.config import TerminalConfig
     from terminal.customs_desk import CustomsAtHand, CustomsDesk
     from terminal.entries import JournalBatch, JournalPayment
     from terminal.journal import Journal
-    from terminal.orders import RecoveryOutcome
     from terminal.settling import Settler
 
 __all__ = ["DayDesk"]
 
 
 class DayDesk:
-    """The customs card and the journal, for one end of day.
-
-    Attributes:
-        news: what closures of the bank have settled.
-    """
+    """The customs card and the journal, for one end of day."""
 
     def __init__(
         self,
@@ -58,28 +53,34 @@ class DayDesk:
         self._settler = settler
         self._journal = journal
         self._clock = clock
-        self.news: list[RecoveryOutcome] = []
 
     def close(self) -> list[JournalBatch]:
         """Close the current batch when there is anything in it to send.
 
         Returns:
-            Every batch to send now, oldest first. A batch that the bank has already is
-            among them while records are open: the bank may have resolved those since.
+            Every batch to send now: those that the bank does not have, oldest first,
+            then some that it has already, to ask what became of records in them that
+            are still open. What it takes first may be what tells it.
 
         Raises:
             CardProblemError: the customs card is not ready, or refuses.
         """
         with self._card_lock:
             card = self._ready()
-            if card.status.count == 0 and card.status.open_count == 0:
-                return self.waiting()
-            close = self._close(card)
-            again = self._journal.batches.find(card.mid, close.batch)
-        waiting = self.waiting()
-        if again is not None and again.state is BatchState.ACKNOWLEDGED:
-            return [again, *waiting]
-        return waiting
+            again = self._reported_elsewhere()
+            if card.status.count or card.status.open_count:
+                close = self._close(card)
+                same = self._journal.batches.find(card.mid, close.batch)
+                if same is not None and same.state is BatchState.ACKNOWLEDGED:
+                    again = [same, *again]
+        return [*self.waiting(), *again]
+
+    def asked_about(self, batches: Sequence[JournalBatch]) -> int:
+        """How many payments of ``batches`` the bank may tell the end of."""
+        book = self._journal.payments
+        listed = {record.tx for batch in batches for record in batch.opens}
+        known = [book.of_record(tx) for tx in listed]
+        return sum(1 for one in known if one is not None and one.state in ASK_THE_BANK)
 
     def waiting(self) -> list[JournalBatch]:
         """Batches that the bank does not have yet, oldest first."""
@@ -127,26 +128,51 @@ class DayDesk:
                 self._ready()
             return self._customs.acknowledge()
 
-    def apply(self, closures: Sequence[Closure]) -> None:
+    def apply(self, closures: Sequence[Closure]) -> int:
         """Pass on what the bank resolved; what fails comes again with a later call.
+
+        Returns:
+            How many payments have been settled by it.
 
         Raises:
             JournalError: a step could not be written. The customs card may have closed
                 the record, of which the bank will not speak again, so the card is
                 taken up anew: only then is it compared with the journal.
         """
+        settled = 0
         for closure in closures:
             with self._card_lock, suppress(CardProblemError):
-                card = self._ready()
-                if card.mid != closure.tx.mid:
-                    continue
                 try:
-                    outcome = self._settler.apply(card, closure)
+                    outcome = self._settler.apply(self._ready(), closure)
                 except JournalError:
                     self._customs.let_go()
                     raise
-                if outcome is not None:
-                    self.news.append(outcome)
+                settled += outcome is not None and outcome.verdict.is_known
+        return settled
+
+    def _reported_elsewhere(self) -> list[JournalBatch]:
+        """Batches to send again for open records of customs cards that are not here.
+
+        While a card is here each of its batches reports its open records anew; one
+        that was replaced closes no batch any more. The smallest that reports a record
+        serves: all of it has to be sent again.
+        """
+        chosen: list[JournalBatch] = []
+        elsewhere = self._customs.elsewhere()
+        for payment in self._journal.payments.unfinished():
+            asks = payment.number in elsewhere and payment.state in ASK_THE_BANK
+            if not asks or payment.tx is None:
+                continue
+            reports = self._reports_of(payment.tx, payment.batch)
+            goes_anyway = [one.state is BatchState.CLOSED for one in reports]
+            if reports and not any(goes_anyway) and not _any_of(reports, chosen):
+                chosen.append(min(reports, key=lambda one: one.close.count))
+        return chosen
+
+    def _reports_of(self, tx: TransactionRecord, since: int) -> list[JournalBatch]:
+        """The closed batches that report the open record ``tx``, oldest first."""
+        batches = self._journal.batches.since(tx.mid, since)
+        return [one for one in batches if any(rec.tx == tx for rec in one.opens)]
 
     def _close(self, card: CustomsAtHand) -> BatchClose:
         try:
@@ -173,6 +199,11 @@ class DayDesk:
             detail = f"batch {batch.number}: {len(payments)} of {batch.close.count}"
             self._journal.note("batch-disagrees", self._clock(), detail)
         return payments
+
+
+def _any_of(batches: Sequence[JournalBatch], chosen: Sequence[JournalBatch]) -> bool:
+    names = {(one.mid, one.number) for one in chosen}
+    return any((one.mid, one.number) in names for one in batches)
 
 
 def _record(payment: JournalPayment, sequence: int) -> PaymentRecord:

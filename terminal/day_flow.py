@@ -295,7 +295,7 @@ class DayFlow:
         )
         book = self._journal.batches
         book.collected(batch, answer.ack_mac, self._clock(), detail)
-        if batch.state is BatchState.ACKNOWLEDGED:
+        if batch.state is not BatchState.CLOSED:
             # It was taken before, and sent again only to ask about its open records.
             return
         outcome = replace(

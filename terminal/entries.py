@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from settlement.payment import PaymentDetails
 
 __all__ = [
+    "ASK_THE_BANK",
     "RESOLVED",
     "TRANSITIONS",
     "BatchState",
@@ -89,6 +90,8 @@ TRANSITIONS: Final[Mapping[PaymentState, frozenset[PaymentState]]] = MappingProx
     }
 )
 RESOLVED: Final = frozenset({_S.CREDITED, _S.REFUSED, _S.NOT_DEBITED})
+ASK_THE_BANK: Final = frozenset({_S.OPENED, _S.LEFT_TO_BANK})
+"""What has an open record, and no proof: the purse can tell, or the bank."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,11 @@ class BatchBook:
         found = self._select("customs_ref = ? AND batch = ?", (reference, number))
         return found[0] if found else None
 
+    def since(self, mid: bytes, number: int) -> list[JournalBatch]:
+        """Closed batches of one customs card, from batch ``number`` on."""
+        reference = self._vault.card_reference(mid)
+        return self._select("customs_ref = ? AND batch >= ?", (reference, number))
+
     def in_state(self, *states: BatchState) -> list[JournalBatch]:
         """Batches in these states, oldest first."""
         marks = ",".join("?" * len(states))

@@ -215,6 +215,11 @@ class RecoveryVerdict(StrEnum):
     LEFT_TO_BANK = "left-to-bank"
     STILL_UNKNOWN = "still-unknown"
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known for sure whether the customer has paid."""
+        return self in {RecoveryVerdict.PAID, RecoveryVerdict.NOT_PAID}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:

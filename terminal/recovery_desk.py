@@ -15,7 +15,6 @@ from card.errors import CardError
 from terminal.entries import PaymentState
 from terminal.errors import CardProblemCode, CardProblemError, JournalError
 from terminal.interrupted import EarlierPayments, warned_of
-from terminal.orders import RecoveryVerdict
 from terminal.settling import Settler
 from terminal.wording import card_problem
 
@@ -31,7 +30,6 @@ __all__ = ["RecoveryDesk"]
 _MAYBE_DEBITED: Final = frozenset(
     {PaymentState.BEGUN, PaymentState.OPENED, PaymentState.LEFT_TO_BANK}
 )
-_ENDED: Final = frozenset({RecoveryVerdict.PAID, RecoveryVerdict.NOT_PAID})
 
 
 class RecoveryDesk:
@@ -74,7 +72,7 @@ class RecoveryDesk:
             self.settler.outcome(payment.number)
             for payment in self._journal.payments.untold()
         ]
-        return [one for one in outcomes if one.verdict in _ENDED]
+        return [one for one in outcomes if one.verdict.is_known]
 
     def customs_ready(self) -> CustomsAtHand:
         """The customs card; when it is new, what it left open is settled first.

@@ -18,8 +18,10 @@ Both can be stopped anywhere and repeated: each starts from what LIST OPEN says.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from card.errors import CardError
 from card.exchange import PurseDebited
 from card.profile import Role
 from card.recovery import RecoveryExchange
@@ -28,7 +30,9 @@ from settlement.payment import DebitClosure, VoidClosure
 from terminal.batch_credits import agrees
 from terminal.customs_flow import CreditExchange, VoidExchange
 from terminal.entries import (
+    ASK_THE_BANK,
     RESOLVED,
+    Debited,
     NotDebited,
     Opened,
     PaymentState,
@@ -58,7 +62,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Settler"]
 
-_ASK_THE_PURSE = frozenset({PaymentState.OPENED, PaymentState.LEFT_TO_BANK})
 _VERDICTS = {
     PaymentState.INTENDED: RecoveryVerdict.STILL_UNKNOWN,
     PaymentState.BEGUN: RecoveryVerdict.STILL_UNKNOWN,
@@ -150,18 +153,42 @@ class Settler:
         # The list renumbers after each removal: all of it is read first.
         mine = [rec for rec in card.session.list_open() if rec.tx.cid == card_id]
         for record in mine:
+            if self._is_over(record):
+                # The bank said so while this card was away; it closes the record, too.
+                continue
             self._tell(self._settle_open(cards, card, record))
         self._desk.refresh()
 
     def apply(self, card: CustomsAtHand, closure: Closure) -> RecoveryOutcome | None:
-        """Pass on what the bank has resolved; None when it was closed already."""
+        """Keep what the bank has resolved, and pass it on to the customs card.
+
+        A record of another customs card than the one here is settled in the journal
+        alone. When its own card comes back, a debit is credited from the journal, and
+        a void is passed on with the next closure: the bank gives it with every batch.
+
+        Returns:
+            What came of it, which has been told; None when it was settled already.
+
+        Raises:
+            JournalError: it could not be kept; it comes again with a later call.
+        """
         payment = self._journal.payments.of_record(closure.tx)
-        if payment is None or payment.state not in _ASK_THE_PURSE:
+        if payment is None:
             return None
-        cards = OpenCards(self._slots, {Role.CUSTOMS: card.channel})
-        self._run(cards, card, payment, _closing_machine(payment, closure))
-        self._desk.refresh()
-        return self.outcome(payment.number)
+        is_here = closure.tx.mid == card.mid
+        if payment.state not in ASK_THE_BANK:
+            if is_here and payment.state is PaymentState.NOT_DEBITED:
+                self._close_on_card(card, closure)
+            return None
+        if is_here:
+            cards = OpenCards(self._slots, {Role.CUSTOMS: card.channel})
+            self._run(cards, card, payment, _closing_machine(payment, closure))
+            self._desk.refresh()
+        else:
+            self._write(payment, _closing_entry(payment, closure))
+        outcome = self.outcome(payment.number)
+        self._tell(outcome)
+        return outcome
 
     def take_in(self, record: OpenRecord, batch: int) -> JournalPayment:
         """The payment of an open record, made known to the journal if it was not."""
@@ -260,6 +287,20 @@ class Settler:
             return False
         return agrees(batch.close, self._journal.payments.credited_in(mid, number))
 
+    def _is_over(self, record: OpenRecord) -> bool:
+        known = self._journal.payments.of_record(record.tx)
+        return known is not None and known.state in RESOLVED
+
+    def _close_on_card(self, card: CustomsAtHand, closure: Closure) -> None:
+        """Close a record on its customs card that the journal knows to be void."""
+        if card.status.open_count == 0 or not isinstance(closure, VoidClosure):
+            return
+        # No answer, or 6A83 for one that is closed: the next closure tries again.
+        with suppress(CardError):
+            card.session.void(closure.tx.tsn, closure.vmac)
+            self._journal.note("record-closed", self._clock(), f"tsn {closure.tx.tsn}")
+        self._desk.refresh()
+
     def _settle_open(
         self, cards: OpenCards, card: CustomsAtHand, record: OpenRecord
     ) -> RecoveryOutcome:
@@ -269,7 +310,7 @@ class Settler:
             machine = CreditExchange(record.tx, payment.proof, new=None)
             self._run(cards, card, payment, machine)
             payment = self._journal.payments.get(payment.number)
-        if payment.state in _ASK_THE_PURSE:
+        if payment.state in ASK_THE_BANK:
             self._run(cards, card, payment, RecoveryExchange(record))
         return self.outcome(payment.number)
 
@@ -296,6 +337,15 @@ def _advice(
     return recovered_as_paid(
         amount, receipt.number, credited=credited, elsewhere=elsewhere
     )
+
+
+def _closing_entry(payment: JournalPayment, closure: Closure) -> Entry:
+    match closure:
+        case VoidClosure():
+            return NotDebited(how="bank")
+        case DebitClosure(tx=tx, proof=proof):
+            assert payment.kv is not None, "an open record has a key version"
+            return Debited(tx=tx, proof=proof, kv=payment.kv)
 
 
 def _closing_machine(payment: JournalPayment, closure: Closure) -> CardMachine:

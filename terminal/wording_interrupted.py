@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from terminal.catalogue import tr
 from terminal.errors import Advice
@@ -18,10 +18,6 @@ __all__ = [
     "recovery_advice",
     "warning_advice",
 ]
-
-_NOT_KNOWN: Final = frozenset(
-    {RecoveryVerdict.STILL_UNKNOWN, RecoveryVerdict.LEFT_TO_BANK}
-)
 
 
 def interrupted_advice(
@@ -120,7 +116,7 @@ def recovery_advice(verdict: RecoveryVerdict, *, elsewhere: bool = False) -> Adv
         verdict: what that is.
         elsewhere: another customs card than the one in the reader holds its record.
     """
-    if elsewhere and verdict in _NOT_KNOWN:
+    if elsewhere and not verdict.is_known:
         return _unknown_elsewhere()
     match verdict:
         case RecoveryVerdict.NOT_PAID:

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
 from card.profile import Role
-from sim.cards.issue import CustomsData, issue_customs_card
+from card.purse import PurseSession
+from settlement.issuing import Issuing
+from settlement.keystore import TEST_MASTERS, MasterKeyStore
+from settlement.open_desk import OpenDesk
+from settlement.store import BankStore
+from sim.cards.issue import (
+    CustomsData,
+    PurseData,
+    issue_customs_card,
+    issue_purse,
+)
+from terminal import __main__ as program
+from terminal.counter import Counter
+from terminal.day import DayVerdict
+from terminal.entries import BatchState
 from terminal.errors import CardProblemCode, CardProblemError
+from terminal.journal import Journal
 from terminal.orders import (
     InterruptedState,
     Paid,
@@ -17,10 +34,17 @@ from terminal.orders import (
     Refused,
     Unknown,
 )
-from tests.terminal.conftest import PIN
+from tests.terminal.conftest import CONFIG_TEXT, PIN
+from tests.terminal.test_day_flow import CID, MID, NOW, World
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from card.records import DebitProof
+    from settlement.store_batches import NotedIncident
     from sim.cards.customs import SimulatedCustomsCard
+    from terminal.day import DayProgress
     from tests.terminal.conftest import Bench
 
 AMOUNT = 1_234
@@ -32,15 +56,50 @@ CREDIT = 4
 NEW_MID = "4355530000000008"
 
 
+OMR = 512
+
+
+@pytest.fixture
+def world(running: Bench, quick_path: Path) -> Iterator[World]:
+    """A bank that has both customs cards at this counter."""
+    with BankStore.create(quick_path / "bank.sqlite") as store:
+        world = World(running, store)
+        issuing = Issuing(store, MasterKeyStore(TEST_MASTERS), lambda: NOW)
+        issuing.register_customs_card(
+            mid=bytes.fromhex(NEW_MID),
+            terminal_id="T0000007",
+            office="SOHAR",
+            currency=OMR,
+            kv=1,
+        )
+        yield world
+
+
 class Replacement:
     """A counter whose customs card was replaced while a payment was open on it."""
 
-    def __init__(self, bench: Bench, kind: str, at: int = DEBIT) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        kind: str,
+        at: int = DEBIT,
+        *,
+        before: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Interrupt a payment and replace the customs card.
+
+        Args:
+            bench: the counter.
+            kind: of the fault, see `Faults`.
+            at: the command that it strikes.
+            before: what is done with the old card before it is replaced.
+        """
         self.bench = bench
         seen = bench.counter.read_purse()
         bench.faults.arm(kind, at, removes=True)
         self.result = bench.pay(seen=seen)
         bench.faults.disarm()
+        before()
         self.old = bench.customs
         self.new = issue_customs_card(None, CustomsData(merchant_id=NEW_MID))
         self.put(self.new)
@@ -159,3 +218,180 @@ def test_one_that_was_paid_is_called_so_with_the_customs_card_that_must_come_bac
     assert "paid already" in earlier.advice.happened
     assert isinstance(running.pay("0.500", OTHER), Paid)
     assert 500_000 - running.balance() == AMOUNT + 500
+
+
+# The bank, which finds out what became of it.
+
+
+def asked_at_the_desk(world: World) -> DebitProof:
+    """The customer goes to the card desk: the purse proves the debit there."""
+    desk = OpenDesk(world.store, MasterKeyStore(TEST_MASTERS), lambda: NOW)
+    (opened,) = desk.open_payments(CID)
+    purse = PurseSession(world.bench.readers.open_card("Desk Reader 00 00"))
+    purse.select()
+    proof = purse.prove(opened.tx)
+    desk.debited(opened.tx, proof)
+    return proof
+
+
+def open_incidents(world: World) -> list[NotedIncident]:
+    with world.store.read() as books:
+        return [one for one in books.batches.noted_incidents() if one.is_open]
+
+
+def test_the_purses_next_payment_settles_it_and_the_list_shows_it_as_settled(
+    world: World,
+) -> None:
+    bench = world.bench
+    replaced = Replacement(bench, "unsent", before=world.close_day)
+    assert isinstance(bench.pay("0.500", OTHER), Paid)
+    result = world.close_day()
+    assert result.verdict is DayVerdict.COLLECTED
+    # The old batch was sent again only to ask: it is not called taken once more.
+    assert [batch.count for batch in result.batches] == [1]
+    (told,) = bench.counter.on_card_inserted()
+    assert (told.number, told.verdict) == (
+        replaced.result.number,
+        RecoveryVerdict.NOT_PAID,
+    )
+    assert bench.counter.interrupted() == []
+    assert bench.counter.earlier_payments(bench.order()) == []
+    assert open_incidents(world) == []
+    # Whoever takes it again now is debited for it once.
+    assert isinstance(bench.pay(), Paid)
+    assert 500_000 - bench.balance() == AMOUNT + 500
+
+
+def test_a_record_that_the_bank_closed_is_closed_on_its_card_when_that_is_back(
+    world: World,
+) -> None:
+    bench = world.bench
+    replaced = Replacement(bench, "unsent", before=world.close_day)
+    bench.pay("0.500", OTHER)
+    world.close_day()
+    bench.counter.on_card_inserted()
+    replaced.put(replaced.old)
+    assert bench.open_count() == 1
+    # It has been told, and is not told again by the card that did not know.
+    assert bench.counter.on_card_inserted() == []
+    world.close_day()
+    assert bench.counter.on_card_inserted() == []
+    assert bench.open_count() == 0
+    assert isinstance(bench.pay(), Paid)
+
+
+def test_a_debit_that_the_bank_knows_of_is_told_as_paid_and_credited_later(
+    world: World,
+) -> None:
+    bench = world.bench
+    replaced = Replacement(bench, "lost", before=world.close_day)
+    asked_at_the_desk(world)
+    result = world.close_day()
+    assert result.verdict is DayVerdict.NOTHING_TO_SEND
+    (told,) = bench.counter.on_card_inserted()
+    assert (told.verdict, told.receipt_number) == (RecoveryVerdict.PAID, 1)
+    (earlier,) = bench.counter.earlier_payments(bench.order())
+    assert earlier.state.is_paid
+    replaced.put(replaced.old)
+    bench.readers.remove(Role.PURSE)
+    (told,) = bench.counter.on_card_inserted()
+    assert told.verdict is RecoveryVerdict.PAID
+    assert bench.counter.interrupted() == []
+    assert world.close_day().verdict is DayVerdict.COLLECTED
+    assert (world.posted(), replaced.held_by_both()) == (AMOUNT, 0)
+    assert 500_000 - bench.balance() == AMOUNT
+    assert open_incidents(world) == []
+
+
+def test_a_debit_that_the_bank_proved_is_warned_of_like_any_other(
+    world: World,
+) -> None:
+    bench = world.bench
+    seen = bench.counter.read_purse()
+    bench.faults.arm("lost", DEBIT, removes=True)
+    bench.pay(seen=seen)
+    bench.faults.disarm()
+    world.close_day()
+    bench.readers.insert(Role.PURSE, bench.purse)
+    asked_at_the_desk(world)
+    bench.readers.remove(Role.PURSE)
+    # The customs card never left: it credits the payment in the end of day itself.
+    world.close_day()
+    assert bench.counter.interrupted() == []
+    (earlier,) = bench.counter.earlier_payments(bench.order())
+    assert earlier.state is InterruptedState.PAID
+
+
+def test_a_batch_that_was_sent_again_only_to_ask_is_not_taken_twice(
+    world: World,
+) -> None:
+    bench = world.bench
+    assert isinstance(bench.pay("2.000", OTHER), Paid)
+
+    def customs_card_leaves() -> None:
+        bench.readers.remove(Role.CUSTOMS)
+
+    def close_without_acknowledging() -> None:
+        world.line.during = customs_card_leaves
+        assert world.close_day().verdict is DayVerdict.COLLECTED
+        world.line.during = lambda: None
+
+    Replacement(bench, "lost", before=close_without_acknowledging)
+    (batch,) = bench.journal.batches.in_state(BatchState.COLLECTED)
+    assert (batch.close.count, batch.close.open_count) == (1, 1)
+    calls = world.line.calls
+    result = world.close_day()
+    assert world.line.calls == calls + 1
+    assert (result.verdict, result.batches) == (DayVerdict.NOTHING_TO_SEND, ())
+    assert world.posted() == 2_000
+
+
+def test_the_smallest_batch_that_reports_the_record_is_the_one_sent_again(
+    world: World,
+) -> None:
+    bench = world.bench
+
+    def close_twice() -> None:
+        world.close_day()
+        other = issue_purse(None, PurseData(card_id="6400000000000002"))
+        bench.readers.insert(Role.PURSE, other)
+        bench.counter.on_card_inserted()
+        assert isinstance(bench.pay("0.500", OTHER), Paid)
+        world.close_day()
+
+    Replacement(bench, "lost", before=close_twice)
+    reports = bench.journal.batches.since(MID, 1)
+    assert [(one.close.count, one.close.open_count) for one in reports] == [
+        (0, 1),
+        (1, 1),
+    ]
+    told: list[DayProgress] = []
+    bench.counter.close_day(told.append)
+    assert {one.batch for one in told if one.batch is not None} == {1}
+
+
+def test_close_without_screens_tells_what_the_banks_answer_has_settled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = world.bench
+    replaced = Replacement(bench, "lost", before=world.close_day)
+    asked_at_the_desk(world)
+    bench.stop()
+    config = bench.folder / "terminal.toml"
+    config.write_text(CONFIG_TEXT)
+
+    def open_counter(_: object) -> Counter:
+        journal = Journal.open(bench.config.state_directory, os.urandom)
+        parts = bench.config, journal, bench.readers, bench.dial, bench.clock
+        return Counter(*parts)
+
+    monkeypatch.setattr(program, "open_counter", open_counter)
+    done = CliRunner().invoke(program.terminal, ["close", "--config", str(config)])
+    assert done.exit_code == 0
+    assert f"{DECLARATION}, 1.234 OMR: The customer had been debited" in done.stderr
+    bench.start()
+    (listed,) = bench.counter.interrupted()
+    assert (listed.number, listed.state) == (
+        replaced.result.number,
+        InterruptedState.PAID_NOT_CREDITED,
+    )
