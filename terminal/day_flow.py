@@ -50,6 +50,7 @@ from terminal.entries import BatchState
 from terminal.errors import CardProblemError, JournalError
 from terminal.snapshot import LineState
 from terminal.wording_day import (
+    day_asked,
     day_collected,
     day_not_closed,
     day_nothing,
@@ -158,24 +159,28 @@ class DayFlow:
             if problem is None:
                 return self._result(DayVerdict.NOTHING_TO_SEND, day_nothing())
             return self._failed(day_not_closed(problem), DayPhase.CLOSING)
+        asked = self._desk.asked_about(batches)
         advice = self._call(batches)
-        self._desk.apply(self._closures)
+        settled = self._desk.apply(self._closures)
         if advice is not None:
             return self._failed(advice, self._phase)
         if problem is not None:
             return self._failed(day_not_closed(problem), DayPhase.CLOSING)
-        return self._sent()
+        return self._sent(asked, settled)
 
-    def _sent(self) -> DayResult:
+    def _sent(self, asked: int, settled: int) -> DayResult:
         refused = [outcome for outcome in self._outcomes if not outcome.collected]
         if refused:
             advice = day_refused(refused[0].text)
             return self._result(DayVerdict.REFUSED, advice, self._refused_in)
         if not self._outcomes:
-            return self._result(DayVerdict.NOTHING_TO_SEND, day_nothing())
+            told = day_asked(asked, settled) if asked else day_nothing()
+            return self._result(DayVerdict.NOTHING_TO_SEND, told)
         result = self._result(DayVerdict.COLLECTED, day_nothing())
         assert result.posted is not None, "what was collected has been answered"
         count = sum(outcome.count for outcome in self._outcomes)
+        if count == 0 and asked:
+            return replace(result, advice=day_asked(asked, settled))
         advice = day_collected(count, result.posted.total, result.suspended)
         return replace(result, advice=advice)
 

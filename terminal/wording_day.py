@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from terminal.errors import CardProblemError
 
 __all__ = [
+    "day_asked",
     "day_collected",
     "day_not_closed",
     "day_nothing",
@@ -87,6 +88,41 @@ def day_nothing() -> Advice:
         happened=tr("There is nothing to send: no payment since the last end of day."),
         money=tr(NO_MONEY_YET),
         next_step=tr("Nothing is left to do."),
+    )
+
+
+def day_asked(asked: int, settled: int) -> Advice:
+    """There was no batch to send; the bank was asked about interrupted payments.
+
+    Args:
+        asked: about how many, from 1.
+        settled: how many of them it knew the end of.
+    """
+    happened = trn(
+        "There was no payment to send; the bank was asked about {count} interrupted "
+        "payment.",
+        "There was no payment to send; the bank was asked about {count} interrupted "
+        "payments.",
+        count=asked,
+    )
+    if settled == 0:
+        return Advice(
+            happened=f"{happened} {tr('It cannot tell the end yet.')}",
+            money=tr("It is not known yet whether the amount was taken from the card."),
+            next_step=tr(
+                "Put the card back when its owner comes, or run the end of day again "
+                "later: the bank learns more from the card's next payment or load."
+            ),
+        )
+    knew = trn(
+        "It knew the end of {count}.",
+        "It knew the end of {count}.",
+        count=settled,
+    )
+    return Advice(
+        happened=f"{happened} {knew}",
+        money=tr("Whether its amount was taken is told with each payment."),
+        next_step=tr("Read what is told of each; the list (F7) keeps it."),
     )
 
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from card.records import DebitProof
     from settlement.store_batches import NotedIncident
     from sim.cards.customs import SimulatedCustomsCard
-    from terminal.day import DayProgress
+    from terminal.day import DayProgress, DayResult
     from tests.terminal.conftest import Bench
 
 AMOUNT = 1_234
@@ -395,3 +395,33 @@ def test_close_without_screens_tells_what_the_banks_answer_has_settled(
         replaced.result.number,
         InterruptedState.PAID_NOT_CREDITED,
     )
+
+
+def test_an_end_of_day_that_only_asks_says_what_it_asked_and_what_came_of_it(
+    world: World,
+) -> None:
+    bench = world.bench
+    results: list[DayResult] = []
+    Replacement(bench, "lost", before=lambda: results.append(world.close_day()))
+    calls = world.line.calls
+    results.append(world.close_day())
+    assert world.line.calls == calls + 1
+    # The first took a batch with nothing but an open record; the second only asked.
+    assert [result.verdict for result in results] == [
+        DayVerdict.COLLECTED,
+        DayVerdict.NOTHING_TO_SEND,
+    ]
+    for result in results:
+        assert result.advice.happened == (
+            "There was no payment to send; the bank was asked about 1 interrupted "
+            "payment. It cannot tell the end yet."
+        )
+        assert "not known yet" in result.advice.money
+    asked_at_the_desk(world)
+    result = world.close_day()
+    assert result.verdict is DayVerdict.NOTHING_TO_SEND
+    assert result.advice.happened.endswith("It knew the end of 1.")
+    # Nothing is left to ask: the next one does not even call.
+    result = world.close_day()
+    assert world.line.calls == calls + 2
+    assert "nothing to send" in result.advice.happened
