@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 __all__ = [
+    "ASIDE_PREFIX",
     "HeadFile",
     "JournalFiles",
     "head_text",
@@ -42,6 +43,8 @@ __all__ = [
     "take_lock",
 ]
 
+ASIDE_PREFIX: Final = "replaced-"
+"""How the name of a folder begins that a replaced journal was moved into."""
 _DIRECTORY_MODE: Final = 0o700
 _PRIVATE_MODE: Final = 0o600
 _HEAD_TEXT: Final = "{journal} {entries:010d} {digest}"

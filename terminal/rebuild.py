@@ -35,7 +35,7 @@ from terminal.errors import (
     JournalVersionError,
 )
 from terminal.journal import Journal
-from terminal.journal_files import JournalFiles, take_lock
+from terminal.journal_files import ASIDE_PREFIX, JournalFiles, take_lock
 from terminal.journal_salvage import read_remains
 from terminal.readers import CardSlots
 from terminal.salvage import Salvage, key_fits
@@ -306,7 +306,7 @@ class Rebuilder:
         )
 
     def _name_aside(self) -> str:
-        name = f"replaced-{self._clock():%Y%m%d-%H%M%S}"
+        name = f"{ASIDE_PREFIX}{self._clock():%Y%m%d-%H%M%S}"
         taken = {path.name for path in self._files.folder.iterdir()}
         names = (name, *(f"{name}-{number}" for number in range(2, 1000)))
         return next(one for one in names if one not in taken)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from enum import StrEnum, unique
+from typing import TYPE_CHECKING, assert_never
 
 from terminal.audit import ProblemCode
 from terminal.catalogue import tr, trn
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from terminal.audit import AuditProblem
 
 __all__ = [
+    "HeadFit",
     "audit_next_step",
     "file_missing",
     "folder_unusable",
@@ -28,6 +30,7 @@ __all__ = [
     "log_left_over",
     "log_whole",
     "no_journal",
+    "not_compared_next_step",
     "problem_words",
     "reading_card",
     "rebuild_question",
@@ -242,35 +245,61 @@ def recovered_elsewhere(count: int, folder: str) -> str:
     )
 
 
-def head_words(batch: str, entries: int, fit: str) -> str:
-    """How a head that the bank has kept stands to the log.
+@unique
+class HeadFit(StrEnum):
+    """How a head that the bank has kept stands to the logs of this counter."""
+
+    FITS = "fits"
+    """The log of its journal once stood there."""
+    DIFFERS = "differs"
+    """It did not: it was cut off, or is not the one that it was."""
+    REPLACED = "replaced"
+    """Of a journal that was replaced and whose log cannot be read: not compared."""
+    OTHER_JOURNAL = "other-journal"
+    """Of a journal of which no log here speaks: not compared."""
+
+
+def head_words(batch: str, entries: int, fit: HeadFit, folder: str) -> str:
+    """How a head that the bank has kept stands to the logs here.
 
     Args:
         batch: the batch that it came with.
         entries: how many entries there were then.
-        fit: ``fits``, ``differs``, ``replaced`` or ``other-journal``.
+        fit: what comparing it gave.
+        folder: of the log that it was compared with; empty for the one in question.
     """
     where = tr("Head of batch {batch}, entry {entries}", batch=batch, entries=entries)
     match fit:
-        case "fits":
+        case HeadFit.FITS if folder:
+            return tr("{where}: fits the log in {folder}.", where=where, folder=folder)
+        case HeadFit.FITS:
             return tr("{where}: fits.", where=where)
-        case "replaced":
+        case HeadFit.DIFFERS if folder:
             return tr(
-                "{where}: of the journal that this one replaces; check that one with "
-                "--journal.",
+                "{where}: does not fit: the log in {folder} was cut off or written "
+                "anew.",
                 where=where,
+                folder=folder,
             )
-        case "differs":
+        case HeadFit.DIFFERS:
             return tr(
                 "{where}: does not fit: the log was cut off or written anew.",
                 where=where,
             )
-        case _:
+        case HeadFit.REPLACED:
             return tr(
-                "{where}: of another journal, which this one does not say that it "
-                "replaces.",
+                "{where}: not compared: of a journal that was replaced, and its log is "
+                "not beside this one or cannot be read.",
                 where=where,
             )
+        case HeadFit.OTHER_JOURNAL:
+            return tr(
+                "{where}: not compared: of another journal, of which no log here says "
+                "that it was replaced.",
+                where=where,
+            )
+        case _:
+            assert_never(fit)
 
 
 def heads_file_wrong(path: str, reason: str) -> str:
@@ -298,6 +327,15 @@ def audit_next_step() -> str:
         "No money moved by this check. Do not change the journal's folder: copy it, "
         "and call the supervisor and the bank. Payments can go on with a new journal: "
         "raseed-terminal recover makes it from the customs card and keeps this one."
+    )
+
+
+def not_compared_next_step() -> str:
+    """What to do when the only thing wrong is that heads were not compared."""
+    return tr(
+        "No money moved by this check. Nothing is said of the heads that were not "
+        "compared: name the folder where their journal was kept with --journal, and "
+        "call the supervisor when it is nowhere to be found."
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import click
 
@@ -13,19 +14,27 @@ from terminal.commands.shared import config_option, json_option, say_json
 from terminal.config import load_config
 from terminal.errors import AuditFileError
 from terminal.journal import audit_journal, newest_entries
+from terminal.journal_aside import logs_beside
 from terminal.wording_journal import (
+    HeadFit,
     audit_next_step,
     head_words,
     heads_file_wrong,
     log_whole,
+    not_compared_next_step,
     problem_words,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from terminal.audit import AuditProblem, AuditReport, LogRow
+    from terminal.journal_aside import LogAside
 
 __all__ = ["audit"]
 
+_Heads: TypeAlias = "list[tuple[AuditHead, str]]"
+"""Heads that the bank has kept, each with the batch that it came with."""
 _HEADS_BYTES_MAX: Final = 16 * 1024 * 1024
 """More than a bank's heads of a hundred years of batches."""
 
@@ -62,16 +71,19 @@ def verify(
 
     Says how many entries there are and where the log stands, or names the first entry
     that does not fit, and then ends with exit code 1. Entries that were cut off the end
-    are found for certain only with --heads.
+    are found for certain only with --heads. Heads of journals that were replaced are
+    compared with their own logs, which recover has moved into the folders replaced-*
+    beside this one; a head that was compared with nothing ends with exit code 1, too.
     """
     folder = folder or load_config(config_path).state_directory
     heads = [] if heads_path is None else _read_heads(heads_path)
     report = audit_journal(folder, {head.entries for head, _ in heads})
+    compared = _compare(folder, report, heads)
     if as_json:
-        say_json(_report_json(report, heads))
+        say_json(_report_json(report, compared))
     else:
-        _tell(report, heads)
-    if not report.is_whole or not all(_agrees(report, head) for head, _ in heads):
+        _tell(report, compared)
+    if not report.is_whole or any(one.fit is not HeadFit.FITS for one in compared):
         raise SystemExit(1)
 
 
@@ -96,7 +108,49 @@ def show(config_path: Path, folder: Path | None, last: int, *, as_json: bool) ->
         click.echo(_entry_line(row))
 
 
-def _tell(report: AuditReport, heads: list[tuple[AuditHead, str]]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared:
+    """One head that the bank has kept, and what comparing it gave.
+
+    Attributes:
+        head: where a log stood.
+        batch: the batch that it came with.
+        fit: how it stands to the logs here.
+        folder: of the log that it was compared with, when that is another one.
+    """
+
+    head: AuditHead
+    batch: str
+    fit: HeadFit
+    folder: str = ""
+
+
+def _compare(folder: Path, report: AuditReport, heads: _Heads) -> list[_Compared]:
+    others = logs_beside(folder, {head.entries for head, _ in heads}) if heads else []
+    return [_compared(report, others, head, batch) for head, batch in heads]
+
+
+def _compared(
+    report: AuditReport, others: Sequence[LogAside], head: AuditHead, batch: str
+) -> _Compared:
+    """How a head stands to this log, or to the other one that it is of."""
+    first = report.beginning
+    if first is not None and first.journal == head.journal:
+        fit = HeadFit.FITS if report.fits(head) else HeadFit.DIFFERS
+        return _Compared(head=head, batch=batch, fit=fit)
+    same = [log for log in others if log.beginning.journal == head.journal]
+    if same:
+        good = [log for log in same if log.fits(head)]
+        fit = HeadFit.FITS if good else HeadFit.DIFFERS
+        (log, *_) = good or same
+        return _Compared(head=head, batch=batch, fit=fit, folder=str(log.folder))
+    beginnings = [first, *(log.beginning for log in others)]
+    named = {one.replaces for one in beginnings if one is not None}
+    fit = HeadFit.REPLACED if head.journal in named else HeadFit.OTHER_JOURNAL
+    return _Compared(head=head, batch=batch, fit=fit)
+
+
+def _tell(report: AuditReport, compared: Sequence[_Compared]) -> None:
     if report.head is not None:
         head = report.head
         click.echo(f"journal: {head.journal.hex()}")
@@ -105,29 +159,16 @@ def _tell(report: AuditReport, heads: list[tuple[AuditHead, str]]) -> None:
         click.echo(log_whole(report.entries))
     for problem in report.problems:
         click.echo(problem_words(problem))
-    for head, name in heads:
-        click.echo(head_words(name, head.entries, _fit(report, head)))
-    if not report.is_whole or not all(_agrees(report, head) for head, _ in heads):
+    for one in compared:
+        click.echo(head_words(one.batch, one.head.entries, one.fit, one.folder))
+    fits = {one.fit for one in compared}
+    if not report.is_whole or not fits <= {HeadFit.FITS, HeadFit.REPLACED}:
         click.echo(audit_next_step())
+    elif HeadFit.REPLACED in fits:
+        click.echo(not_compared_next_step())
 
 
-def _fit(report: AuditReport, head: AuditHead) -> str:
-    """How a kept head stands to this log: ``fits``, ``differs``, or another's."""
-    beginning = report.beginning
-    if beginning is not None and head.journal == beginning.replaces:
-        return "replaced"
-    if beginning is None or head.journal != beginning.journal:
-        return "other-journal"
-    return "fits" if report.fits(head) else "differs"
-
-
-def _agrees(report: AuditReport, head: AuditHead) -> bool:
-    return _fit(report, head) in {"fits", "replaced"}
-
-
-def _report_json(
-    report: AuditReport, heads: list[tuple[AuditHead, str]]
-) -> dict[str, Any]:
+def _report_json(report: AuditReport, compared: Sequence[_Compared]) -> dict[str, Any]:
     head = report.head
     return {
         "journal": None if head is None else head.journal.hex(),
@@ -137,12 +178,13 @@ def _report_json(
         "problems": [_problem_json(problem) for problem in report.problems],
         "heads": [
             {
-                "journal": one.journal.hex(),
-                "entries": one.entries,
-                "batch": name,
-                "fit": _fit(report, one),
+                "journal": one.head.journal.hex(),
+                "entries": one.head.entries,
+                "batch": one.batch,
+                "fit": one.fit.value,
+                "folder": one.folder or None,
             }
-            for one, name in heads
+            for one in compared
         ],
     }
 

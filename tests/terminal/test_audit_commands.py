@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -126,22 +127,83 @@ def test_the_heads_that_the_bank_has_kept_are_compared(
     assert "Head of batch 1" in run(*arguments).stdout
 
 
+def verify(config: Path, path: str, *more: str) -> tuple[int, list[str]]:
+    """Exit code of ``audit verify --heads``, and how each head fits."""
+    words = ("audit", "verify", "--heads", path, "--config", str(config), *more)
+    result = run(*words, "--json")
+    return result.exit_code, [one["fit"] for one in json.loads(result.stdout)["heads"]]
+
+
+def replace_journal(config: Path, bench: Bench) -> Path:
+    """Make the journal anew; the folder of the old one."""
+    folder = bench.config.state_directory
+    before = set(folder.glob("replaced-*"))
+    bench.stop()
+    tamper(folder, "UPDATE payments SET receipt = receipt + 7")
+    assert run("recover", "--config", str(config)).exit_code == 0
+    (old,) = set(folder.glob("replaced-*")) - before
+    bench.start()
+    return old
+
+
 @pytest.mark.usefixtures("at_readers")
-def test_heads_of_the_journal_that_was_replaced_are_told_apart(
+def test_heads_of_a_replaced_journal_are_compared_with_its_own_log(
     config: Path, running: Bench
 ) -> None:
     path = heads(running)
-    spoil(running)
-    assert run("recover", "--config", str(config)).exit_code == 0
-    arguments = ("audit", "verify", "--heads", path, "--config", str(config))
-    result = run(*arguments, "--json")
-    assert result.exit_code == 0
-    assert [one["fit"] for one in json.loads(result.stdout)["heads"]] == ["replaced"]
-    (old,) = running.config.state_directory.glob("replaced-*")
-    result = run(*arguments, "--journal", str(old), "--json")
-    found = json.loads(result.stdout)
-    assert [one["fit"] for one in found["heads"]] == ["fits"]
-    assert (result.exit_code, found["whole"]) == (1, False)
+    old = replace_journal(config, running)
+    assert verify(config, path) == (0, ["fits"])
+    told = run("audit", "verify", "--heads", path, "--config", str(config)).stdout
+    assert f"fits the log in {old}" in told
+    # In the old folder itself the log is named that is not whole.
+    assert verify(config, path, "--journal", str(old)) == (1, ["fits"])
+
+
+@pytest.mark.usefixtures("at_readers")
+def test_heads_of_the_journal_before_the_last_but_one_are_no_alarm(
+    config: Path, running: Bench
+) -> None:
+    path = heads(running)
+    replace_journal(config, running)
+    replace_journal(config, running)
+    assert verify(config, path) == (0, ["fits"])
+
+
+@pytest.mark.usefixtures("at_readers")
+def test_a_replaced_log_that_was_cut_off_does_not_fit(
+    config: Path, running: Bench
+) -> None:
+    path = heads(running, entries=99)
+    replace_journal(config, running)
+    assert verify(config, path) == (1, ["differs"])
+
+
+@pytest.mark.usefixtures("at_readers")
+@pytest.mark.parametrize("how", ["gone", "damaged"])
+def test_a_head_that_was_compared_with_nothing_is_not_passed_over(
+    config: Path, running: Bench, how: str
+) -> None:
+    path = heads(running)
+    old = replace_journal(config, running)
+    if how == "gone":
+        shutil.rmtree(old)
+    else:
+        (old / "journal.sqlite").write_bytes(b"rubbish" * 999)
+    assert verify(config, path) == (1, ["replaced"])
+    told = run("audit", "verify", "--heads", path, "--config", str(config)).stdout
+    assert "not compared" in told
+    assert "--journal" in told
+    # The log in use is whole: nobody is sent to make another one.
+    assert "recover" not in told
+
+
+@pytest.mark.usefixtures("at_readers")
+def test_an_old_folder_is_checked_together_with_the_journal_in_use(
+    config: Path, running: Bench
+) -> None:
+    heads(running)
+    old = replace_journal(config, running)
+    assert verify(config, heads(running), "--journal", str(old)) == (1, ["fits"])
 
 
 @pytest.mark.parametrize("text", ["{}", "[1]", "[{}]", "nothing", '[{"entries": -1}]'])
