@@ -91,6 +91,9 @@ class CardProblemCode(StrEnum):
     CARD_FAULT = "card-fault"
     DISK_FULL = "disk-full"
     DISK_READ_ONLY = "disk-read-only"
+    DISK_NO_PERMISSION = "disk-no-permission"
+    DISK_MISSING = "disk-missing"
+    DISK_FAILED = "disk-failed"
 
 
 class TerminalError(Exception):

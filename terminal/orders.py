@@ -112,6 +112,9 @@ class RefusalReason(StrEnum):
     EARLIER_PAYMENT = "earlier-payment"
     DISK_FULL = "disk-full"
     DISK_READ_ONLY = "disk-read-only"
+    DISK_NO_PERMISSION = "disk-no-permission"
+    DISK_MISSING = "disk-missing"
+    DISK_FAILED = "disk-failed"
     JOURNAL_FAILED = "journal-failed"
 
 

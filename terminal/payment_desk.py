@@ -33,6 +33,9 @@ _REFUSALS: Final[Mapping[CardProblemCode, RefusalReason]] = {
     CardProblemCode.UNRESOLVED_PAYMENT: RefusalReason.UNRESOLVED_PAYMENT,
     CardProblemCode.DISK_FULL: RefusalReason.DISK_FULL,
     CardProblemCode.DISK_READ_ONLY: RefusalReason.DISK_READ_ONLY,
+    CardProblemCode.DISK_NO_PERMISSION: RefusalReason.DISK_NO_PERMISSION,
+    CardProblemCode.DISK_MISSING: RefusalReason.DISK_MISSING,
+    CardProblemCode.DISK_FAILED: RefusalReason.DISK_FAILED,
 }
 
 

@@ -122,6 +122,18 @@ _CARD_PROBLEMS: Final[dict[CardProblemCode, _Sentences]] = {
         msgid("This machine's disk is read-only: no new payment can be begun."),
         msgid("Call support: another card cannot help."),
     ),
+    CardProblemCode.DISK_NO_PERMISSION: (
+        msgid("The journal's folder may not be written: no new payment begins."),
+        msgid("Call support to correct its owner or permissions."),
+    ),
+    CardProblemCode.DISK_MISSING: (
+        msgid("The journal's folder or file is missing: no new payment begins."),
+        msgid("Call support to put it back; then start the program again."),
+    ),
+    CardProblemCode.DISK_FAILED: (
+        msgid("This machine's disk answers with an error: no new payment begins."),
+        msgid("Call support to check the disk: it may be breaking down."),
+    ),
 }
 
 _REFUSALS: Final[dict[RefusalReason, _Sentences]] = {
@@ -173,6 +185,11 @@ _REFUSALS: Final[dict[RefusalReason, _Sentences]] = {
     ),
     RefusalReason.DISK_FULL: _CARD_PROBLEMS[CardProblemCode.DISK_FULL],
     RefusalReason.DISK_READ_ONLY: _CARD_PROBLEMS[CardProblemCode.DISK_READ_ONLY],
+    RefusalReason.DISK_NO_PERMISSION: _CARD_PROBLEMS[
+        CardProblemCode.DISK_NO_PERMISSION
+    ],
+    RefusalReason.DISK_MISSING: _CARD_PROBLEMS[CardProblemCode.DISK_MISSING],
+    RefusalReason.DISK_FAILED: _CARD_PROBLEMS[CardProblemCode.DISK_FAILED],
     RefusalReason.JOURNAL_FAILED: (
         msgid(
             "The payment was not made: this machine's journal could not be written. "
@@ -188,6 +205,9 @@ _REFUSALS: Final[dict[RefusalReason, _Sentences]] = {
 DISK_PROBLEMS: Final[dict[DiskTrouble, CardProblemCode]] = {
     DiskTrouble.FULL: CardProblemCode.DISK_FULL,
     DiskTrouble.READ_ONLY: CardProblemCode.DISK_READ_ONLY,
+    DiskTrouble.NO_PERMISSION: CardProblemCode.DISK_NO_PERMISSION,
+    DiskTrouble.MISSING: CardProblemCode.DISK_MISSING,
+    DiskTrouble.FAILED: CardProblemCode.DISK_FAILED,
 }
 
 

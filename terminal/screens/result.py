@@ -43,6 +43,9 @@ NOT_THE_CARD = frozenset(
         RefusalReason.CUSTOMS_CARD_FULL,
         RefusalReason.DISK_FULL,
         RefusalReason.DISK_READ_ONLY,
+        RefusalReason.DISK_NO_PERMISSION,
+        RefusalReason.DISK_MISSING,
+        RefusalReason.DISK_FAILED,
         RefusalReason.JOURNAL_FAILED,
     }
 )

@@ -149,6 +149,12 @@ def disk_item(picture: CounterSnapshot) -> Item | None:
             return Item(level=Level.BAD, text=tr("Disk full"))
         case DiskTrouble.READ_ONLY:
             return Item(level=Level.BAD, text=tr("Disk read-only"))
+        case DiskTrouble.NO_PERMISSION:
+            return Item(level=Level.BAD, text=tr("Disk: no access"))
+        case DiskTrouble.MISSING:
+            return Item(level=Level.BAD, text=tr("Disk missing"))
+        case DiskTrouble.FAILED:
+            return Item(level=Level.BAD, text=tr("Disk error"))
         case _:
             assert_never(picture.disk)
 

@@ -6,17 +6,28 @@ made read-only while it is in use, each in a mount namespace of its own.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from terminal.disk import FREE_BYTES_MIN, DiskTrouble, disk_trouble
+from terminal.disk import FREE_BYTES_MIN, DiskTrouble, disk_trouble, trouble_of
+from terminal.orders import RefusalReason, Refused
+from terminal.wording import disk_advice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.terminal.conftest import Bench
 
 ROOT = Path(__file__).parents[2]
+NOBODY = 65534
 DISK_BYTES = FREE_BYTES_MIN + 8 * 1024 * 1024
 IN_MEMORY = 'mount -t tmpfs -o size="$3" tmpfs "$1/disk" && shift 3 && exec "$@"'
 IN_A_FILE = 'mount -o loop "$1/image" "$1/disk" && shift 3 && exec "$@"'
@@ -117,7 +128,80 @@ def make_image(folder: Path) -> None:
     subprocess.run([mkfs, "-q", str(image)], check=True)  # noqa: S603
 
 
-def test_a_folder_that_nobody_may_write_to_is_trouble(tmp_path: Path) -> None:
-    assert disk_trouble(tmp_path / "none") is DiskTrouble.READ_ONLY
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """As a user with no rights of its own: root may write everywhere."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_folder_that_is_in_order_is_no_trouble(tmp_path: Path) -> None:
     (tmp_path / "journal.lock").touch()
     assert disk_trouble(tmp_path) is None
+
+
+def test_a_folder_that_is_not_there_is_called_missing(tmp_path: Path) -> None:
+    assert disk_trouble(tmp_path / "none") is DiskTrouble.MISSING
+    assert disk_trouble(tmp_path) is DiskTrouble.MISSING
+    (tmp_path / "file").touch()
+    assert disk_trouble(tmp_path / "file") is DiskTrouble.MISSING
+
+
+def test_a_folder_that_this_user_may_not_write_to_is_not_called_read_only(
+    tmp_path: Path,
+) -> None:
+    lock = tmp_path / "journal.lock"
+    lock.touch(mode=0o400)
+    with as_nobody():
+        assert disk_trouble(tmp_path) is DiskTrouble.NO_PERMISSION
+
+
+def test_what_no_file_would_answer_is_called_an_error(tmp_path: Path) -> None:
+    (tmp_path / "journal.lock").mkdir()
+    assert disk_trouble(tmp_path) is DiskTrouble.FAILED
+
+
+@pytest.mark.parametrize(
+    ("number", "trouble"),
+    [
+        (errno.ENOSPC, DiskTrouble.FULL),
+        (errno.EDQUOT, DiskTrouble.FULL),
+        (errno.EROFS, DiskTrouble.READ_ONLY),
+        (errno.EACCES, DiskTrouble.NO_PERMISSION),
+        (errno.EPERM, DiskTrouble.NO_PERMISSION),
+        (errno.ENOENT, DiskTrouble.MISSING),
+        (errno.EIO, DiskTrouble.FAILED),
+        (errno.ESTALE, DiskTrouble.FAILED),
+    ],
+    ids=lambda value: errno.errorcode.get(value, "") if isinstance(value, int) else "",
+)
+def test_each_error_of_the_machine_is_told_apart(
+    number: int, trouble: DiskTrouble
+) -> None:
+    assert trouble_of(OSError(number, os.strerror(number))) is trouble
+
+
+def test_each_trouble_has_words_of_its_own() -> None:
+    told = {disk_advice(trouble) for trouble in DiskTrouble}
+    assert len({advice.happened for advice in told}) == len(DiskTrouble)
+    assert len({advice.next_step for advice in told}) == len(DiskTrouble)
+
+
+def test_a_payment_is_refused_for_what_is_wrong_with_the_folder(
+    running: Bench,
+) -> None:
+    seen = running.counter.read_purse()
+    (running.config.state_directory / "journal.lock").unlink()
+    running.faults.log.clear()
+    result = running.pay(seen=seen)
+    assert isinstance(result, Refused)
+    assert result.reason is RefusalReason.DISK_MISSING
+    assert "missing" in result.advice.happened
+    assert "Nothing was taken" in result.advice.money
+    assert running.faults.log == []

@@ -334,6 +334,9 @@ async def test_a_disk_that_fills_up_is_noticed_without_an_event(
     [
         RefusalReason.DISK_FULL,
         RefusalReason.DISK_READ_ONLY,
+        RefusalReason.DISK_NO_PERMISSION,
+        RefusalReason.DISK_MISSING,
+        RefusalReason.DISK_FAILED,
         RefusalReason.JOURNAL_FAILED,
     ],
 )
