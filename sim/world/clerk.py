@@ -226,8 +226,10 @@ class Clerk:
 
     def _close_day(self) -> None:
         posted = len(Truth(self._world).posted)
-        result = self._world.counter.close_day(lambda _: None)
-        self._hearing.day(result, posted)
+        counter = self._world.counter
+        is_asked = bool(counter.interrupted())
+        result = counter.close_day(lambda _: None)
+        self._hearing.day(result, posted, is_asked=is_asked)
         self._hear_news()
 
     def _hear_news(self) -> None:

@@ -125,21 +125,23 @@ class Hearing:
             self._sentences(payment.advice, claims, {"card": card})
         return named
 
-    def day(self, result: DayResult, posted_before: int) -> None:
+    def day(self, result: DayResult, posted_before: int, *, is_asked: bool) -> None:
         """How an end of day ended.
 
         Args:
             result: what the counter says.
             posted_before: how many payments the bank had posted before it.
+            is_asked: whether there were payments that the bank could tell the end of.
         """
+        asked = words.ASKED if is_asked else frozenset()
         self._say(f"the end of day: {result.verdict.value}")
         match result.verdict:
             case DayVerdict.COLLECTED:
-                self._collected(result)
+                self._collected(result, asked)
             case DayVerdict.NOTHING_TO_SEND:
                 if len(Truth(self._world).posted) != posted_before:
                     self._violation("there was nothing to send, and the bank posted")
-                self._sentences(result.advice, words.NOTHING_TO_SEND, {})
+                self._sentences(result.advice, words.NOTHING_TO_SEND | asked, {})
             case DayVerdict.PENDING | DayVerdict.REFUSED:
                 self._sentences(result.advice, words.WAITS, {})
             case _:
@@ -166,7 +168,7 @@ class Hearing:
         if paid.balance_after.amount_minor != balance_minor:
             self._violation(f"{attempt}: the balance that was told is wrong")
 
-    def _collected(self, result: DayResult) -> None:
+    def _collected(self, result: DayResult, asked: frozenset[words.Claim]) -> None:
         shares = {"posted": result.posted, "held": result.suspended}
         told = {name: share.total for name, share in shares.items() if share}
         told_minor = sum(total.amount_minor for total in told.values())
@@ -177,7 +179,7 @@ class Hearing:
         facts = {
             name: words.money_words(total.amount_minor) for name, total in told.items()
         }
-        self._sentences(result.advice, claims, facts)
+        self._sentences(result.advice, claims | asked, facts)
 
     def _amount(self, attempt: Attempt, told_minor: int) -> None:
         debits = Truth(self._world).debits_of(attempt.declaration, attempt.purse)

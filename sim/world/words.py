@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from terminal.errors import Advice
 
 __all__ = [
+    "ASKED",
     "COLLECTED",
     "NOTHING_TO_SEND",
     "NOT_PAID",
@@ -44,6 +45,7 @@ class Claim(Enum):
     SAFE = "what was taken is safe"
     COLLECTED = "the bank has it"
     DONE = "nothing is left to do"
+    TOLD = "each payment is told by itself"
 
 
 PAID: Final = frozenset({Claim.TAKEN, Claim.DONE})
@@ -54,6 +56,7 @@ NOTHING_TO_SEND: Final = frozenset({Claim.NO_MOVE, Claim.DONE})
 WAITS: Final = frozenset({Claim.SAFE})
 PARTLY_HELD: Final = frozenset({Claim.COLLECTED})
 COLLECTED: Final = PARTLY_HELD | {Claim.DONE}
+ASKED: Final = frozenset({Claim.UNKNOWN, Claim.TOLD})
 """What may be claimed of a payment, a card, a day."""
 
 _AMOUNT: Final = r"[\d,]+\.\d{3} OMR"
@@ -71,6 +74,10 @@ _MONEY: Final = tuple(
         (
             r"It is not known yet whether the amount was taken from the card\.",
             Claim.UNKNOWN,
+        ),
+        (
+            r"Whether its amount was taken is told with each payment\.",
+            Claim.TOLD,
         ),
         (r"No money moved\.", Claim.NO_MOVE),
         (

@@ -101,6 +101,8 @@ def test_a_day_that_waits_claims_that_nothing_is_lost(code: CardProblemCode) -> 
     ("advice", "claims"),
     [
         (wording_day.day_nothing(), words.NOTHING_TO_SEND),
+        (wording_day.day_asked(2, 0), words.ASKED),
+        (wording_day.day_asked(2, 1), words.ASKED),
         (wording_day.day_refused("batch differs"), words.WAITS),
         (wording_day.day_without_journal(), words.WAITS),
         (wording_day.line_failed(NoDialToneError("5551234")), words.WAITS),
@@ -160,7 +162,9 @@ def no_next_step(*_: object, **__: object) -> Advice:
     return replace(PAID, next_step="")
 
 
-def another_amount(amount: Money, *_: object, credited: bool) -> Advice:
+def another_amount(
+    amount: Money, *_: object, credited: bool, elsewhere: bool = False
+) -> Advice:
     return wording.paid_advice(amount + amount, credited=credited)
 
 
