@@ -24,6 +24,49 @@ def test_frames_come_back_whole(frames: list[bytes]) -> None:
     assert decode(b"".join(map(encode_frame, frames))) == frames
 
 
+@given(st.lists(contents, max_size=5), st.integers(1, 0xFFFFFFFF))
+def test_frames_share_flags_and_a_mark(frames: list[bytes], mark: int) -> None:
+    decoder = FrameDecoder()
+    decoder.mark = mark
+    line = b"\x7e" + b"".join(
+        encode_frame(content, mark=mark, opening_flag=False) for content in frames
+    )
+    assert decoder.receive_data(line) == frames
+
+
+@given(contents, st.integers(1, 0xFFFFFFFF), st.integers(1, 0xFFFFFFFF))
+def test_frame_with_another_mark_is_damage(
+    content: bytes, mark: int, other: int
+) -> None:
+    decoder = FrameDecoder()
+    decoder.mark = mark
+    found = decoder.receive_data(encode_frame(content, mark=other))
+    assert found == ([content] if mark == other else [])
+    assert decoder.frames_damaged == (mark != other)
+
+
+def test_bare_frame_may_be_of_few_kinds_only() -> None:
+    decoder = FrameDecoder(bare={0x01})
+    line = encode_frame(b"\x01hello") + encode_frame(b"\x80data")
+    assert decoder.receive_data(line) == [b"\x01hello"]
+
+
+def test_known_frame_with_a_mark() -> None:
+    line = encode_frame(b"123456789", mark=0x00000001)
+    assert line == bytes.fromhex("7E 31 32 33 34 35 36 37 38 39 CB F4 39 27 7E")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["7D", "7D 7D 5E", "7D 41", "31 7D", "7D 5C 5D"],
+    ids=["lone", "doubled", "before-a-letter", "last", "near-miss"],
+)
+def test_escape_before_any_other_byte_is_damage(piece: str) -> None:
+    decoder = FrameDecoder()
+    assert decoder.receive_data(b"\x7e" + bytes.fromhex(piece) + b"\x7e") == []
+    assert decoder.frames_damaged == 1
+
+
 @given(contents)
 def test_flag_occurs_only_at_the_ends(content: bytes) -> None:
     assert b"\x7e" not in encode_frame(content)[1:-1]
