@@ -2,20 +2,8 @@
 
 Bytes from the line and the time go in (`receive_data`, `on_timer`), bytes for the
 line and events come out (`data_to_send`, `next_event`); `deadline_ms` tells when to
-call again. The states are in `modem.link_state`, the frames in `modem.link_frames`.
-
-Theory of operation
-    Both sides say HELLO with a nonce of their own until they are WELCOMEd, or until
-    a frame shows that the other side was. Data frames are numbered; the receiver
-    takes them in order, acknowledges, and REJECTs when one is missing.
-
-    Frames are handed out only when the line is about to be free, by the bit rate
-    that the modem told. So acknowledgements never wait behind a modem's full
-    buffer, and what is on its way stays small. Should the modem have told too high
-    a rate, the window still bounds what it can swallow.
-
-    A silent line is asked for a sign of life (PING, answered by ACK), which tells a
-    line that has nothing to say from one that is cut.
+call again. The states, and how the parts of a link work together, stand in
+`modem.link_state`.
 """
 
 from __future__ import annotations
@@ -23,18 +11,21 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from modem.framing import OVERHEAD_BYTES, FrameDecoder, encode_frame
+from modem.framing import FrameDecoder
+from modem.link_closing import Closing
 from modem.link_frames import (
-    DATA_HEADER_BYTES,
-    SEQUENCE_MODULUS,
-    Control,
+    BARE_KINDS,
+    Ack,
     Data,
+    Disconnect,
     Hello,
-    Kind,
-    LinkFrame,
-    encode,
+    Ping,
     parse,
 )
+from modem.link_life import SignsOfLife
+from modem.link_opening import Opening
+from modem.link_outgoing import Outgoing
+from modem.link_receive import Receiver
 from modem.link_state import (
     DataReceived,
     LinkCause,
@@ -47,16 +38,13 @@ from modem.link_state import (
     LinkStatistics,
     next_state,
 )
-from modem.link_window import SendWindow
+from modem.link_turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["Link"]
 
-_BITS_PER_BYTE: Final = 10
-"""Start bit, eight data bits, stop bit."""
-_US_PER_S: Final = 1_000_000
 _ENDED: Final = frozenset({LinkState.CLOSED, LinkState.LOST})
 _SENDING: Final = frozenset({LinkState.OPEN, LinkState.DRAINING})
 
@@ -81,32 +69,25 @@ class Link:
             settings: sizes and times, or None for the usual ones.
         """
         self._settings = settings or LinkSettings()
-        self._byte_us = max(1, _BITS_PER_BYTE * _US_PER_S // line_rate_bps)
-        frame_bytes = self._settings.frame_bytes + DATA_HEADER_BYTES + OVERHEAD_BYTES
-        self._window = SendWindow(
-            self._settings, frame_ms=frame_bytes * self._byte_us // 1000
+        self._decoder = FrameDecoder(bare=BARE_KINDS)
+        self._opening = Opening(nonce, hello_ms=self._settings.hello_ms)
+        self._closing = Closing(tries=self._settings.disconnect_tries)
+        self._outgoing = Outgoing(
+            self._settings, line_rate_bps=line_rate_bps, now_ms=now_ms
         )
-        self._decoder = FrameDecoder()
+        self._receiver = Receiver()
+        self._life = SignsOfLife(self._settings, now_ms=now_ms)
         self._events: deque[LinkEvent] = deque()
         self._state = LinkState.OPENING
-        self._nonce = nonce
-        self._peer_nonce: int | None = None
-        self._welcome_due = False
-        self._expected = 0
-        self._acknowledge_due = False
-        self._reject_due = False
-        self._last_ahead: int | None = None
-        self._ping_due = False
-        self._confirm_due = False
-        self._disconnect_due = False
-        self._disconnects = 0
-        self._repeat_ms = now_ms
-        self._hello_due = True
+        self._turns = Turns(
+            opening=self._opening,
+            closing=self._closing,
+            outgoing=self._outgoing,
+            receiver=self._receiver,
+            life=self._life,
+        )
         self._opening_until_ms = now_ms + self._settings.opening_ms
-        self._heard_ms = now_ms
-        self._keep_alive_ms = now_ms + self._settings.keep_alive_ms
-        self._line_free_us = now_ms * 1000
-        self._sent_frames = self._sent_bytes = self._received_bytes = 0
+        self._received_bytes = 0
 
     # What goes in.
 
@@ -115,8 +96,11 @@ class Link:
         self._received_bytes += len(data)
         for content in self._decoder.receive_data(data):
             frame = parse(content)
-            if frame is not None and self._state is not LinkState.LOST:
-                self._heard(now_ms)
+            if self._state is LinkState.LOST:
+                return
+            if isinstance(frame, Hello):
+                self._handle_hello(frame, now_ms)
+            elif frame is not None:
                 self._handle(frame, now_ms)
 
     def send(self, data: bytes) -> None:
@@ -127,7 +111,7 @@ class Link:
         """
         if self.closing:
             raise RuntimeError("the link takes no more data")
-        self._window.queue(data)
+        self._outgoing.window.queue(data)
 
     def close(self) -> None:
         """Send what is queued, then end the link in order; twice is once."""
@@ -160,36 +144,37 @@ class Link:
         """Bytes for the line now, often none; ask again at `deadline_ms`."""
         if self._state is LinkState.LOST:
             return b""
-        out = bytearray()
-        self._line_free_us = max(self._line_free_us, now_ms * 1000)
-        while now_ms >= self._line_ready_ms():
-            frame = self._next_frame(now_ms)
-            if frame is None:
-                break
-            line = encode_frame(encode(frame))
-            self._line_free_us += len(line) * self._byte_us
-            self._sent_frames += 1
-            out += line
-        self._sent_bytes += len(out)
-        return bytes(out)
+        while now_ms >= self._outgoing.ready_ms and self._turns.hand_out(now_ms):
+            pass
+        return self._outgoing.take_bytes()
 
     def next_event(self) -> LinkEvent | None:
         """The oldest event not yet taken, or None."""
-        return self._events.popleft() if self._events else None
+        if not self._events:
+            return None
+        event = self._events.popleft()
+        if isinstance(event, DataReceived):
+            self._receiver.fetched(len(event.data))
+        return event
 
     def deadline_ms(self) -> int | None:
         """When to call `on_timer` and `data_to_send` next; None when never."""
         if self._state is LinkState.LOST:
             return None
         times = list(self._timers())
-        if self._has_output():
-            times.append(self._line_ready_ms())
+        if self._turns.any_due:
+            times.append(self._outgoing.ready_ms)
         return min(times, default=None)
 
     @property
     def unsent_bytes(self) -> int:
         """Stream bytes queued that have never been on the line."""
-        return self._window.unsent_bytes
+        return self._outgoing.window.unsent_bytes
+
+    @property
+    def unacknowledged_bytes(self) -> int:
+        """Stream bytes queued that are not known to have arrived."""
+        return self._outgoing.window.kept_bytes
 
     @property
     def closing(self) -> bool:
@@ -205,210 +190,145 @@ class Link:
     def statistics(self) -> LinkStatistics:
         """What the link has done so far."""
         return LinkStatistics(
-            frames_sent=self._sent_frames,
-            frames_resent=self._window.frames_resent,
+            frames_sent=self._outgoing.frames,
+            frames_resent=self._outgoing.window.frames_resent,
             frames_damaged=self._decoder.frames_damaged,
-            line_bytes_sent=self._sent_bytes,
+            line_bytes_sent=self._outgoing.bytes,
             line_bytes_received=self._received_bytes,
         )
 
     # Frames that came in.
 
-    def _heard(self, now_ms: int) -> None:
-        self._heard_ms = now_ms
-        self._keep_alive_ms = now_ms + self._settings.keep_alive_ms
-
-    def _handle(self, frame: LinkFrame, now_ms: int) -> None:
-        if isinstance(frame, Hello):
-            self._handle_hello(frame)
-            return
-        if self._peer_nonce is None:
-            return  # Left over from an earlier call: this one has not begun.
-        self._opened()
+    def _handle(self, frame: Data | Ack | Ping | Disconnect, now_ms: int) -> None:
+        self._life.heard(now_ms)
+        self._opened(now_ms)
         match frame:
             case Data():
                 self._handle_data(frame, now_ms)
-            case Control():
-                self._handle_control(frame, now_ms)
-
-    def _handle_hello(self, hello: Hello) -> None:
-        if hello.heard not in (None, self._nonce):
-            return  # It welcomes an earlier call.
-        another = self._peer_nonce not in (None, hello.nonce)
-        # While still opening, the HELLO before was left over from an earlier call.
-        if another and self._state is not LinkState.OPENING:
-            self.line_lost("the other side has started over")
-            return
-        self._peer_nonce = hello.nonce
-        if hello.heard is None:
-            self._welcome_due = True
-        else:
-            self._opened()
-
-    def _opened(self) -> None:
-        if self._state is LinkState.OPENING:
-            self._move(LinkCause.HEARD_BY_PEER)
-            self._hello_due = False
-            self._events.append(LinkOpened())
+            case Ack():
+                self._handle_ack(frame, now_ms)
+            case Ping():
+                self._receiver.asked(frame)
+            case Disconnect():
+                self._handle_disconnect(frame, now_ms)
 
     def _handle_data(self, frame: Data, now_ms: int) -> None:
-        self._acknowledged(frame.acknowledgement, now_ms)
-        if self._state in _ENDED:
-            return
-        ahead = (frame.sequence - self._expected) % SEQUENCE_MODULUS
-        if ahead == 0:
-            self._expected = (self._expected + 1) % SEQUENCE_MODULUS
-            self._last_ahead = None
-            self._reject_due = False
-            self._events.append(DataReceived(data=frame.payload))
-        elif ahead < SEQUENCE_MODULUS // 2:
-            # Frames keep their order on a line. So one that is not further ahead than
-            # the last shows that the other side went back, and in vain.
-            if self._last_ahead is None or ahead <= self._last_ahead:
-                self._reject_due = True
-            self._last_ahead = ahead
-        self._acknowledge_due = True
+        if self._state not in _ENDED:
+            data = self._receiver.take(frame, now_ms)
+            if data:
+                self._events.append(DataReceived(data=data))
 
-    def _handle_control(self, frame: Control, now_ms: int) -> None:
-        if frame.kind is Kind.PING:
-            self._acknowledge_due = True
+    def _handle_hello(self, hello: Hello, now_ms: int) -> None:
+        if self._state in _ENDED or not self._opening.concerns_this_call(hello):
             return
-        self._acknowledged(frame.acknowledgement, now_ms)
-        if frame.kind is Kind.REJECT:
-            self._window.reject(now_ms)
-        elif frame.kind is Kind.DISC:
-            self._confirm_due = True
-            self._end(LinkCause.DISCONNECTED_BY_PEER, by_peer=True)
-        elif frame.kind is Kind.DISC_ACK and self._state is LinkState.DISCONNECTING:
-            self._end(LinkCause.DISCONNECT_CONFIRMED, by_peer=False)
+        # While still opening, the HELLO before was left over from an earlier call.
+        if self._opening.starts_over(hello) and self._state is not LinkState.OPENING:
+            self.line_lost("the other side has started over")
+            return
+        self._opening.meet(hello)
+        self._outgoing.mark = self._opening.mark_out
+        self._decoder.mark = self._opening.mark_in
+        if hello.heard is not None and self._state is LinkState.OPENING:
+            self._outgoing.welcomed(self._opening.only_hello, now_ms)
+            self._opened(now_ms)
 
-    def _acknowledged(self, acknowledgement: int, now_ms: int) -> None:
-        self._window.acknowledge(acknowledgement, now_ms)
+    def _opened(self, now_ms: int) -> None:
+        if self._state is LinkState.OPENING:
+            self._move(LinkCause.HEARD_BY_PEER)
+            self._opening.hello_due = False
+            self._life.heard(now_ms)
+            self._life.proved(now_ms)
+            self._events.append(LinkOpened())
+
+    def _handle_ack(self, ack: Ack, now_ms: int) -> None:
+        news = self._outgoing.acknowledged(
+            ack,
+            self._life.answer(ack.heard),
+            now_ms,
+            other_frame_bytes=self._receiver.other_frame_bytes(now_ms),
+        )
+        if news:
+            self._life.proved(now_ms)
         self._check_drained()
 
-    # Frames that go out.
-
-    def _has_output(self) -> bool:
-        return (
-            self._hello_due
-            or self._welcome_due
-            or self._confirm_due
-            or self._disconnect_due
-            or self._reject_due
-            or self._acknowledge_due
-            or self._ping_due
-            or (self._state in _SENDING and self._window.has_next())
-        )
-
-    def _next_frame(self, now_ms: int) -> LinkFrame | None:
-        """The most urgent frame; sending it settles what it was due for."""
-        if self._welcome_due:
-            self._welcome_due = False
-            return Hello(nonce=self._nonce, heard=self._peer_nonce)
-        if self._hello_due:
-            self._hello_due = False
-            self._repeat_ms = now_ms + self._settings.hello_ms
-            return Hello(nonce=self._nonce)
-        if self._confirm_due:
-            self._confirm_due = self._acknowledge_due = False
-            return self._control(Kind.DISC_ACK)
-        if self._reject_due:
-            self._reject_due = self._acknowledge_due = False
-            return self._control(Kind.REJECT)
-        if self._state in _SENDING and self._window.has_next():
-            self._acknowledge_due = False
-            sequence, payload = self._window.next_piece(now_ms)
-            return Data(
-                sequence=sequence, acknowledgement=self._expected, payload=payload
-            )
-        return self._next_idle_frame(now_ms)
-
-    def _next_idle_frame(self, now_ms: int) -> LinkFrame | None:
-        if self._disconnect_due:
-            self._disconnect_due = self._acknowledge_due = False
-            self._disconnects += 1
-            self._repeat_ms = now_ms + self._window.timeout_ms
-            return self._control(Kind.DISC)
-        if self._acknowledge_due:
-            self._acknowledge_due = False
-            return self._control(Kind.ACK)
-        if self._ping_due:
-            self._ping_due = False
-            return self._control(Kind.PING)
-        return None
-
-    def _control(self, kind: Kind) -> Control:
-        return Control(kind=kind, acknowledgement=self._expected)
+    def _handle_disconnect(self, frame: Disconnect, now_ms: int) -> None:
+        # What it tells to have arrived decides whether the end is clean.
+        told = Ack(heard=0, next_offset=frame.next_offset)
+        self._outgoing.window.acknowledge(told, now_ms)
+        self._check_drained()
+        if not frame.confirms:
+            self._closing.confirm_due = True
+            self._end(LinkCause.DISCONNECTED_BY_PEER, by_peer=True)
+        elif self._state is LinkState.DISCONNECTING:
+            self._end(LinkCause.DISCONNECT_CONFIRMED, by_peer=False)
 
     # Time.
-
-    def _line_ready_ms(self) -> int:
-        """When the next frame may be handed out, a little before the line is free."""
-        return -(-self._line_free_us // 1000) - self._settings.lead_ms
 
     def _timers(self) -> Iterator[int]:
         match self._state:
             case LinkState.OPENING:
                 yield self._opening_until_ms
-                if not self._hello_due:
-                    yield self._repeat_ms
+                if not self._opening.hello_due:
+                    yield self._opening.repeat_ms
             case LinkState.OPEN | LinkState.DRAINING:
-                yield self._heard_ms + self._settings.dead_ms
-                if not self._ping_due:
-                    yield self._keep_alive_ms
-                window_ms = self._window.deadline_ms()
-                if window_ms is not None:
-                    yield window_ms
+                yield self._life.lost_ms
+                if not self._turns.ping_due:
+                    yield self._ask_ms
             case LinkState.DISCONNECTING:
-                if not self._disconnect_due:
-                    yield self._repeat_ms
+                if not self._closing.disconnect_due:
+                    yield self._closing.repeat_ms
             case LinkState.CLOSED | LinkState.LOST:
                 pass
+
+    @property
+    def _ask_ms(self) -> int:
+        newest = self._outgoing.window.newest
+        return self._life.ask_ms(newest, self._turns.timeout_ms)
 
     def _hello_timer(self, now_ms: int) -> None:
         if now_ms >= self._opening_until_ms:
             self._line_dead("no answer from the machine at the other end")
-        elif now_ms >= self._repeat_ms:
-            self._hello_due = True
+        elif now_ms >= self._opening.repeat_ms:
+            self._opening.hello_due = True
 
     def _data_timer(self, now_ms: int) -> None:
-        self._window.on_timer(now_ms)
-        if now_ms - self._heard_ms >= self._settings.dead_ms:
-            self._line_dead("the line has gone silent")
-        elif self._window.stalled(now_ms):
+        waiting_ms = self._outgoing.window.waiting_ms(now_ms)
+        if now_ms >= self._life.lost_ms:
+            self._line_dead(self._life.lost_reason(now_ms))
+        elif waiting_ms >= self._settings.stalled_ms:
             self._line_dead("data does not get through")
-        elif now_ms >= self._keep_alive_ms:
-            self._ping_due = True
-            self._keep_alive_ms = now_ms + self._settings.keep_alive_ms
+        elif now_ms >= self._ask_ms:
+            self._turns.ping_due = True
 
     def _disconnect_timer(self, now_ms: int) -> None:
-        if now_ms < self._repeat_ms:
-            return
-        if self._disconnects >= self._settings.disconnect_tries:
-            self._line_dead("the end was not confirmed")
-        else:
-            self._disconnect_due = True
+        if now_ms >= self._closing.repeat_ms:
+            if self._closing.in_vain:
+                self._line_dead("the end was not confirmed")
+            else:
+                self._closing.disconnect_due = True
 
     # Steps from state to state.
 
     def _move(self, cause: LinkCause) -> None:
         self._state = next_state(self._state, cause)
+        self._turns.data_allowed = self._state in _SENDING
 
     def _check_drained(self) -> None:
-        if self._state is LinkState.DRAINING and self._window.idle:
+        if self._state is LinkState.DRAINING and not self.unacknowledged_bytes:
             self._move(LinkCause.DRAINED)
-            self._disconnect_due = True
+            self._closing.disconnect_due = True
 
     def _end(self, cause: LinkCause, *, by_peer: bool) -> None:
         if self._state in _ENDED:
             return
         self._move(cause)
-        self._disconnect_due = self._hello_due = self._ping_due = False
-        self._events.append(LinkClosed(clean=self._window.idle, by_peer=by_peer))
+        self._turns.fall_silent()
+        clean = not self.unacknowledged_bytes
+        self._events.append(LinkClosed(clean=clean, by_peer=by_peer))
 
     def _line_dead(self, reason: str) -> None:
         self._move(LinkCause.LINE_DEAD)
-        self._hello_due = self._disconnect_due = self._ping_due = False
+        self._turns.fall_silent()
         if self._state is LinkState.CLOSED:
             self._events.append(LinkClosed(clean=True, by_peer=False))
         else:

@@ -1,225 +1,208 @@
-"""The sending side of a link: what is queued, in flight, and when to send it again.
+"""The sending side of a link: what is queued, in flight, arrived, and to go again.
 
-Go-back-N: the receiver takes frames in order only, so after a loss everything from
-the lost frame on is sent again. The class is the seam for selective repeat: it alone
-knows which frames are in flight and which of them are to be repeated.
+A serial line keeps the order of its bytes. So when something arrived that was handed
+out later than a frame that did not, that frame is lost for certain: it is sent again at
+once, without waiting for a time-out, and nothing else is. Positions in the order of
+handed-out bytes tell earlier from later, for first tries and repeats alike. Should a
+line change the order after all, some bytes go twice and the stream is still right.
 
-Some modems tell the speed of their serial port instead of the line's. Then the link
-hands out frames too early and they pile up in the modem; round trips show it, and
-the window is narrowed until they are short again.
+Nothing is repeated merely because time has passed. When answers are overdue the link
+asks with a PING, and its ACK tells what was lost before it (`modem.link_life`).
 
-Frames get shorter while they are lost and longer again when they are not: at a bit
-error rate of 3e-4 every second frame of 256 bytes is lost, of 64 bytes one in six.
-
-Times to repeat follow RFC 6298: smoothed round trip and its deviation, only frames
-sent once give a sample (Karn), and each time-out doubles the next until there is one.
+Bytes of the stream are numbered, not frames: what was lost in a long frame is cut anew,
+at the size that suits the line by then.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from modem.link_frames import SEQUENCE_MODULUS
+from modem.link_frames import OFFSET_MODULUS, Data
+from modem.link_ranges import Ranges
+from modem.link_receive import RECEIVE_BYTES_MAX
+from modem.link_size import FrameSize
 
 if TYPE_CHECKING:
-    from modem.link_state import LinkSettings
+    from modem.link_frames import Ack
+    from modem.link_pace import HandedOut
 
 __all__ = ["SendWindow"]
 
-_FIRST_TIMEOUT_MS: Final = 3_000
-"""Before the first sample; on top of the time two frames take on the line."""
-_TIMEOUT_MS_MAX: Final = 10_000
-_SLACK_MS: Final = 100
-_FRAME_BYTES_MIN: Final = 64
-_SOUND_FRAMES: Final = 32
-"""Frames acknowledged without a repeat before longer ones are tried."""
-_FRAMES_AT_FIRST: Final = 4
-_FRAMES_AT_LEAST: Final = 3
-"""Enough to keep a 9600 bit/s line with 100 ms delay busy."""
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Piece:
+    """A part of the stream that is on the line, as positions in the stream."""
 
-@dataclass(slots=True, kw_only=True)
-class _InFlight:
-    """A frame that has been sent at least once and is not acknowledged."""
-
-    sequence: int
-    payload: bytes = field(repr=False)
-    sent_ms: int = 0
-    times_sent: int = 0
+    start: int
+    end: int
+    repeated: bool
+    frame: HandedOut
 
 
 class SendWindow:
-    """Numbers, keeps and repeats the pieces of one outgoing byte stream."""
+    """Keeps the bytes of one outgoing stream until they have arrived."""
 
-    def __init__(self, settings: LinkSettings, *, frame_ms: int) -> None:
-        """Start empty; ``frame_ms`` is what one full frame takes on the line."""
-        self._settings = settings
-        self._frame_ms = frame_ms
-        self._queue = bytearray()
-        self._frames: deque[_InFlight] = deque()
-        self._bytes_in_flight = 0
-        self._frames_allowed = _FRAMES_AT_FIRST
-        self._frame_bytes = settings.frame_bytes
-        self._sound_frames = 0
-        self._resend_index = 0
-        self._next_sequence = 0
-        self._timer_ms: int | None = None
+    def __init__(self, *, frame_bytes_max: int) -> None:
+        """Start empty."""
+        self._size = FrameSize(bytes_max=frame_bytes_max)
+        self._bytes = bytearray()
+        """From position ``_arrived`` on: all that is not known to have arrived."""
+        self._arrived = self._sent = 0
+        self._arrived_early = Ranges()
+        self._lost = Ranges()
+        self._flying: list[_Piece] = []
         self._progress_ms = 0
-        self._doublings = 0
-        self._round_trip_ms: int | None = None
-        self._deviation_ms = 0
-        self._round_trip_min_ms = 0
+        self._repeat_below = 0
         self.frames_resent = 0
 
     @property
     def unsent_bytes(self) -> int:
         """Bytes queued that have never been sent."""
-        return len(self._queue)
+        return self._arrived + len(self._bytes) - self._sent
 
     @property
-    def idle(self) -> bool:
-        """Whether everything queued has been sent and acknowledged."""
-        return not self._queue and not self._frames
-
-    def stalled(self, now_ms: int) -> bool:
-        """Whether data goes out and nothing of it has been acknowledged for long."""
-        return (
-            bool(self._frames)
-            and now_ms - self._progress_ms >= self._settings.stalled_ms
-        )
+    def kept_bytes(self) -> int:
+        """Bytes queued that are not known to have arrived."""
+        return len(self._bytes)
 
     @property
-    def timeout_ms(self) -> int:
-        """Patience for an acknowledgement, with its present doublings."""
-        if self._round_trip_ms is None:
-            base = _FIRST_TIMEOUT_MS + 2 * self._frame_ms
-        else:
-            # The other side may have begun a frame of its own before it can answer,
-            # and its answer may ride on a whole frame.
-            loaded_ms = 2 * self._frame_ms + _SLACK_MS
-            margin = max(4 * self._deviation_ms, loaded_ms)
-            base = self._round_trip_ms + margin
-        return min(base << self._doublings, _TIMEOUT_MS_MAX)
+    def newest(self) -> HandedOut | None:
+        """The newest frame that may still arrive; None when there is none."""
+        return self._flying[-1].frame if self._flying else None
+
+    def waiting_ms(self, now_ms: int) -> int:
+        """Time without progress although something was sent; 0 when all arrived."""
+        return now_ms - self._progress_ms if self._sent > self._arrived else 0
+
+    @property
+    def payload_bytes(self) -> int:
+        """The best payload of a frame, by what was lost so far."""
+        return self._size.payload_bytes
+
+    def loss_share(self, frame: HandedOut) -> float:
+        """The share of frames like this one that is lost."""
+        return self._size.loss_share(frame.size)
+
+    # What goes out.
 
     def queue(self, data: bytes) -> None:
         """Append ``data`` to the stream."""
-        self._queue += data
-
-    @property
-    def _bytes_allowed(self) -> int:
-        allowed = self._frames_allowed * self._settings.frame_bytes
-        return min(allowed, self._settings.window_bytes)
+        self._bytes += data
 
     def has_next(self) -> bool:
-        """Whether `next_piece` would give a frame now."""
-        if self._resend_index < len(self._frames):
+        """Whether there is something to send that the other side can hold."""
+        if self._lost:
             return True
-        return (
-            bool(self._queue)
-            and len(self._frames) < self._settings.window_frames
-            and self._bytes_in_flight < self._bytes_allowed
-        )
+        return self.unsent_bytes > 0 and self._room > 0
 
-    def next_piece(self, now_ms: int) -> tuple[int, bytes]:
-        """Sequence number and payload to send now: repeats first, then new bytes."""
+    @property
+    def _room(self) -> int:
+        return self._arrived + RECEIVE_BYTES_MAX - self._sent
+
+    def next_piece(self, size: int) -> tuple[int, int]:
+        """Take the next piece of ``size`` bytes or less: what was lost goes first.
+
+        Returns:
+            Its start and end in the stream, for `data` and `handed_out`.
+        """
         assert self.has_next()
-        if self._resend_index == len(self._frames):
-            self._cut_frame()
-        if self._resend_index == 0 and self._frames[0].times_sent == 0:
+        if self._lost:
+            return self._lost.take_first(size)
+        start = self._sent
+        self._sent += min(size, self.unsent_bytes, self._room)
+        return start, self._sent
+
+    def data(self, start: int, end: int) -> Data:
+        """The frame for a piece of the stream."""
+        payload = self._bytes[start - self._arrived : end - self._arrived]
+        return Data(offset=start % OFFSET_MODULUS, payload=bytes(payload))
+
+    def handed_out(self, start: int, end: int, frame: HandedOut, now_ms: int) -> None:
+        """The piece went to the line as ``frame``."""
+        repeated = end <= self._repeat_below
+        self._repeat_below = max(self._repeat_below, end)
+        self.frames_resent += repeated
+        if start == self._arrived and not repeated:
             self._progress_ms = now_ms
-        frame = self._frames[self._resend_index]
-        self._resend_index += 1
-        self.frames_resent += frame.times_sent > 0
-        frame.times_sent += 1
-        frame.sent_ms = now_ms
-        if self._timer_ms is None or frame is self._frames[0]:
-            self._timer_ms = now_ms + self.timeout_ms
-        return frame.sequence, frame.payload
+        piece = _Piece(start=start, end=end, repeated=repeated, frame=frame)
+        self._flying.append(piece)
 
-    def acknowledge(self, acknowledgement: int, now_ms: int) -> None:
-        """Forget the frames before ``acknowledgement``; a stale one changes nothing."""
-        if not self._frames:
-            return
-        count = (acknowledgement - self._frames[0].sequence) % SEQUENCE_MODULUS
-        if not 0 < count <= len(self._frames):
-            return
-        self._lengthen(count)
-        newest = self._frames[count - 1]
-        if newest.times_sent == 1:
-            self._sample(now_ms - newest.sent_ms)
-            self._doublings = 0
-        for _ in range(count):
-            self._bytes_in_flight -= len(self._frames.popleft().payload)
-        self._resend_index = max(0, self._resend_index - count)
+    # What is told to have arrived.
+
+    def acknowledge(self, ack: Ack, now_ms: int) -> tuple[int, HandedOut | None]:
+        """Take in an ACK; one that cannot be right, or is old, changes nothing.
+
+        Returns:
+            The position on the line of the newest frame that it shows to have
+            arrived, 0 when there is none; and that frame, if it was sent once.
+        """
+        if not self._note_arrived(ack):
+            return 0, None
+        flying: list[_Piece] = []
+        arrived: list[_Piece] = []
+        for piece in self._flying:
+            (arrived if self._has_arrived(piece) else flying).append(piece)
+        if not arrived:
+            return 0, None
+        self._flying = flying
         self._progress_ms = now_ms
-        self._timer_ms = now_ms + self.timeout_ms if self._frames else None
+        for piece in arrived:
+            self._size.note(piece.frame.size, lost=False)
+        newest = arrived[-1]
+        return newest.frame.position, None if newest.repeated else newest.frame
 
-    def reject(self, now_ms: int) -> None:
-        """The oldest frame is missing at the other side: go back to it.
-
-        Not when it was repeated less than the shortest round trip ago: then the
-        rejection still speaks of the earlier time.
-        """
-        if self._frames and self._resend_index > 0:
-            repeated = self._frames[0].times_sent > 1
-            age_ms = now_ms - self._frames[0].sent_ms
-            if not (repeated and age_ms < self._round_trip_min_ms):
-                self._go_back()
-
-    def deadline_ms(self) -> int | None:
-        """When `on_timer` is due."""
-        return None if self._resend_index == 0 else self._timer_ms
-
-    def on_timer(self, now_ms: int) -> None:
-        """Go back to the oldest frame when its acknowledgement is overdue."""
-        due_ms = self.deadline_ms()
-        if due_ms is not None and now_ms >= due_ms:
-            self._go_back()
-            self._doublings += 1
-            self._timer_ms = None
-
-    def _go_back(self) -> None:
-        self._resend_index = 0
-        self._sound_frames = 0
-        self._frame_bytes = max(self._frame_bytes // 2, _FRAME_BYTES_MIN)
-
-    def _lengthen(self, count: int) -> None:
-        """Count sound frames; after enough of them the next ones are longer."""
-        self._sound_frames += count
-        if self._sound_frames >= _SOUND_FRAMES:
-            self._sound_frames = 0
-            longer = 2 * self._frame_bytes
-            self._frame_bytes = min(longer, self._settings.frame_bytes)
-
-    def _cut_frame(self) -> None:
-        payload = bytes(self._queue[: self._frame_bytes])
-        del self._queue[: len(payload)]
-        self._frames.append(_InFlight(sequence=self._next_sequence, payload=payload))
-        self._bytes_in_flight += len(payload)
-        self._next_sequence = (self._next_sequence + 1) % SEQUENCE_MODULUS
-
-    def _sample(self, round_trip_ms: int) -> None:
-        if self._round_trip_ms is None:
-            self._round_trip_ms = self._round_trip_min_ms = round_trip_ms
-            self._deviation_ms = round_trip_ms // 2
+    def lost_before(self, position: int) -> None:
+        """What stands before ``position`` on the line and has not arrived is lost."""
+        flying = self._flying
+        if not flying or flying[0].frame.position >= position:
             return
-        self._steer(round_trip_ms)
-        self._round_trip_min_ms = min(self._round_trip_min_ms, round_trip_ms)
-        error_ms = abs(self._round_trip_ms - round_trip_ms)
-        self._deviation_ms = (3 * self._deviation_ms + error_ms) // 4
-        self._round_trip_ms = (7 * self._round_trip_ms + round_trip_ms) // 8
+        count = bisect_left(flying, position, key=_position)
+        for piece in flying[:count]:
+            self._size.note(piece.frame.size, lost=True)
+            for start, end in self._missing(piece.start, piece.end):
+                self._lost.add(start, end)
+        del flying[:count]
 
-    def _steer(self, round_trip_ms: int) -> None:
-        """Widen the window while round trips are short, narrow it while they are not.
+    def _note_arrived(self, ack: Ack) -> bool:
+        """Enter what ``ack`` tells; False when it speaks of bytes never sent."""
+        start = (ack.next_offset - self._arrived) % OFFSET_MODULUS + self._arrived
+        told = [(self._arrived, start)]
+        for missing, held in ack.held:
+            start += missing + held
+            told.append((start - held, start))
+        if start > self._sent:
+            return False
+        self._advance(told[0][1])
+        for held_start, held_end in told[1:]:
+            self._arrived_early.add(held_start, held_end)
+        if self._lost:
+            self._lost = self._still_lost()
+        return True
 
-        Up to twice the shortest round trip is short: an acknowledgement may have to
-        wait for a frame that the other side has begun.
-        """
-        short_ms = 2 * (self._round_trip_min_ms + self._frame_ms) + _SLACK_MS
-        step = 1 if round_trip_ms <= short_ms else -1
-        self._frames_allowed = min(
-            max(self._frames_allowed + step, _FRAMES_AT_LEAST),
-            self._settings.window_frames,
-        )
+    def _advance(self, arrived: int) -> None:
+        del self._bytes[: arrived - self._arrived]
+        self._arrived = arrived
+        self._arrived_early.drop_below(arrived)
+
+    def _still_lost(self) -> Ranges:
+        """What an ACK has not overtaken, as happens where frames change places."""
+        lost = Ranges()
+        for start, end in self._lost:
+            for part_start, part_end in self._missing(start, end):
+                lost.add(part_start, part_end)
+        return lost
+
+    def _missing(self, start: int, end: int) -> list[tuple[int, int]]:
+        return self._arrived_early.missing(max(start, self._arrived), end)
+
+    def _has_arrived(self, piece: _Piece) -> bool:
+        if piece.end <= self._arrived:
+            return True
+        start = max(piece.start, self._arrived)
+        return self._arrived_early.covers(start, piece.end)
+
+
+def _position(piece: _Piece) -> int:
+    return piece.frame.position

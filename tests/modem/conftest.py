@@ -92,6 +92,9 @@ class LinkWorld:
     def all_at_far(self, count: int) -> Callable[[], bool]:
         return lambda: len(self.far_data) == count
 
+    def all_known_at_near(self) -> Callable[[], bool]:
+        return lambda: not self.near.unacknowledged_bytes
+
     def open(self) -> None:
         self.run_until(lambda: bool(self.near_events and self.far_events))
         self.near_events.clear()

@@ -19,12 +19,17 @@ from modem.dial_plan import DialPlan
 from modem.framing import CONTENT_BYTES_MAX, FrameDecoder
 from modem.link import Link
 from modem.link_frames import (
+    HELD_PIECES_MAX,
     LINK_VERSION,
     PAYLOAD_BYTES_MAX,
-    Control,
+    Ack,
     Data,
+    Disconnect,
     Hello,
     Kind,
+    LinkFrame,
+    Ping,
+    call_mark,
     encode,
 )
 from modem.link_state import LinkCause, LinkSettings, LinkState, next_state
@@ -46,7 +51,7 @@ LIMIT = re.compile(
     r"|_RECORD_BYTES|_VERSION)$"
 )
 FIRST_NOT_ON_THE_WIRE = 16
-OF_THE_FORMAT = {"_STUFFED_BYTES_MAX", "_US_PER_S"}
+OF_THE_FORMAT = {"_ACK_BYTES_MIN", "_STUFFED_BYTES_MAX", "_US_PER_S"}
 
 
 def section(title: str) -> str:
@@ -167,15 +172,21 @@ def test_the_characters_of_a_number_are_documented() -> None:
 
 
 def test_every_kind_of_frame_is_documented_with_its_length() -> None:
-    contents: dict[Kind, list[bytes]] = {kind: [] for kind in Kind}
-    contents[Kind.HELLO] = [encode(Hello(nonce=1))]
-    contents[Kind.WELCOME] = [encode(Hello(nonce=1, heard=2))]
-    contents[Kind.DATA] = [
-        encode(Data(sequence=0, acknowledgement=0, payload=bytes(size)))
-        for size in (1, PAYLOAD_BYTES_MAX)
-    ]
-    for kind in set(Kind) - {Kind.HELLO, Kind.WELCOME, Kind.DATA}:
-        contents[kind] = [encode(Control(kind=kind))]
+    longest_held = ((0x7FFF, 0x7FFF),) * HELD_PIECES_MAX
+    frames: dict[Kind, list[LinkFrame]] = {
+        Kind.HELLO: [Hello(nonce=1)],
+        Kind.WELCOME: [Hello(nonce=1, heard=2)],
+        Kind.ACK: [
+            Ack(heard=0, next_offset=0, held=held) for held in ((), longest_held)
+        ],
+        Kind.PING: [Ping(number=1)],
+        Kind.DISC: [Disconnect(next_offset=0)],
+        Kind.DISC_ACK: [Disconnect(next_offset=0, confirms=True)],
+        Kind.DATA: [
+            Data(offset=0, payload=bytes(size)) for size in (1, PAYLOAD_BYTES_MAX)
+        ],
+    }
+    contents = {kind: [encode(frame) for frame in frames[kind]] for kind in Kind}
     documented = [(row[0], row[1], row[3]) for row in rows("Frames")]
     assert documented == [
         (
@@ -189,7 +200,7 @@ def test_every_kind_of_frame_is_documented_with_its_length() -> None:
     assert f"The version is {LINK_VERSION:02X} and features are 00" in WORDS
 
 
-@pytest.mark.parametrize("kind", ["HELLO", "WELCOME", "ACK", "REJECT", "PING", "DISC"])
+@pytest.mark.parametrize("kind", ["HELLO", "WELCOME", "PING", "DISC"])
 def test_fields_of_a_frame_add_up_to_its_length(kind: str) -> None:
     row = next(row for row in rows("Frames") if row[1] == kind)
     assert 1 + sum(map(int, re.findall(r"[a-z](\d)", row[2]))) == int(row[3])
@@ -225,9 +236,19 @@ def test_the_bytes_of_the_data_frame_are_those_of_the_example() -> None:
     cells = [row[0] for row in rows("A link, frame by frame")]
     spelled = bytes.fromhex("".join(cells).replace("`", ""))
     assert ("T", spelled) in example()
-    content = FrameDecoder().receive_data(spelled)[0].hex(" ").upper()
-    assert f"CRC-32 of `{content}`" in TEXT
+    mark = call_mark(sender=0x11223344, receiver=0x55667788)
+    decoder = FrameDecoder()
+    decoder.mark = mark
+    content = decoder.receive_data(spelled)[0].hex(" ").upper()
+    spelled_mark = mark.to_bytes(4, "big").hex(" ").upper()
+    assert f"CRC-32 of `{content}`, XOR the mark `{spelled_mark}`" in WORDS
     assert frame_message(b"h~l}o").hex(" ").upper() in content
+
+
+def test_the_ack_of_a_lost_piece_is_that_of_the_example() -> None:
+    lost = Ack(heard=0, next_offset=100, held=((100, 100),))
+    for ack in (lost, Ack(heard=0, next_offset=300)):
+        assert f"`{encode(ack).hex(' ').upper()}`" in section("A link, frame by frame")
 
 
 def test_every_step_of_a_link_is_documented() -> None:
