@@ -1,48 +1,35 @@
-"""The telephone network between two modems: dialling, ringing, the line itself.
+"""The telephone network between modems: numbers, hunt groups, calls, a script.
 
 A machine without I/O: time goes in with every call, `deadline_ms` tells when to call
-`on_timer` next. Each dialled call takes the next entry of a script, so that a test
-or a demonstration can have the first attempt meet a busy line.
+`on_timer` next. Each dialled call takes the next fitting entry of a script, so that a
+test or a demonstration can have the first attempt meet a busy line.
 """
 
 from __future__ import annotations
 
 import random
-from collections import deque
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum, auto, unique
 from typing import TYPE_CHECKING, Final
 
 from modem.result_codes import ResultCode
-from sim.modems.line import LineSettings, Wire
+from sim.modems.line import LineSettings
 from sim.modems.modem import SimulatedModem
+from sim.modems.script import Attempt, Outcome, Script
+from sim.modems.telephone_call import CallState, TelephoneCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["ExchangeSettings", "Outcome", "TelephoneExchange"]
+__all__ = [
+    "Attempt",
+    "ExchangeSettings",
+    "LineStatistics",
+    "Outcome",
+    "TelephoneExchange",
+]
 
 _SEND_BUFFER_BYTES: Final = 1_024
 """What a modem takes from its computer before it holds it back (RTS/CTS)."""
-
-
-@unique
-class Outcome(StrEnum):
-    """What a dialled call comes to, as written in a script."""
-
-    CONNECT = "connect"
-    BUSY = "busy"
-    NO_DIALTONE = "no-dialtone"
-    NO_ANSWER = "no-answer"
-    NO_CARRIER = "no-carrier"
-
-
-_CODES: Final = {
-    Outcome.BUSY: ResultCode.BUSY,
-    Outcome.NO_DIALTONE: ResultCode.NO_DIALTONE,
-    Outcome.NO_ANSWER: ResultCode.NO_ANSWER,
-    Outcome.NO_CARRIER: ResultCode.NO_CARRIER,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +38,8 @@ class ExchangeSettings:
 
     Attributes:
         line: bit rate, delay and noise between the modems.
+        line_back: the same for the direction from the answering modem back to the
+            caller; None: as ``line``.
         dial_ms: from the dial command to the first ring or the busy tone.
         ring_every_ms: from one ring to the next.
         training_ms: from picking up to CONNECT.
@@ -59,199 +48,217 @@ class ExchangeSettings:
     """
 
     line: LineSettings = field(default_factory=LineSettings)
+    line_back: LineSettings | None = None
     dial_ms: int = 200
     ring_every_ms: int = 2_000
     training_ms: int = 300
     told_rate_bps: int | None = None
 
 
-@unique
-class _State(Enum):
-    IDLE = auto()
-    DIALLING = auto()
-    RINGING = auto()
-    TRAINING = auto()
-    CONNECTED = auto()
-    CLEARING = auto()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineStatistics:
+    """What has happened so far, over all calls.
+
+    Attributes:
+        calls_dialled: attempts, whatever came of them.
+        calls_connected: those that came about.
+        calls_cut: those that the script or `TelephoneExchange.drop` has ended.
+        bytes_up: bytes sent by callers.
+        bytes_down: bytes sent by answering modems.
+        bytes_lost: of these, those that never arrived: cut off, or sent into a dead
+            direction.
+        bits_turned: bits that noise has turned over.
+    """
+
+    calls_dialled: int = 0
+    calls_connected: int = 0
+    calls_cut: int = 0
+    bytes_up: int = 0
+    bytes_down: int = 0
+    bytes_lost: int = 0
+    bits_turned: int = 0
 
 
 class TelephoneExchange:
-    """Two subscribers, each with a modem, and at most one call between them."""
+    """Subscribers on two sides, each with a modem, and the calls between them.
+
+    Every number reaches the other side, where the first free modem rings: a hunt
+    group. A modem is in one call at most.
+    """
 
     def __init__(
         self,
         settings: ExchangeSettings | None = None,
         *,
-        script: Iterable[Outcome] = (),
+        script: Iterable[Attempt | Outcome] = (),
         seed: int = 0,
+        callers: int = 1,
+        answerers: int = 1,
     ) -> None:
-        """Plug in two modems.
+        """Plug in the modems.
 
         Args:
             settings: line and times, or None for 9600 bit/s and 100 ms.
-            script: outcomes of the first calls, in order; all later ones connect.
+            script: what the first calls come to; all later ones connect.
             seed: of the line's noise.
+            callers: modems on the near side.
+            answerers: modems on the far side.
         """
         self._settings = settings or ExchangeSettings()
-        self._script = deque(script)
-        self.near = SimulatedModem(self)
-        self.far = SimulatedModem(self)
-        noise = random.Random(seed)
-        self._wires = {
-            modem: Wire(self._settings.line, random.Random(noise.getrandbits(64)))
-            for modem in (self.near, self.far)
-        }
-        self._state = _State.IDLE
-        self._caller: SimulatedModem | None = None
-        self._outcome = Outcome.CONNECT
-        self._next_ms: int | None = None
-        self._patience_until_ms = 0
-        self._left: SimulatedModem | None = None
-        self.calls_connected = 0
+        self._script = Script(script)
+        self.callers = tuple(SimulatedModem(self) for _ in range(callers))
+        self.answerers = tuple(SimulatedModem(self) for _ in range(answerers))
+        self._noise = random.Random(seed)
+        self._calls: list[TelephoneCall] = []
+        self._past = LineStatistics()
+
+    @property
+    def near(self) -> SimulatedModem:
+        """The first modem of the calling side."""
+        return self.callers[0]
+
+    @property
+    def far(self) -> SimulatedModem:
+        """The first modem of the answering side."""
+        return self.answerers[0]
+
+    @property
+    def modems(self) -> tuple[SimulatedModem, ...]:
+        """All modems, those of the calling side first."""
+        return self.callers + self.answerers
+
+    @property
+    def calls_connected(self) -> int:
+        """Connections that have come about."""
+        return self.statistics.calls_connected
+
+    @property
+    def statistics(self) -> LineStatistics:
+        """What has happened so far, calls under way included."""
+        total = self._past
+        for call in self._calls:
+            total = _with(total, call)
+        return total
 
     # What the modems do.
 
     def dial(self, caller: SimulatedModem, number: str, now_ms: int) -> None:
-        """See `sim.modems.modem.Exchange`; any number reaches the other modem."""
+        """See `sim.modems.modem.Exchange`."""
         if not any(character.isdigit() for character in number):
             caller.failed(ResultCode.ERROR)
             return
-        if self._state is _State.CLEARING:
-            self._cleared(now_ms)
-        if self._state is not _State.IDLE:
-            # The other modem is ringing this one, or has not hung up yet.
-            caller.failed(ResultCode.BUSY)
-            return
-        self._state = _State.DIALLING
-        self._caller = caller
-        self._outcome = self._script.popleft() if self._script else Outcome.CONNECT
-        self._next_ms = now_ms + self._settings.dial_ms
-        self._patience_until_ms = now_ms + caller.carrier_wait_ms
+        for call in self._calls:
+            if call.has(caller):
+                # Its own last call is not cleared on the other side yet.
+                call.clear(now_ms)
+        self._forget()
+        self._calls.append(
+            TelephoneCall(
+                self._settings,
+                self._script.take(number),
+                caller=caller,
+                number=number,
+                now_ms=now_ms,
+                noise=random.Random(self._noise.getrandbits(64)),
+            )
+        )
 
     def pick_up(self, callee: SimulatedModem, now_ms: int) -> None:
         """See `sim.modems.modem.Exchange`."""
-        if self._state is _State.RINGING and callee is not self._caller:
-            callee.stop_ringing()
-            self._state = _State.TRAINING
-            self._next_ms = now_ms + self._settings.training_ms
+        call = self._call_of(callee)
+        if (
+            call is not None
+            and call.callee is callee
+            and call.state is CallState.RINGING
+        ):
+            call.pick_up(now_ms)
         else:
             callee.failed(ResultCode.NO_CARRIER)
 
     def hang_up(self, modem: SimulatedModem, now_ms: int) -> None:
         """See `sim.modems.modem.Exchange`."""
-        match self._state:
-            case _State.CONNECTED:
-                self._left = modem
-                self._state = _State.CLEARING
-                self._next_ms = now_ms + self._settings.line.delay_ms
-            case _State.DIALLING | _State.RINGING if modem is self._caller:
-                self._other(modem).stop_ringing()
-                self._idle()
-            case _State.TRAINING:
-                self._idle()
-                self._other(modem).failed(ResultCode.NO_CARRIER)
-            case _:
-                pass
+        call = self._call_of(modem)
+        if call is not None:
+            call.hang_up(modem, now_ms)
 
     def send(self, modem: SimulatedModem, data: bytes, now_ms: int) -> None:
         """See `sim.modems.modem.Exchange`."""
-        if self._state is _State.CONNECTED:
-            self._wires[modem].send(data, now_ms)
+        call = self._call_of(modem)
+        if call is not None:
+            call.send(modem, data, now_ms)
 
     # What the world does.
 
     def drop(self, now_ms: int) -> None:
-        """Cut the connection: both modems lose the carrier at once."""
-        if self._state in (_State.CONNECTED, _State.CLEARING):
-            self._idle()
-            self.near.carrier_lost(now_ms)
-            self.far.carrier_lost(now_ms)
+        """Cut every connection: all modems lose the carrier at once."""
+        for call in self._calls:
+            call.cut(now_ms)
+        self._forget()
+
+    def go_half_open(self, *, near: bool = False, far: bool = False) -> None:
+        """Let what one side sends arrive no more, in the calls that stand now."""
+        for call in self._calls:
+            if near:
+                call.up.die()
+            if far:
+                call.down.die()
 
     def room_bytes(self, modem: SimulatedModem, now_ms: int) -> int:
         """How many bytes ``modem`` takes from its computer now."""
-        return max(0, _SEND_BUFFER_BYTES - self._wires[modem].backlog_bytes(now_ms))
+        call = self._call_of(modem)
+        if call is None:
+            return _SEND_BUFFER_BYTES
+        backlog_bytes = call.wire_from(modem).backlog_bytes(now_ms)
+        return max(0, _SEND_BUFFER_BYTES - backlog_bytes)
 
     def on_timer(self, now_ms: int) -> None:
         """Do what the time asks for."""
-        for modem in (self.near, self.far):
-            data = self._wires[self._other(modem)].receive(now_ms)
-            if data:
-                modem.from_line(data)
+        for modem in self.modems:
             modem.on_timer(now_ms)
-        if self._next_ms is not None and now_ms >= self._next_ms:
-            self._next_step(now_ms)
+        for call in self._calls:
+            call.on_timer(now_ms, self._find_callee)
+        self._forget()
 
     def deadline_ms(self) -> int | None:
         """When `on_timer` is due next; None when nothing is under way."""
         return min((time for time in self._times() if time is not None), default=None)
 
-    # Steps of a call.
-
     def _times(self) -> Iterator[int | None]:
-        yield self._next_ms
-        for modem in (self.near, self.far):
+        for modem in self.modems:
             yield modem.deadline_ms()
-            yield self._wires[modem].deadline_ms()
+        for call in self._calls:
+            yield from call.times()
 
-    def _next_step(self, now_ms: int) -> None:
-        match self._state:
-            case _State.DIALLING:
-                self._dialled(now_ms)
-            case _State.RINGING:
-                self._ring(now_ms)
-            case _State.TRAINING:
-                self._connect()
-            case _State.CLEARING:
-                self._cleared(now_ms)
-            case _State.IDLE | _State.CONNECTED:
-                self._next_ms = None
+    def _call_of(self, modem: SimulatedModem) -> TelephoneCall | None:
+        for call in self._calls:
+            if call.has(modem) and call.state is not CallState.OVER:
+                return call
+        return None
 
-    def _cleared(self, now_ms: int) -> None:
-        """The end of the call has reached the side that did not hang up."""
-        left = self._left
-        self._idle()
-        if left is not None:
-            self._other(left).carrier_lost(now_ms)
+    def _find_callee(self, caller: SimulatedModem) -> SimulatedModem | None:
+        group = self.answerers if caller in self.callers else self.callers
+        free = (modem for modem in group if modem.free and not self._call_of(modem))
+        return next(free, None)
 
-    def _dialled(self, now_ms: int) -> None:
-        if self._outcome is Outcome.CONNECT:
-            self._state = _State.RINGING
-            self._ring(now_ms)
-        else:
-            self._fail(_CODES[self._outcome])
+    def _forget(self) -> None:
+        """Keep of the calls that are over what is counted."""
+        if any(call.state is CallState.OVER for call in self._calls):
+            for call in self._calls:
+                if call.state is CallState.OVER:
+                    self._past = _with(self._past, call)
+            self._calls = [
+                call for call in self._calls if call.state is not CallState.OVER
+            ]
 
-    def _ring(self, now_ms: int) -> None:
-        if now_ms >= self._patience_until_ms:
-            self._callee.stop_ringing()
-            self._fail(ResultCode.NO_ANSWER)
-            return
-        self._next_ms = now_ms + self._settings.ring_every_ms
-        self._callee.ring(now_ms)
 
-    def _connect(self) -> None:
-        self._state = _State.CONNECTED
-        self._next_ms = None
-        self.calls_connected += 1
-        rate_bps = self._settings.told_rate_bps or self._settings.line.rate_bps
-        self.near.connected(rate_bps)
-        self.far.connected(rate_bps)
-
-    def _fail(self, code: ResultCode) -> None:
-        caller = self._caller
-        self._idle()
-        assert caller is not None
-        caller.failed(code)
-
-    def _idle(self) -> None:
-        self._state = _State.IDLE
-        self._caller = self._left = self._next_ms = None
-        for wire in self._wires.values():
-            wire.clear()
-
-    @property
-    def _callee(self) -> SimulatedModem:
-        assert self._caller is not None
-        return self._other(self._caller)
-
-    def _other(self, modem: SimulatedModem) -> SimulatedModem:
-        return self.far if modem is self.near else self.near
+def _with(total: LineStatistics, call: TelephoneCall) -> LineStatistics:
+    up, down = call.up, call.down
+    return LineStatistics(
+        calls_dialled=total.calls_dialled + 1,
+        calls_connected=total.calls_connected + call.was_connected,
+        calls_cut=total.calls_cut + call.was_cut,
+        bytes_up=total.bytes_up + up.bytes_carried,
+        bytes_down=total.bytes_down + down.bytes_carried,
+        bytes_lost=total.bytes_lost + up.bytes_lost + down.bytes_lost,
+        bits_turned=total.bits_turned + up.bits_turned + down.bits_turned,
+    )

@@ -1,17 +1,17 @@
-"""A telephone line between two modems: bit rate, delay, noise, cuts.
+"""A telephone line between two modems: bit rate, delay, noise, a dead direction.
 
 Everything runs on the time that is passed in, so a test makes an hour pass in a
 second. A byte takes ten bits (start, eight data, stop) and arrives whole, after it
-has been sent and the delay has passed. Noise turns single bits over, by a seeded
-random source, as it does on an asynchronous line without error correction.
+has been sent and the delay has passed; what noise does to it `sim.modems.noise` says.
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from sim.modems.noise import Bursts, Noise
 
 if TYPE_CHECKING:
     import random
@@ -26,17 +26,19 @@ _CHUNK_BYTES: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineSettings:
-    """What both directions of a line have in common.
+    """One direction of a line, or both where they are alike.
 
     Attributes:
         rate_bps: bits a second, ten of them a byte.
         delay_ms: time from one end to the other.
-        bit_error_rate: share of bits that arrive turned over.
+        bit_error_rate: share of bits that arrive turned over, one here, one there.
+        bursts: errors that come many at once, or None.
     """
 
     rate_bps: int = 9600
     delay_ms: int = 100
     bit_error_rate: float = 0.0
+    bursts: Bursts | None = None
 
     def __post_init__(self) -> None:
         if self.rate_bps <= 0 or self.delay_ms < 0:
@@ -48,25 +50,50 @@ class LineSettings:
 class Wire:
     """One direction of a line."""
 
-    def __init__(self, settings: LineSettings, noise: random.Random) -> None:
-        """Start quiet; ``noise`` decides which bits are turned over."""
+    def __init__(
+        self,
+        settings: LineSettings,
+        noise: random.Random,
+        *,
+        dead_after_bytes: int | None = None,
+    ) -> None:
+        """Start quiet.
+
+        Args:
+            settings: rate, delay and noise.
+            noise: decides which bits are turned over.
+            dead_after_bytes: so many bytes arrive, and none after them, while the
+                other direction goes on; None: all arrive.
+        """
         self._byte_us = max(1, _BITS_PER_BYTE * _US_PER_S // settings.rate_bps)
         self._delay_us = settings.delay_ms * 1000
-        self._error_rate = settings.bit_error_rate
-        self._noise = noise
+        self._noise = Noise(settings.bit_error_rate, settings.bursts, noise)
+        self._dead_after_bytes = dead_after_bytes
         self._free_us = 0
         self._arrivals: deque[tuple[int, bytes]] = deque()
-        self._bits_to_error = self._next_error()
+        self._under_way_bytes = 0
         self.bytes_carried = 0
+        self.bytes_lost = 0
+
+    @property
+    def bits_turned(self) -> int:
+        """Bits that noise has turned over so far."""
+        return self._noise.bits_turned
 
     def send(self, data: bytes, now_ms: int) -> None:
         """Put ``data`` on the wire, behind what is still being sent."""
         self._free_us = max(self._free_us, now_ms * 1000)
         for start in range(0, len(data), _CHUNK_BYTES):
             chunk = data[start : start + _CHUNK_BYTES]
+            start_us = self._free_us
             self._free_us += len(chunk) * self._byte_us
-            self._arrivals.append((self._free_us + self._delay_us, self._damage(chunk)))
+            self._carry(self._noise.damage(chunk, start_us, self._byte_us))
         self.bytes_carried += len(data)
+
+    def die(self) -> None:
+        """Let nothing arrive any more; the sender does not notice."""
+        self._dead_after_bytes = 0
+        self.clear()
 
     def backlog_bytes(self, now_ms: int) -> int:
         """Bytes accepted that have not left the sending modem."""
@@ -74,9 +101,12 @@ class Wire:
 
     def receive(self, now_ms: int) -> bytes:
         """What has arrived since the last call."""
+        if not self._arrivals or self._arrivals[0][0] > now_ms * 1000:
+            return b""
         out = bytearray()
         while self._arrivals and self._arrivals[0][0] <= now_ms * 1000:
             out += self._arrivals.popleft()[1]
+        self._under_way_bytes -= len(out)
         return bytes(out)
 
     def deadline_ms(self) -> int | None:
@@ -85,28 +115,17 @@ class Wire:
 
     def clear(self) -> None:
         """The connection is gone, and with it what was under way."""
+        self.bytes_lost += self._under_way_bytes
+        self._under_way_bytes = 0
         self._arrivals.clear()
         self._free_us = 0
 
-    def _next_error(self) -> int | None:
-        """Sound bits before the next damaged one (a geometric distribution)."""
-        if not self._error_rate:
-            return None
-        share = 1.0 - self._noise.random()
-        return int(math.log(share) / math.log1p(-self._error_rate))
-
-    def _damage(self, chunk: bytes) -> bytes:
-        bits = len(chunk) * 8
-        if self._bits_to_error is None or self._bits_to_error >= bits:
-            if self._bits_to_error is not None:
-                self._bits_to_error -= bits
-            return chunk
-        damaged = bytearray(chunk)
-        position = self._bits_to_error
-        while position < bits:
-            damaged[position // 8] ^= 1 << position % 8
-            gap = self._next_error()
-            assert gap is not None
-            position += 1 + gap
-        self._bits_to_error = position - bits
-        return bytes(damaged)
+    def _carry(self, chunk: bytes) -> None:
+        if self._dead_after_bytes is not None:
+            alive = chunk[: self._dead_after_bytes]
+            self._dead_after_bytes -= len(alive)
+            self.bytes_lost += len(chunk) - len(alive)
+            chunk = alive
+        if chunk:
+            self._under_way_bytes += len(chunk)
+            self._arrivals.append((self._free_us + self._delay_us, chunk))

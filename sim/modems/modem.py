@@ -11,24 +11,37 @@ import re
 from enum import Enum, auto, unique
 from typing import Final, Protocol
 
-from modem.result_codes import CONNECT_RATES, ResultCode
+from modem.result_codes import ResultCode
 from sim.modems.at_commands import ATCommand, CommandLineError, read_command_line
+from sim.modems.profile import ModemProfile, Register
 
 __all__ = ["Exchange", "ModemState", "SimulatedModem"]
 
-_REGISTERS: Final = {0: 0, 2: 43, 3: 13, 4: 10, 6: 2, 7: 50, 8: 2, 10: 14, 12: 50}
-_S_AUTO_ANSWER: Final = 0
-_S_ESCAPE_CHARACTER: Final = 2
-_S_CARRIER_WAIT: Final = 7
-_S_GUARD: Final = 12
-_GUARD_UNIT_MS: Final = 20
 _LINE_BYTES_MAX: Final = 128
+_ESCAPES: Final = 3
 _IDENTITY: Final = "RASEED SIMULATED MODEM"
-_ACCEPTED: Final = frozenset("BEFILMNPQTVWXYZ") | {
+_SETTINGS: Final = frozenset({"E", "V", "Q", "X", "&C", "&D"})
+_ACCEPTED: Final = frozenset("BFLMNPTWY") | {
     f"{mark}{letter}" for mark in "&%\\" for letter in "ABCDEFGIJKLMNPQRSTUVWXYZ"
 }
-"""Settings that are taken; those without a meaning here change nothing."""
+"""Settings that are taken and change nothing here."""
+_ANSWERS: Final = {
+    "+FCLASS?": "0",
+    "+FCLASS=?": "0",
+    "+GMI": _IDENTITY,
+    "+GMM": _IDENTITY,
+    "+CGMI": _IDENTITY,
+    "+CPIN?": "+CPIN: READY",
+    "+CREG?": "+CREG: 0,1",
+    "+CSQ": "+CSQ: 20,0",
+}
+"""What is asked of fax modems and of mobile ones, and the answers."""
+_ACCEPTED_EXTENDED: Final = frozenset(
+    {"+CBST", "+CMEE", "+COPS", "+CRC", "+DR", "+DS", "+ER", "+ES", "+FCLASS=0"}
+    | {"+ICF", "+IFC", "+ILRR", "+IPR", "+MS"}
+)
 _PREFIX: Final = re.compile(r"AT", re.IGNORECASE)
+_AGAIN: Final = b"A/"
 
 
 class Exchange(Protocol):
@@ -61,24 +74,20 @@ class SimulatedModem:
     """One modem."""
 
     def __init__(self, exchange: Exchange) -> None:
-        """Plug into ``exchange``, switched on and on hook."""
+        """Plug into ``exchange``, switched on and on hook, DTR on."""
         self._exchange = exchange
         self._to_terminal = bytearray()
         self._line = bytearray()
+        self._last_line = ""
         self._last_data_ms = -1_000_000
         self._escape_count = 0
-        self._escape_guarded = False
         self._rings = 0
+        self._handset_lifted = False
+        self._stored = ModemProfile()
+        self._dtr = True
+        self.profile = ModemProfile()
         self.state = ModemState.COMMAND
         self.silent = False
-        self._reset()
-
-    def _reset(self) -> None:
-        self._echo = True
-        self._verbose = True
-        self._quiet = False
-        self._dtr_hangs_up = True
-        self._registers = dict(_REGISTERS)
 
     # The serial port.
 
@@ -106,51 +115,82 @@ class SimulatedModem:
         return bool(self._to_terminal)
 
     def set_dtr(self, high: bool, now_ms: int) -> None:
-        """The computer's DTR line; low hangs up after ``&D2``."""
-        if not high and self._dtr_hangs_up and self.state is not ModemState.COMMAND:
+        """The computer's DTR line; what going low does is set by ``&D``."""
+        dropped = self._dtr and not high
+        self._dtr = high
+        if not dropped or self.silent or self.profile.dtr_level == 0:
+            return
+        if self.profile.dtr_level == 1:
+            if self.state is ModemState.DATA:
+                self._escaped()
+            return
+        if self.state is not ModemState.COMMAND:
             self._on_hook(now_ms)
             self._result(ResultCode.NO_CARRIER)
+        if self.profile.dtr_level == 3:
+            self.profile = self._stored.copy()
 
     @property
     def carrier(self) -> bool:
-        """The DCD line."""
+        """Whether there is a connection."""
         return self.state in (ModemState.DATA, ModemState.ESCAPED)
+
+    @property
+    def dcd(self) -> bool:
+        """The DCD line: the carrier, or after ``&C0`` always on."""
+        return self.carrier or self.profile.carrier_level == 0
+
+    @property
+    def ringing(self) -> bool:
+        """The RI line, which stays on from the first ring to the last."""
+        return self._rings > 0
+
+    @property
+    def free(self) -> bool:
+        """Whether a call can reach it: on hook, powered or not."""
+        return self.state is ModemState.COMMAND and not (
+            self._handset_lifted or self._rings
+        )
 
     @property
     def carrier_wait_ms(self) -> int:
         """Register S7: patience of a caller, in ms."""
-        return self._registers[_S_CARRIER_WAIT] * 1000
+        return self.profile.registers[Register.CARRIER_WAIT] * 1000
+
+    def dial_pause_ms(self, number: str) -> int:
+        """How long the commas of ``number`` take (register S8 each)."""
+        return number.count(",") * self.profile.registers[Register.COMMA_PAUSE] * 1000
 
     def on_timer(self, now_ms: int) -> None:
         """Notice the silence after the escape sequence."""
         due_ms = self.deadline_ms()
         if due_ms is not None and now_ms >= due_ms:
-            self._escape_count = 0
-            self.state = ModemState.ESCAPED
-            self._line.clear()
-            self._result(ResultCode.OK)
+            self._escaped()
 
     def deadline_ms(self) -> int | None:
         """When `on_timer` is due."""
-        if self.state is not ModemState.DATA or self._escape_count != 3:
+        if self.state is not ModemState.DATA or self._escape_count != _ESCAPES:
             return None
-        return self._last_data_ms + self._guard_ms
+        return self._last_data_ms + self.profile.guard_ms
 
     # The telephone network.
 
     def ring(self, now_ms: int) -> None:
         """The bell rings once."""
+        self._rings += 1
         if self.silent:
             return
-        self._rings += 1
         self._result(ResultCode.RING)
-        automatic = self._registers[_S_AUTO_ANSWER]
-        if 0 < automatic <= self._rings:
+        self.profile.registers[Register.RINGS] = min(self._rings, 255)
+        automatic = self.profile.registers[Register.AUTOMATIC_ANSWER]
+        # Without DTR there is no computer that would take the call.
+        if self._dtr and 0 < automatic <= self._rings:
             self._answer(now_ms)
 
     def stop_ringing(self) -> None:
         """The caller has given up, or was answered."""
         self._rings = 0
+        self.profile.registers[Register.RINGS] = 0
 
     def connected(self, rate_bps: int) -> None:
         """The modems have agreed on a rate."""
@@ -174,22 +214,29 @@ class SimulatedModem:
         if self.state is ModemState.DATA and not self.silent:
             self._to_terminal += data
 
+    def chatter(self, data: bytes) -> None:
+        """Give the computer what no command and no other modem has asked for."""
+        if not self.silent:
+            self._to_terminal += data
+
     # Data state.
 
-    @property
-    def _guard_ms(self) -> int:
-        return self._registers[_S_GUARD] * _GUARD_UNIT_MS
-
     def _take_data(self, data: bytes, now_ms: int) -> None:
-        quiet = now_ms - self._last_data_ms >= self._guard_ms
-        escape = bytes((self._registers[_S_ESCAPE_CHARACTER],))
+        quiet = now_ms - self._last_data_ms >= self.profile.guard_ms
+        escape = self.profile.escape
         begins = quiet or self._escape_count > 0
-        if begins and data == escape * len(data):
+        if begins and escape is not None and data == escape * len(data):
             self._escape_count += len(data)
         else:
             self._escape_count = 0
         self._last_data_ms = now_ms
         self._exchange.send(self, data, now_ms)
+
+    def _escaped(self) -> None:
+        self._escape_count = 0
+        self.state = ModemState.ESCAPED
+        self._line.clear()
+        self._result(ResultCode.OK)
 
     # Command state.
 
@@ -199,19 +246,25 @@ class SimulatedModem:
                 self._on_hook(now_ms)
                 self._result(ResultCode.NO_CARRIER)
             return
-        if self._echo:
+        if self.profile.echo:
             self._to_terminal += byte
-        if byte == b"\r":
+        if byte == self.profile.line_end:
             line = self._line.decode("ascii", errors="replace")
             self._line.clear()
             self._run_line(line, now_ms)
+        elif byte[0] == self.profile.registers[Register.BACKSPACE]:
+            del self._line[-1:]
         elif len(self._line) < _LINE_BYTES_MAX:
             self._line += byte
+            if self._line.upper() == _AGAIN:
+                self._line.clear()
+                self._run_line(self._last_line, now_ms)
 
     def _run_line(self, line: str, now_ms: int) -> None:
         prefix = _PREFIX.search(line)
         if prefix is None:
             return
+        self._last_line = line
         try:
             commands = read_command_line(line[prefix.end() :])
         except CommandLineError:
@@ -227,20 +280,23 @@ class SimulatedModem:
         self._result(ResultCode.OK)
 
     def _run(self, command: ATCommand, now_ms: int) -> bool:
+        """Carry one command out; False when it is none of this modem's."""
+        if command.name in _SETTINGS:
+            return self.profile.set(command.name, command.argument)
+        if command.name.startswith("+"):
+            return self._run_extended(command)
         match command.name:
-            case "H":
+            case "H" if command.argument <= 1:
                 self._on_hook(now_ms)
-            case "Z" | "&F":
+                self._handset_lifted = command.argument == 1
+            case "Z":
                 self._on_hook(now_ms)
-                self._reset()
-            case "E":
-                self._echo = command.argument == 1
-            case "V":
-                self._verbose = command.argument == 1
-            case "Q":
-                self._quiet = command.argument == 1
-            case "&D":
-                self._dtr_hangs_up = command.argument == 2
+                self.profile = self._stored.copy()
+            case "&F":
+                self._on_hook(now_ms)
+                self.profile = ModemProfile()
+            case "&W":
+                self._stored = self.profile.copy()
             case "S":
                 return self._run_register(command)
             case "I":
@@ -249,13 +305,21 @@ class SimulatedModem:
                 return name in _ACCEPTED
         return True
 
-    def _run_register(self, command: ATCommand) -> bool:
-        if command.text == "?":
-            self._information(f"{self._registers.get(command.argument, 0):03d}")
+    def _run_extended(self, command: ATCommand) -> bool:
+        asked = command.name + command.text
+        if asked in _ANSWERS:
+            self._information(_ANSWERS[asked])
             return True
-        if not 0 <= int(command.text) <= 255:
+        return asked in _ACCEPTED_EXTENDED or command.name in _ACCEPTED_EXTENDED
+
+    def _run_register(self, command: ATCommand) -> bool:
+        registers = self.profile.registers
+        if command.text == "?":
+            self._information(f"{registers.get(command.argument, 0):03d}")
+            return True
+        if not (0 <= int(command.text) <= 255 and command.argument <= 255):
             return False
-        self._registers[command.argument] = int(command.text)
+        registers[command.argument] = int(command.text)
         return True
 
     def _go_online(self, command: ATCommand, now_ms: int) -> None:
@@ -281,6 +345,7 @@ class SimulatedModem:
     def _on_hook(self, now_ms: int) -> None:
         was_off_hook = self.state is not ModemState.COMMAND
         self.state = ModemState.COMMAND
+        self._handset_lifted = False
         self._line.clear()
         self._escape_count = 0
         if was_off_hook:
@@ -289,15 +354,8 @@ class SimulatedModem:
     # Results.
 
     def _information(self, text: str) -> None:
-        self._to_terminal += f"\r\n{text}\r\n".encode("ascii")
+        self._to_terminal += self.profile.information(text)
 
     def _result(self, code: ResultCode, rate_bps: int | None = None) -> None:
-        if self._quiet or self.silent:
-            return
-        if self._verbose:
-            rate = f" {rate_bps}" if rate_bps else ""
-            self._information(code.verbose + rate)
-            return
-        numbers = {rate: number for number, rate in CONNECT_RATES.items()}
-        number = numbers.get(rate_bps or 0, code.value)
-        self._to_terminal += f"{number}\r".encode("ascii")
+        if not self.silent:
+            self._to_terminal += self.profile.result(code, rate_bps)

@@ -44,10 +44,46 @@ def say(device: SimulatedModem, text: bytes, now_ms: int = 0) -> bytes:
         pytest.param(b"ATO\r", b"ATO\r\r\nNO CARRIER\r\n", id="not-online"),
         pytest.param(b"ATA\r", b"ATA\r\r\nNO CARRIER\r\n", id="nothing-rings"),
         pytest.param(b"ATDT\r", b"ATDT\r\r\nERROR\r\n", id="no-number"),
+        pytest.param(b"ATX5\r", b"ATX5\r\r\nERROR\r\n", id="no-such-level"),
+        pytest.param(b"ATH2\r", b"ATH2\r\r\nERROR\r\n", id="no-such-hook"),
+        pytest.param(b"ATQQ0\r", b"ATQQ0\r\r\nOK\r\n", id="no-number-is-0"),
+        pytest.param(b"ATK\x08I\x08\r", b"ATK\x08I\x08\r\r\nOK\r\n", id="backspace"),
+        pytest.param(
+            b"AT+FCLASS?\r", b"AT+FCLASS?\r\r\n0\r\n\r\nOK\r\n", id="fax-asked"
+        ),
+        pytest.param(b"AT+FCLASS=8\r", b"AT+FCLASS=8\r\r\nERROR\r\n", id="no-voice"),
+        pytest.param(
+            b"AT+CMEE=1;+CPIN?\r",
+            b"AT+CMEE=1;+CPIN?\r\r\n+CPIN: READY\r\n\r\nOK\r\n",
+            id="mobile",
+        ),
+        pytest.param(b"AT+NONE\r", b"AT+NONE\r\r\nERROR\r\n", id="unknown-plus"),
     ],
 )
 def test_command_line_is_answered(line: bytes, answer: bytes) -> None:
     assert say(modem(), line) == answer
+
+
+def test_last_line_is_repeated_at_once() -> None:
+    device = modem()
+    say(device, b"ATE0S9?\r")
+    assert say(device, b"A/") == b"\r\n000\r\n\r\nOK\r\n"
+
+
+def test_line_end_is_a_register() -> None:
+    device = modem()
+    assert say(device, b"ATE0S3=33\r") == b"ATE0S3=33\r!\nOK!\n"
+    assert say(device, b"AT!") == b"!\nOK!\n"
+
+
+def test_stored_settings_come_back_and_factory_ones_too() -> None:
+    device = modem()
+    say(device, b"ATE0S7=9&W\r")
+    say(device, b"ATE1S7=1\r")
+    assert say(device, b"ATZ\r") == b"ATZ\r\r\nOK\r\n"
+    assert say(device, b"ATS7?\r") == b"\r\n009\r\n\r\nOK\r\n"
+    say(device, b"AT&F\r")
+    assert say(device, b"ATS7?\r").startswith(b"ATS7?\r\r\n050\r\n")
 
 
 def test_reset_restores_the_settings() -> None:
@@ -116,6 +152,69 @@ def test_dtr_low_hangs_up() -> None:
     device.set_dtr(False, 700)
     assert device.to_terminal() == b"\r\nNO CARRIER\r\n"
     assert not device.carrier
+
+
+@pytest.mark.parametrize(
+    ("level", "carrier", "said"),
+    [
+        pytest.param(0, True, b"", id="ignored"),
+        pytest.param(1, True, b"\r\nOK\r\n", id="to-command-state"),
+        pytest.param(2, False, b"\r\nNO CARRIER\r\n", id="hang-up"),
+        pytest.param(3, False, b"\r\nNO CARRIER\r\n", id="hang-up-and-reset"),
+    ],
+)
+def test_level_decides_what_dtr_does(level: int, carrier: bool, said: bytes) -> None:
+    exchange, device = connected()
+    device.from_terminal(b"+++", 5_000)
+    exchange.on_timer(6_000)
+    say(device, b"AT&D%dO\r" % level, 6_100)
+    device.set_dtr(False, 7_000)
+    device.set_dtr(False, 7_100)
+    assert device.to_terminal() == said
+    assert device.carrier is carrier
+    assert device.profile.echo is (level == 3)
+
+
+def test_carrier_line_follows_the_carrier_unless_it_is_told_not_to() -> None:
+    told_not_to = modem()
+    seen = [told_not_to.dcd]
+    say(told_not_to, b"AT&C0\r")
+    seen.append(told_not_to.dcd)
+    exchange, device = connected()
+    seen.append(device.dcd)
+    exchange.drop(1_000)
+    seen.append(device.dcd)
+    assert seen == [False, True, True, False]
+
+
+def test_nobody_is_answered_without_dtr() -> None:
+    exchange = TelephoneExchange()
+    exchange.far.from_terminal(b"ATE0S0=1\r", 0)
+    exchange.near.from_terminal(b"ATDT1\r", 0)
+    seen = []
+    for start_ms, dtr in ((0, False), (3_000, True)):
+        exchange.far.set_dtr(dtr, start_ms)
+        for now_ms in range(start_ms, start_ms + 3_000, 100):
+            exchange.on_timer(now_ms)
+        seen.append((exchange.far.ringing, exchange.far.carrier))
+    assert seen == [(True, False), (False, True)]
+
+
+def test_rings_are_counted_in_a_register() -> None:
+    exchange = TelephoneExchange()
+    exchange.near.from_terminal(b"ATDT1\r", 0)
+    for now_ms in range(0, 3_000, 100):
+        exchange.on_timer(now_ms)
+    assert b"\r\n002\r\n" in say(exchange.far, b"ATS1?\r", 3_000)
+
+
+def test_escape_sequence_can_be_switched_off() -> None:
+    exchange, device = connected()
+    device.profile.registers[2] = 128
+    device.from_terminal(b"+++", 5_000)
+    device.from_terminal(b"\x80\x80\x80", 8_000)
+    exchange.on_timer(12_000)
+    assert device.state is ModemState.DATA
 
 
 def test_key_pressed_while_dialling_aborts() -> None:

@@ -1,0 +1,195 @@
+"""What dialled calls come to: a script, one entry for each attempt.
+
+A script is text, one attempt a line, ``#`` begins a comment::
+
+    # the second number is engaged once; the third call breaks off and goes half dead
+    no-answer
+    5554321: busy
+    connect garbage=40 cut-after=2500
+    connect near-dead-after=600 rate=2400 bit-error-rate=1e-4
+
+The first entry that fits the number that is dialled is used up; with none left, calls
+connect and stay up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sim.modems.line import LineSettings
+
+__all__ = ["Attempt", "Outcome", "Script", "ScriptError", "read_script"]
+
+_MS_PER_S: Final = 1000
+
+
+@unique
+class Outcome(StrEnum):
+    """What a dialled call comes to, as written in a script."""
+
+    CONNECT = "connect"
+    BUSY = "busy"
+    NO_DIALTONE = "no-dialtone"
+    STRANGE_DIALTONE = "strange-dialtone"
+    NO_ANSWER = "no-answer"
+    NO_CARRIER = "no-carrier"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One entry of a script. Bytes are those of both directions together.
+
+    Attributes:
+        outcome: what the call comes to; all the rest is for one that connects.
+        number: only for calls to this number (its digits are compared), or None.
+        garbage_bytes: random bytes that each computer gets before CONNECT, and as
+            many again after it.
+        cut_after_bytes: when so many have arrived, both modems lose the carrier, and
+            all that is under way is lost.
+        cut_after_ms: the same, so long after CONNECT.
+        near_hangs_up_after_bytes: when so many have arrived, the calling modem hangs
+            up; what is on the line by then still arrives.
+        far_hangs_up_after_bytes: the same for the answering modem.
+        near_dead_after_bytes: of what the calling side sends, so many bytes arrive;
+            then the line is half open.
+        far_dead_after_bytes: the same for the answering side.
+        rate_bps: of this call's line; None: as the exchange has it. So the next two.
+        delay_ms: from end to end.
+        bit_error_rate: share of bits that arrive turned over.
+    """
+
+    outcome: Outcome = Outcome.CONNECT
+    number: str | None = None
+    garbage_bytes: int = 0
+    cut_after_bytes: int | None = None
+    cut_after_ms: int | None = None
+    near_hangs_up_after_bytes: int | None = None
+    far_hangs_up_after_bytes: int | None = None
+    near_dead_after_bytes: int | None = None
+    far_dead_after_bytes: int | None = None
+    rate_bps: int | None = None
+    delay_ms: int | None = None
+    bit_error_rate: float | None = None
+
+    def fits(self, number: str) -> bool:
+        """Whether this entry is for a call to ``number``."""
+        return self.number is None or _digits(self.number) == _digits(number)
+
+    def on(self, line: LineSettings) -> LineSettings:
+        """The line of this call, where the exchange's own is ``line``.
+
+        Raises:
+            ValueError: no such line can be.
+        """
+        return dataclasses.replace(
+            line,
+            rate_bps=line.rate_bps if self.rate_bps is None else self.rate_bps,
+            delay_ms=line.delay_ms if self.delay_ms is None else self.delay_ms,
+            bit_error_rate=(
+                line.bit_error_rate
+                if self.bit_error_rate is None
+                else self.bit_error_rate
+            ),
+        )
+
+
+class Script:
+    """The attempts that are still to come."""
+
+    def __init__(self, entries: Iterable[Attempt | Outcome] = ()) -> None:
+        """Take the entries in order; an outcome alone stands for an attempt."""
+        self._left = deque(
+            entry if isinstance(entry, Attempt) else Attempt(outcome=entry)
+            for entry in entries
+        )
+
+    def take(self, number: str) -> Attempt:
+        """Use up the first entry for ``number``; a call that connects when none is."""
+        for entry in self._left:
+            if entry.fits(number):
+                self._left.remove(entry)
+                return entry
+        return Attempt()
+
+
+class ScriptError(Exception):
+    """A script cannot be read; the message says where and why."""
+
+
+_FIELDS: Final = {
+    "garbage": "garbage_bytes",
+    "cut-after": "cut_after_bytes",
+    "cut-at": "cut_after_ms",
+    "near-hangs-up-after": "near_hangs_up_after_bytes",
+    "far-hangs-up-after": "far_hangs_up_after_bytes",
+    "near-dead-after": "near_dead_after_bytes",
+    "far-dead-after": "far_dead_after_bytes",
+    "rate": "rate_bps",
+    "delay": "delay_ms",
+    "bit-error-rate": "bit_error_rate",
+}
+"""Words of a script and the fields of `Attempt` they are written to. ``cut-at`` is in
+seconds, ``delay`` in milliseconds."""
+
+
+def read_script(text: str) -> tuple[Attempt, ...]:
+    r"""The attempts of a script.
+
+    >>> read_script("5554321: busy\nconnect cut-at=1.5  # soon")[1].cut_after_ms
+    1500
+
+    Raises:
+        ScriptError: a line is none of a script.
+    """
+    attempts = []
+    for index, line in enumerate(text.splitlines(), 1):
+        words = line.partition("#")[0].strip()
+        if words:
+            try:
+                attempts.append(_read_attempt(words))
+            except ValueError as error:
+                raise ScriptError(f"line {index}: {error}") from None
+    return tuple(attempts)
+
+
+def _read_attempt(text: str) -> Attempt:
+    head, colon, rest = text.rpartition(":")
+    number = head.strip() if colon else None
+    if number is not None and not _digits(number):
+        raise ValueError(f"{number!r} is no number")
+    outcome, *options = rest.split() or [""]
+    if outcome not in set(Outcome):
+        choices = ", ".join(outcome.value for outcome in Outcome)
+        raise ValueError(f"{outcome!r} is none of {choices}")
+    values = dict(_read_option(option) for option in options)
+    # Which field takes which type is a table, which a type checker cannot follow.
+    return Attempt(outcome=Outcome(outcome), number=number, **values)  # type: ignore[arg-type]
+
+
+def _read_option(option: str) -> tuple[str, int | float]:
+    word, _, value = option.partition("=")
+    field = _FIELDS.get(word)
+    if field is None:
+        raise ValueError(f"{word!r} is none of {', '.join(_FIELDS)}")
+    try:
+        number = float(value)
+    except ValueError:
+        raise ValueError(f"{option!r} needs a number") from None
+    least = 1 if word == "rate" else 0
+    if not least <= number < 1e12 or (word == "bit-error-rate" and number >= 1):
+        raise ValueError(f"{option!r} is out of range")
+    if word == "bit-error-rate":
+        return field, number
+    return field, round(number * _MS_PER_S if word == "cut-at" else number)
+
+
+def _digits(number: str) -> str:
+    return "".join(character for character in number if character.isdigit())
