@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,22 +19,22 @@ from modem.link import Link
 from modem.link_state import DataReceived, LinkEvent, LinkSettings
 from modem.session import SecureSession
 from modem.tls import MessageReceived, TLSSession, client_context, server_context
-from sim.modems.exchange import ExchangeSettings, Outcome, TelephoneExchange
-from sim.modems.line import LineSettings, Wire
+from sim.modems.virtual import Untimed, VirtualModems, VirtualWires
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from modem.events import CallEvent
     from modem.tls_context import LinkContext
+    from sim.modems.exchange import Attempt, ExchangeSettings, Outcome
+    from sim.modems.line import LineSettings
 
 SERVER_NAME = "host.bank.raseed"
-STEPS_AT_ONE_TIME_MAX = 60
 
 
-class LinkWorld:
-    """A near and a far link, a wire each way, and the time."""
+class LinkWorld(VirtualWires):
+    """A near and a far link on a line without modems."""
 
     def __init__(
         self,
@@ -45,49 +44,30 @@ class LinkWorld:
         told_rate_bps: int | None = None,
         settings: LinkSettings | None = None,
     ) -> None:
-        self.random = random.Random(seed)
-        self.now_ms = 1_000
-        rate_bps = told_rate_bps or line.rate_bps
+        super().__init__(line, seed=seed)
         self.near, self.far = (
             Link(
                 nonce=nonce,
-                line_rate_bps=rate_bps,
+                line_rate_bps=told_rate_bps or line.rate_bps,
                 now_ms=self.now_ms,
                 settings=settings,
             )
             for nonce in (0x11111111, 0x22222222)
         )
-        self.up = Wire(line, random.Random(seed + 1))
-        self.down = Wire(line, random.Random(seed + 2))
         self.near_events: list[LinkEvent] = []
         self.far_events: list[LinkEvent] = []
         self.near_data = bytearray()
         self.far_data = bytearray()
-        self.cut = False
-        self.steps = 0
-
-    def run_until(self, done: Callable[[], bool], *, limit_ms: int = 3_600_000) -> int:
-        """Let time pass until ``done``; the milliseconds that took."""
-        start_ms = self.now_ms
-        still = StillClock()
-        while True:
-            self._step()
-            if done():
-                return self.now_ms - start_ms
-            self.now_ms = still.next_ms(
-                self.now_ms,
-                [
-                    self.near.deadline_ms(),
-                    self.far.deadline_ms(),
-                    self.up.deadline_ms(),
-                    self.down.deadline_ms(),
-                ],
-            )
-            assert self.now_ms - start_ms <= limit_ms, "not done in time"
-
-    def run_for(self, time_ms: int) -> None:
-        until_ms = self.now_ms + time_ms
-        self.run_until(lambda: self.now_ms >= until_ms, limit_ms=time_ms + 60_000)
+        self.plug(
+            Untimed(self.near),
+            self.near_port,
+            after=lambda: self._collect(self.near, self.near_events, self.near_data),
+        )
+        self.plug(
+            Untimed(self.far),
+            self.far_port,
+            after=lambda: self._collect(self.far, self.far_events, self.far_data),
+        )
 
     def all_at_far(self, count: int) -> Callable[[], bool]:
         return lambda: len(self.far_data) == count
@@ -100,21 +80,6 @@ class LinkWorld:
         self.near_events.clear()
         self.far_events.clear()
 
-    def _step(self) -> None:
-        self.steps += 1
-        for link, wire in ((self.near, self.down), (self.far, self.up)):
-            data = b"" if self.cut else wire.receive(self.now_ms)
-            for piece in slices(data, self.random):
-                link.receive_data(piece, self.now_ms)
-            link.on_timer(self.now_ms)
-        self.up.send(self.near.data_to_send(self.now_ms), self.now_ms)
-        self.down.send(self.far.data_to_send(self.now_ms), self.now_ms)
-        if self.cut:
-            self.up.clear()
-            self.down.clear()
-        self._collect(self.near, self.near_events, self.near_data)
-        self._collect(self.far, self.far_events, self.far_data)
-
     @staticmethod
     def _collect(link: Link, events: list[LinkEvent], data: bytearray) -> None:
         while (event := link.next_event()) is not None:
@@ -122,31 +87,6 @@ class LinkWorld:
                 data += event.data
             else:
                 events.append(event)
-
-
-class StillClock:
-    """Moves time to the next deadline and notices when it stands still."""
-
-    def __init__(self) -> None:
-        self._at_ms = -1
-        self._steps = 0
-
-    def next_ms(self, now_ms: int, deadlines: Iterable[int | None]) -> int:
-        times = [time for time in deadlines if time is not None]
-        assert times, "everything waits for nothing"
-        next_ms = max(now_ms, min(times))
-        self._steps = self._steps + 1 if next_ms == self._at_ms else 0
-        self._at_ms = next_ms
-        assert self._steps < STEPS_AT_ONE_TIME_MAX, "a busy loop"
-        return next_ms
-
-
-def slices(data: bytes, source: random.Random) -> Iterable[bytes]:
-    """``data`` in pieces of random size, as a serial port delivers it."""
-    while data:
-        size = source.randint(1, 20)
-        yield data[:size]
-        data = data[size:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,33 +180,64 @@ def _x509_name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-class CallWorld:
-    """Two whole calls' machines, two simulated modems, and the time."""
+class CallWorld(VirtualModems):
+    """Two whole calls' machines at two simulated modems."""
 
     def __init__(
         self,
         certificates: Certificates,
         settings: ExchangeSettings | None = None,
         *,
-        script: Sequence[Outcome] = (),
+        script: Sequence[Attempt | Outcome] = (),
         seed: int = 1,
         plan: DialPlan | None = None,
         has_dtr: bool = False,
     ) -> None:
-        self.random = random.Random(seed)
-        self.now_ms = 5_000
-        self.exchange = TelephoneExchange(settings, script=script, seed=seed)
+        super().__init__(settings, script=script, seed=seed)
         self.client_context = certificates.client()
         self.server_context = certificates.server()
         self.plan = plan or DialPlan(numbers=("5551234",))
         self.has_dtr = has_dtr
-        self.near_noise = b""
+        self._near_plug = self.plug(
+            self.restarted_near(),
+            self.port(self.exchange.near),
+            dtr=(lambda: self.near.dtr) if has_dtr else None,
+            after=lambda: self._collect(
+                self.near, self.near_events, self.near_messages
+            ),
+        )
+        self._far_plug = self.plug(
+            self._answering(),
+            self.port(self.exchange.far),
+            dtr=(lambda: self.far.dtr) if has_dtr else None,
+            after=lambda: self._collect(self.far, self.far_events, self.far_messages),
+        )
         self.restart()
+
+    @property
+    def near(self) -> CallMachine:
+        machine = self._near_plug.machine
+        assert isinstance(machine, CallMachine)
+        return machine
+
+    @near.setter
+    def near(self, machine: CallMachine) -> None:
+        self._near_plug.machine = machine
+
+    @property
+    def far(self) -> CallMachine:
+        machine = self._far_plug.machine
+        assert isinstance(machine, CallMachine)
+        return machine
+
+    @far.setter
+    def far(self, machine: CallMachine) -> None:
+        self._far_plug.machine = machine
 
     def restart(self) -> None:
         """A new call on the same modems, at once."""
         self.near = self.restarted_near()
-        self.far = self._machine(Answerer(AnswerPlan(), now_ms=self.now_ms))
+        self.far = self._answering()
         self.near_events: list[CallEvent] = []
         self.far_events: list[CallEvent] = []
         self.near_messages: list[bytes] = []
@@ -274,6 +245,9 @@ class CallWorld:
 
     def restarted_near(self) -> CallMachine:
         return self._machine(Dialer(self.plan, now_ms=self.now_ms))
+
+    def _answering(self) -> CallMachine:
+        return self._machine(Answerer(AnswerPlan(), now_ms=self.now_ms))
 
     def _machine(self, connector: Dialer | Answerer) -> CallMachine:
         def make_session(rate_bps: int, now_ms: int) -> SecureSession:
@@ -289,54 +263,12 @@ class CallWorld:
 
         return CallMachine(connector, make_session, has_dtr=self.has_dtr)
 
-    def run_until(self, done: Callable[[], bool], *, limit_ms: int = 600_000) -> int:
-        """Let time pass until ``done``; the milliseconds that took."""
-        start_ms = self.now_ms
-        still = StillClock()
-        while True:
-            self._step()
-            if done():
-                return self.now_ms - start_ms
-            self.now_ms = still.next_ms(
-                self.now_ms,
-                [
-                    self.near.deadline_ms(self.now_ms),
-                    self.far.deadline_ms(self.now_ms),
-                    self.exchange.deadline_ms(),
-                    self.now_ms if self._modem_speaks() else None,
-                ],
-            )
-            assert self.now_ms - start_ms <= limit_ms, "not done in time"
-
-    def _modem_speaks(self) -> bool:
-        return self.exchange.near.has_output or self.exchange.far.has_output
-
     def secure(self) -> None:
         self.run_until(lambda: self.near.secured and self.far.secured)
 
     def close(self) -> None:
         self.near.close()
         self.run_until(lambda: self.near.done and self.far.done)
-
-    def _step(self) -> None:
-        self.exchange.on_timer(self.now_ms)
-        for machine, modem in (
-            (self.near, self.exchange.near),
-            (self.far, self.exchange.far),
-        ):
-            data = modem.to_terminal()
-            if machine is self.near:
-                data, self.near_noise = self.near_noise + data, b""
-            for piece in slices(data, self.random):
-                machine.receive_data(piece, self.now_ms)
-            machine.on_timer(self.now_ms)
-            out = machine.data_to_send(self.now_ms)
-            if out:
-                modem.from_terminal(out, self.now_ms)
-            if self.has_dtr:
-                modem.set_dtr(machine.dtr, self.now_ms)
-        self._collect(self.near, self.near_events, self.near_messages)
-        self._collect(self.far, self.far_events, self.far_messages)
 
     @staticmethod
     def _collect(
@@ -362,7 +294,7 @@ def call_world(certificates: Certificates) -> Callable[..., CallWorld]:
     def make(
         settings: ExchangeSettings | None = None,
         *,
-        script: Sequence[Outcome] = (),
+        script: Sequence[Attempt | Outcome] = (),
         seed: int = 1,
         plan: DialPlan | None = None,
         has_dtr: bool = False,

@@ -144,7 +144,7 @@ def test_cut_line_is_noticed_by_both_ends(link_world: Callable[..., LinkWorld]) 
     world.open()
     world.near.send(bytes(5_000))
     world.run_until(lambda: len(world.far_data) > 1_000)
-    world.cut = True
+    world.die()
     took_ms = world.run_until(lambda: bool(world.near_events and world.far_events))
     assert took_ms <= 30_000
     for events in (world.near_events, world.far_events):
@@ -158,7 +158,7 @@ def test_cut_while_waiting_for_the_last_confirmation_counts_as_closed(
     world.open()
     world.near.close()
     world.run_until(lambda: world.near.state is LinkState.DISCONNECTING)
-    world.cut = True
+    world.die()
     world.run_until(lambda: bool(world.near_events))
     assert world.near_events == [LinkClosed(clean=True, by_peer=False)]
 

@@ -321,7 +321,7 @@ def test_chatter_before_and_after_connect_is_skipped(
     call_world: Callable[..., CallWorld],
 ) -> None:
     world = call_world()
-    world.near_noise = b"\x00\xff+++ login: \r\n"
+    world.exchange.near.chatter(b"\x00\xff+++ login: \r\n")
     world.run_until(lambda: bool(world.near.statistics))
-    world.near_noise = b"\r\nPlease log in:~~}~" * 20
+    world.exchange.near.chatter(b"\r\nPlease log in:~~}~" * 20)
     world.secure()
