@@ -1,110 +1,199 @@
-"""`raseed-sim line`: two simulated modems on a telephone line, until interrupted."""
+"""`raseed-sim line`: simulated modems on a telephone line, until interrupted."""
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+import json
 import signal
+import tempfile
 import threading
 from contextlib import contextmanager
+from functools import partial
+from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from sim.failures import told
-from sim.modems.exchange import ExchangeSettings, Outcome
-from sim.modems.line import LineSettings
-from sim.modems.pair import ModemPair
+from sim.modems.found import Found, leave
+from sim.modems.options import (
+    LineOptions,
+    line_options,
+    read_calls,
+    read_script_file,
+)
+from sim.modems.rfc2217_port import Rfc2217Port
+from sim.modems.served_port import PtyPort
+from sim.modems.server import ModemServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
+
+    from sim.modems.exchange import TelephoneExchange
+    from sim.modems.modem import SimulatedModem
+    from sim.modems.served_port import ServedPort
 
 __all__ = ["line"]
 
-
-def _read_script(
-    _context: click.Context, _parameter: click.Parameter, text: str
-) -> tuple[Outcome, ...]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    known = {str(outcome) for outcome in Outcome}
-    for name in names:
-        if name not in known:
-            choices = ", ".join(sorted(known))
-            raise click.BadParameter(f"{name!r} is none of {choices}")
-    return tuple(Outcome(name) for name in names)
+_MODEMS_MAX: Final = 256
 
 
 @click.command()
 @click.option(
     "--near",
     "near_path",
-    required=True,
     type=click.Path(path_type=Path),
-    help="Where to put the calling side's port (a symbolic link to a PTY).",
+    help="Where to put the calling side's port, a symbolic link to a PTY.",
 )
 @click.option(
     "--far",
     "far_path",
-    required=True,
     type=click.Path(path_type=Path),
-    help="Where to put the answering side's port.",
+    help="Where to put the answering side's port, likewise.",
 )
 @click.option(
-    "--rate",
-    "rate_bps",
-    default=9600,
+    "--ports",
+    default=1,
     show_default=True,
-    type=click.IntRange(300, 1_000_000),
-    help="Bits a second on the line; a byte takes ten.",
+    type=click.IntRange(1, _MODEMS_MAX),
+    help="Modems on the answering side, all on one number: the first free one rings.",
 )
 @click.option(
-    "--delay-ms",
-    default=100,
+    "--callers",
+    default=1,
     show_default=True,
-    type=click.IntRange(0, 10_000),
-    help="Milliseconds from one end to the other.",
+    type=click.IntRange(1, _MODEMS_MAX),
+    help="Modems on the calling side.",
 )
 @click.option(
-    "--bit-error-rate",
-    default=0.0,
-    show_default=True,
-    type=click.FloatRange(0, 0.1),
-    help="Share of bits that arrive turned over.",
+    "--rfc2217",
+    "tcp_port",
+    type=click.IntRange(0, 65_535),
+    help="Serve the ports as rfc2217:// on this TCP port of this machine and the next "
+    "ones, with DTR and DCD; 0 takes free ones. A side with a path stays a PTY.",
+)
+@line_options
+@click.option(
+    "--cut-after",
+    "cut_after_bytes",
+    type=click.IntRange(min=0),
+    help="Cut every call that no script speaks of once so many bytes have arrived, "
+    "both directions together.",
+)
+@click.option(
+    "--cut-at",
+    "cut_at_s",
+    type=click.FloatRange(min=0),
+    help="Cut it so many seconds after CONNECT.",
+)
+@click.option(
+    "--calls",
+    metavar="LIST",
+    default="",
+    callback=read_calls,
+    help="What the first calls come to, such as busy,no-answer; later ones connect.",
 )
 @click.option(
     "--script",
-    default="",
-    callback=_read_script,
-    help="What the first calls come to, such as busy,no-answer; later ones connect.",
+    type=click.Path(path_type=Path),
+    callback=read_script_file,
+    help="A file of that, a line for each call, after those of --calls.",
 )
-def line(
-    near_path: Path,
-    far_path: Path,
-    rate_bps: int,
-    delay_ms: int,
-    bit_error_rate: float,
-    script: tuple[Outcome, ...],
-) -> None:
-    """Serve two Hayes modems joined by a telephone line, until interrupted."""
-    settings = LineSettings(
-        rate_bps=rate_bps, delay_ms=delay_ms, bit_error_rate=bit_error_rate
-    )
-    pair = ModemPair(
-        ExchangeSettings(line=settings),
-        near_path=near_path,
-        far_path=far_path,
-        script=script,
-    )
+@click.option(
+    "--found",
+    type=click.Choice([state.value for state in Found]),
+    default=Found.FRESH.value,
+    show_default=True,
+    help="How programs find the calling side's modems.",
+)
+@click.option(
+    "--seed", default=0, show_default=True, help="Chooses what noise turns over."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+def line(as_json: bool, **values: Any) -> None:
+    r"""Serve Hayes modems joined by a telephone line, until interrupted.
+
+    Prints where the ports are, then serves until SIGINT or SIGTERM, then prints what
+    has gone over the line. Without --near, --far and --rfc2217 the ports are PTYs in a
+    folder of their own.
+
+    Any number reaches the other side. A call comes to what --calls and --script say,
+    for example, in a script:
+
+    \b
+      no-answer
+      5554321: busy
+      connect cut-after=2500 garbage=40
+      connect near-dead-after=600 rate=2400 bit-error-rate=1e-4
+
+    An entry with a number waits for a call to it. Nothing here touches a real line.
+    """
+    options = LineOptions(**values)
     try:
-        with _interruption() as interrupted, pair:
-            click.echo(
-                f"modems on {near_path} and {far_path}, {rate_bps} bit/s, {delay_ms} ms"
-            )
-            interrupted.wait()
+        with tempfile.TemporaryDirectory(prefix="raseed-line-") as folder:
+            _serve(options, Path(folder), as_json=as_json)
     except OSError as error:
         message = f"The ports cannot be made ({told(error)}). No line is there."
         raise click.ClickException(message) from None
-    click.echo("stopped")
+
+
+def _serve(options: LineOptions, folder: Path, *, as_json: bool) -> None:
+    server = ModemServer(options.exchange(), _makers(options, folder))
+    with _interruption() as interrupted, server:
+        server.change(partial(_leave_all, state=Found(options.found)))
+        document = {
+            "event": "ports",
+            "near": server.caller_ports,
+            "far": server.answerer_ports,
+        }
+        click.echo(json.dumps(document) if as_json else _where(server, options))
+        interrupted.wait()
+    counts = dataclasses.asdict(server.statistics)
+    document = {"event": "stopped"} | counts
+    click.echo(json.dumps(document) if as_json else _table(counts))
+
+
+def _leave_all(exchange: TelephoneExchange, now_ms: int, state: Found) -> None:
+    for modem in exchange.callers:
+        leave(exchange, modem, state, now_ms)
+
+
+def _makers(
+    options: LineOptions, folder: Path
+) -> list[Callable[[SimulatedModem], ServedPort]]:
+    """How the port of each modem is opened, those of the calling side first."""
+    tcp_ports = itertools.count(options.tcp_port) if options.tcp_port else repeat(0)
+    makers: list[Callable[[SimulatedModem], ServedPort]] = []
+    for path, name, count in (
+        (options.near_path, "near", options.callers),
+        (options.far_path, "far", options.ports),
+    ):
+        for index in range(count):
+            if path is None and options.tcp_port is not None:
+                makers.append(partial(Rfc2217Port, tcp_port=next(tcp_ports)))
+            else:
+                first = path or folder / name
+                link = (
+                    first if not index else first.with_name(f"{first.name}-{index + 1}")
+                )
+                makers.append(partial(PtyPort, link=link))
+    return makers
+
+
+def _where(server: ModemServer, options: LineOptions) -> str:
+    near, far = ", ".join(server.caller_ports), ", ".join(server.answerer_ports)
+    line = options.settings.line
+    return f"modems on {near} and {far}, {line.rate_bps} bit/s, {line.delay_ms} ms"
+
+
+def _table(counts: dict[str, int]) -> str:
+    rows = (
+        f"{name.replace('_', ' '):15} {count:>9,}" for name, count in counts.items()
+    )
+    return "\n".join(["stopped", *rows])
 
 
 @contextmanager

@@ -91,6 +91,7 @@ class TelephoneExchange:
         settings: ExchangeSettings | None = None,
         *,
         script: Iterable[Attempt | Outcome] = (),
+        later: Attempt | None = None,
         seed: int = 0,
         callers: int = 1,
         answerers: int = 1,
@@ -99,13 +100,14 @@ class TelephoneExchange:
 
         Args:
             settings: line and times, or None for 9600 bit/s and 100 ms.
-            script: what the first calls come to; all later ones connect.
+            script: what the first calls come to.
+            later: what all others come to; None: they connect and stay up.
             seed: of the line's noise.
             callers: modems on the near side.
             answerers: modems on the far side.
         """
         self._settings = settings or ExchangeSettings()
-        self._script = Script(script)
+        self._script = Script(script, later)
         self.callers = tuple(SimulatedModem(self) for _ in range(callers))
         self.answerers = tuple(SimulatedModem(self) for _ in range(answerers))
         self._noise = random.Random(seed)
@@ -152,16 +154,7 @@ class TelephoneExchange:
                 # Its own last call is not cleared on the other side yet.
                 call.clear(now_ms)
         self._forget()
-        self._calls.append(
-            TelephoneCall(
-                self._settings,
-                self._script.take(number),
-                caller=caller,
-                number=number,
-                now_ms=now_ms,
-                noise=random.Random(self._noise.getrandbits(64)),
-            )
-        )
+        self._begin(self._script.take(number), caller, number, now_ms)
 
     def pick_up(self, callee: SimulatedModem, now_ms: int) -> None:
         """See `sim.modems.modem.Exchange`."""
@@ -188,6 +181,16 @@ class TelephoneExchange:
             call.send(modem, data, now_ms)
 
     # What the world does.
+
+    def put_through(self, caller: SimulatedModem, now_ms: int) -> SimulatedModem:
+        """Connect ``caller`` at once with the first free modem, past the script.
+
+        Both must be on hook. Returns the other modem.
+        """
+        callee = self._find_callee(caller)
+        assert callee is not None, "no modem is free"
+        self._begin(Attempt(), caller, "", now_ms).put_through(callee, now_ms)
+        return callee
 
     def drop(self, now_ms: int) -> None:
         """Cut every connection: all modems lose the carrier at once."""
@@ -228,6 +231,20 @@ class TelephoneExchange:
             yield modem.deadline_ms()
         for call in self._calls:
             yield from call.times()
+
+    def _begin(
+        self, attempt: Attempt, caller: SimulatedModem, number: str, now_ms: int
+    ) -> TelephoneCall:
+        call = TelephoneCall(
+            self._settings,
+            attempt,
+            caller=caller,
+            number=number,
+            now_ms=now_ms,
+            noise=random.Random(self._noise.getrandbits(64)),
+        )
+        self._calls.append(call)
+        return call
 
     def _call_of(self, modem: SimulatedModem) -> TelephoneCall | None:
         for call in self._calls:

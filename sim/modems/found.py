@@ -6,7 +6,6 @@ from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Final
 
 from sim.modems.modem import ModemState
-from sim.modems.profile import Register
 
 if TYPE_CHECKING:
     from sim.modems.exchange import TelephoneExchange
@@ -46,23 +45,12 @@ def leave(
 ) -> None:
     """Leave ``modem`` in ``state``, with nothing to read from it.
 
-    For the states within a call it has dialled the first free modem of the other side,
-    which has answered, and whose computer knows nothing of it either: after that the
-    time must not be before what `TelephoneExchange.deadline_ms` last said.
+    For the states within a call it is connected with the first free modem of the other
+    side, whose computer knows nothing of it either.
     """
     modem.from_terminal(_TYPED.get(state, b""), now_ms)
     if state in _IN_A_CALL:
-        others = exchange.answerers if modem in exchange.callers else exchange.callers
-        other = next(one for one in others if one.free)
-        automatic = other.profile.registers[Register.AUTOMATIC_ANSWER]
-        other.profile.registers[Register.AUTOMATIC_ANSWER] = 1
-        modem.from_terminal(b"ATDT1\r", now_ms)
-        while not (modem.carrier and other.carrier):
-            due_ms = exchange.deadline_ms()
-            assert due_ms is not None, "the script lets this call come to nothing"
-            exchange.on_timer(due_ms)
-        other.profile.registers[Register.AUTOMATIC_ANSWER] = automatic
-        other.to_terminal()
+        exchange.put_through(modem, now_ms).to_terminal()
     if state is Found.ESCAPED:
         modem.state = ModemState.ESCAPED
     modem.to_terminal()

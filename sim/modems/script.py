@@ -9,7 +9,7 @@ A script is text, one attempt a line, ``#`` begins a comment::
     connect near-dead-after=600 rate=2400 bit-error-rate=1e-4
 
 The first entry that fits the number that is dialled is used up; with none left, calls
-connect and stay up.
+connect and stay up, unless something else is said for them.
 """
 
 from __future__ import annotations
@@ -104,20 +104,28 @@ class Attempt:
 class Script:
     """The attempts that are still to come."""
 
-    def __init__(self, entries: Iterable[Attempt | Outcome] = ()) -> None:
-        """Take the entries in order; an outcome alone stands for an attempt."""
+    def __init__(
+        self, entries: Iterable[Attempt | Outcome] = (), later: Attempt | None = None
+    ) -> None:
+        """Take the entries in order; an outcome alone stands for an attempt.
+
+        Args:
+            entries: one for each call that comes to something else than others.
+            later: what all other calls come to; None: they connect and stay up.
+        """
+        self._later = later or Attempt()
         self._left = deque(
             entry if isinstance(entry, Attempt) else Attempt(outcome=entry)
             for entry in entries
         )
 
     def take(self, number: str) -> Attempt:
-        """Use up the first entry for ``number``; a call that connects when none is."""
+        """Use up the first entry for ``number``; what others come to when none is."""
         for entry in self._left:
             if entry.fits(number):
                 self._left.remove(entry)
                 return entry
-        return Attempt()
+        return self._later
 
 
 class ScriptError(Exception):

@@ -121,6 +121,11 @@ class TelephoneCall:
         self.state = CallState.TRAINING
         self._next_ms = now_ms + self._settings.training_ms
 
+    def put_through(self, callee: SimulatedModem, now_ms: int) -> None:
+        """Connect the call with ``callee`` at once, without ringing."""
+        self.callee = callee
+        self._connect(now_ms)
+
     def hang_up(self, modem: SimulatedModem, now_ms: int) -> None:
         """One of the two goes on hook."""
         match self.state:

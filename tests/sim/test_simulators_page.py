@@ -14,7 +14,10 @@ from sim.__main__ import main
 from sim.cards import command, issue
 from sim.cards.issue import CustomsData, PurseData
 from sim.cards.vpcd import CardProtocol
-from sim.modems.exchange import Outcome
+from sim.modems import script
+from sim.modems.exchange import Outcome, TelephoneExchange
+from sim.modems.found import Found
+from sim.modems.profile import Register
 
 PAGE = Path(__file__).parents[2] / "docs" / "simulators.md"
 CODE = re.compile(r"`([^`]+)`")
@@ -106,8 +109,33 @@ def test_the_published_masters_and_answers_to_reset_are_those_of_the_cards() -> 
     assert codes("The test cards", "protocol") == atrs
 
 
-def test_every_outcome_of_a_call_is_documented_and_there() -> None:
-    assert list(codes("line", "outcome")) == [outcome.value for outcome in Outcome]
+def test_every_word_of_a_script_is_documented_and_there() -> None:
+    assert list(codes("Scripts", "outcome")) == [outcome.value for outcome in Outcome]
+    assert list(codes("Scripts", "word")) == list(script._FIELDS)
+
+
+def test_example_of_a_script_is_one() -> None:
+    text = section("Scripts")
+    lines = re.findall(r"^    (\S.*)$", text, re.MULTILINE)
+    assert len(script.read_script("\n".join(lines))) == 4
+
+
+def test_every_register_and_state_of_a_modem_is_documented_and_there() -> None:
+    registers = [f"S{register.value}" for register in Register]
+    assert list(codes("The modems", "register")) == registers
+    assert list(codes("The modems", "found")) == [state.value for state in Found]
+
+
+def test_every_command_of_the_modems_that_is_documented_is_one() -> None:
+    text = section("The modems").partition("They know ")[2].partition(", and of the")[0]
+    commands = CODE.findall(re.sub(r"\(.*?\)", "", text, flags=re.DOTALL))
+    assert len(commands) > 15
+    for name in commands:
+        modem = TelephoneExchange().near
+        argument = {"D": "T1", "S": "7?"}.get(name, "")
+        line = name if name == "A/" else f"AT{name}{argument}\r"
+        modem.from_terminal(line.encode(), 0)
+        assert b"ERROR" not in modem.to_terminal(), name
 
 
 def test_the_marks_of_a_site_are_documented() -> None:

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
 
-from sim.modems.command import line
 from sim.modems.exchange import ExchangeSettings, Outcome
 from sim.modems.line import LineSettings
 from sim.modems.pair import ModemPair
@@ -126,18 +124,3 @@ def test_computer_that_does_not_read_loses_bytes_and_blocks_nobody() -> None:
                 os.write(port, b"ATI\r")
         finally:
             os.close(port)
-
-
-def test_command_refuses_an_unknown_outcome() -> None:
-    result = CliRunner().invoke(
-        line, ["--near", "a", "--far", "b", "--script", "busy,engaged"]
-    )
-    assert result.exit_code == 2
-    assert "'engaged' is none of busy, connect" in result.output
-
-
-def test_command_tells_why_a_path_cannot_be_used(tmp_path: Path) -> None:
-    arguments = ["--near", str(tmp_path / "no" / "near"), "--far", str(tmp_path / "f")]
-    result = CliRunner().invoke(line, arguments)
-    assert result.exit_code == 1
-    assert f"cannot be made ({tmp_path}/no/near: No such file" in result.output
