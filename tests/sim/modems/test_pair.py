@@ -1,24 +1,17 @@
-"""Modems behind PTYs in real time, judged by a program that is not ours: chat."""
+"""Two modems behind PTYs in real time; tests/interop has programs use them."""
 
 from __future__ import annotations
 
 import gc
 import os
-import shutil
-import subprocess
 import threading
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from sim.modems.exchange import ExchangeSettings, Outcome
+from sim.modems.exchange import ExchangeSettings
 from sim.modems.line import LineSettings
 from sim.modems.pair import ModemPair
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 FAST = ExchangeSettings(
     line=LineSettings(rate_bps=115_200, delay_ms=5),
@@ -26,48 +19,6 @@ FAST = ExchangeSettings(
     ring_every_ms=200,
     training_ms=20,
 )
-CHAT = shutil.which("chat") or "/usr/sbin/chat"
-needs_chat = pytest.mark.skipif(
-    not Path(CHAT).exists(), reason="chat (Debian package ppp) is not installed"
-)
-ABORT = ["ABORT", "BUSY", "ABORT", "NO CARRIER", "ABORT", "ERROR"]
-DIAL = ["", "ATZ", "OK", "AT&F E0 V1 X4 &C1 &D2", "OK", "ATDT5551234", "CONNECT", ""]
-ANSWER = ["", "ATZ", "OK", r"\c", "RING", "ATA", "CONNECT", ""]
-CHAT_ABORTED = 4
-
-
-@contextmanager
-def chat(port: Path, script: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    terminal = os.open(port, os.O_RDWR | os.O_NOCTTY)
-    try:
-        # A fixed program with this test's own arguments.
-        with subprocess.Popen(  # noqa: S603
-            [CHAT, "-s", "-t", "20", *ABORT, *script], stdin=terminal, stdout=terminal
-        ) as process:
-            yield process
-    finally:
-        os.close(terminal)
-
-
-@needs_chat
-def test_chat_dials_and_answers() -> None:
-    with (
-        ModemPair(FAST) as pair,
-        chat(pair.far_path, ANSWER) as answering,
-        chat(pair.near_path, DIAL) as dialling,
-    ):
-        assert dialling.wait(30) == 0
-        assert answering.wait(30) == 0
-        assert pair.calls_connected == 1
-
-
-@needs_chat
-def test_chat_hears_a_busy_line() -> None:
-    with (
-        ModemPair(FAST, script=[Outcome.BUSY]) as pair,
-        chat(pair.near_path, DIAL) as dialling,
-    ):
-        assert dialling.wait(30) == CHAT_ABORTED
 
 
 def test_links_stand_where_they_are_asked_for_and_go_away(tmp_path: Path) -> None:
