@@ -26,7 +26,7 @@ PROGRAMS: dict[str, click.Group] = {
     "raseed-sim": simulator,
 }
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-OPTION = re.compile(r"--[a-z][a-z-]*")
+OPTION = re.compile(r"--[a-z][a-z0-9-]*")
 CODE = re.compile(r"`([^`]+)`")
 
 
