@@ -112,6 +112,7 @@ class TelephoneExchange:
         self.answerers = tuple(SimulatedModem(self) for _ in range(answerers))
         self._noise = random.Random(seed)
         self._calls: list[TelephoneCall] = []
+        self._call_by_modem: dict[SimulatedModem, TelephoneCall] = {}
         self._past = LineStatistics()
 
     @property
@@ -149,10 +150,10 @@ class TelephoneExchange:
         if not any(character.isdigit() for character in number):
             caller.failed(ResultCode.ERROR)
             return
-        for call in self._calls:
-            if call.has(caller):
-                # Its own last call is not cleared on the other side yet.
-                call.clear(now_ms)
+        earlier = self._call_of(caller)
+        if earlier is not None:
+            # Its own last call is not cleared on the other side yet.
+            earlier.clear(now_ms)
         self._forget()
         self._begin(self._script.take(number), caller, number, now_ms)
 
@@ -189,7 +190,9 @@ class TelephoneExchange:
         """
         callee = self._find_callee(caller)
         assert callee is not None, "no modem is free"
-        self._begin(Attempt(), caller, "", now_ms).put_through(callee, now_ms)
+        call = self._begin(Attempt(), caller, "", now_ms)
+        self._call_by_modem[callee] = call
+        call.put_through(callee, now_ms)
         return callee
 
     def drop(self, now_ms: int) -> None:
@@ -219,7 +222,7 @@ class TelephoneExchange:
         for modem in self.modems:
             modem.on_timer(now_ms)
         for call in self._calls:
-            call.on_timer(now_ms, self._find_callee)
+            call.on_timer(now_ms, self._call_callee)
         self._forget()
 
     def deadline_ms(self) -> int | None:
@@ -244,13 +247,19 @@ class TelephoneExchange:
             noise=random.Random(self._noise.getrandbits(64)),
         )
         self._calls.append(call)
+        self._call_by_modem[caller] = call
         return call
 
     def _call_of(self, modem: SimulatedModem) -> TelephoneCall | None:
-        for call in self._calls:
-            if call.has(modem) and call.state is not CallState.OVER:
-                return call
-        return None
+        call = self._call_by_modem.get(modem)
+        return None if call is None or call.state is CallState.OVER else call
+
+    def _call_callee(self, caller: SimulatedModem) -> SimulatedModem | None:
+        """Find a modem for the call of ``caller`` and make it part of it."""
+        callee = self._find_callee(caller)
+        if callee is not None:
+            self._call_by_modem[callee] = self._call_by_modem[caller]
+        return callee
 
     def _find_callee(self, caller: SimulatedModem) -> SimulatedModem | None:
         group = self.answerers if caller in self.callers else self.callers

@@ -110,10 +110,6 @@ class TelephoneCall:
 
     # What the modems do.
 
-    def has(self, modem: SimulatedModem) -> bool:
-        """Whether ``modem`` is one of the two."""
-        return modem is self.caller or modem is self.callee
-
     def pick_up(self, now_ms: int) -> None:
         """The callee answers; the call must be RINGING."""
         assert self.callee is not None
