@@ -154,6 +154,10 @@ class WirePort:
     """One end of a line without modems."""
 
     def __init__(self, *, out: Wire, back: Wire) -> None:
+        self.connect(out=out, back=back)
+
+    def connect(self, *, out: Wire, back: Wire) -> None:
+        """Put other wires in the place of those there are."""
         self._out = out
         self._back = back
 
@@ -361,6 +365,12 @@ class VirtualWires(VirtualTime):
         self.down = Wire(line_back or there, random.Random(seed + 2))
         self.near_port = WirePort(out=self.up, back=self.down)
         self.far_port = WirePort(out=self.down, back=self.up)
+
+    def lay(self, up: Wire, down: Wire) -> None:
+        """Put other wires in the place of those there are, and what is on them."""
+        self.up, self.down = up, down
+        self.near_port.connect(out=up, back=down)
+        self.far_port.connect(out=down, back=up)
 
     def die(self) -> None:
         """Let nothing arrive any more, in neither direction."""

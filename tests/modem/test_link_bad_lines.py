@@ -99,10 +99,11 @@ def test_directions_may_differ(
     limit_s: int,
 ) -> None:
     world = link_world(LineSettings(), told_rate_bps=33_600)
-    world.up, world.down = (
+    wires = (
         Wire(LineSettings(rate_bps=rate_bps, delay_ms=delay_ms), random.Random(1))
         for rate_bps, delay_ms in (up, down)
     )
+    world.lay(*wires)
     world.near.send(STREAM)
     took_ms = world.run_until(all_acknowledged(world))
     assert world.far_data == STREAM
@@ -116,8 +117,10 @@ def test_bursts_cost_what_they_damage(
     line = LineSettings(rate_bps=rate_bps)
     for seed in range(5):
         world = link_world(line, seed=seed)
-        world.up = BurstWire(line, random.Random(seed))
-        world.down = BurstWire(line, random.Random(seed + 100))
+        world.lay(
+            BurstWire(line, random.Random(seed)),
+            BurstWire(line, random.Random(seed + 100)),
+        )
         world.near.send(STREAM)
         took_ms = world.run_until(all_acknowledged(world))
         assert world.far_data == STREAM

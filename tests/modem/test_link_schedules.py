@@ -77,7 +77,7 @@ class ScheduledWorld(LinkWorld):
     def __init__(self, up: Iterable[str], down: Iterable[str]) -> None:
         super().__init__(LineSettings())
         self.wires = {"up": ScheduledWire(up), "down": ScheduledWire(down)}
-        self.up, self.down = self.wires["up"], self.wires["down"]
+        self.lay(self.wires["up"], self.wires["down"])
 
 
 @without_hurry

@@ -18,7 +18,7 @@ from modem.errors import (
     SecurityError,
 )
 from modem.events import Closed, Secured, Securing
-from sim.modems.exchange import ExchangeSettings, TelephoneExchange
+from sim.modems.exchange import ExchangeSettings
 from sim.modems.line import LineSettings
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def test_a_call_after_a_cut_one_resumes_and_is_secured_in_half_the_time(
     full_ms = world.run_until(lambda: world.near.secured)
     world.near.carrier_lost("the line was cut", world.now_ms)
     world.far.carrier_lost("the line was cut", world.now_ms)
-    world.exchange = TelephoneExchange(None)
+    world.drop()
     world.restart()
     world.run_until(lambda: Securing() in world.near_events)
     again_ms = world.run_until(lambda: world.near.secured and world.far.secured)
