@@ -20,6 +20,7 @@ from settlement.errors import KeyStoreError
 from settlement.ledger import Account, payee_account, payment_entry
 from settlement.messages import (
     BatchAnswer,
+    HeldRecord,
     LogonAnswer,
     OpenAnswer,
     ReconcileAnswer,
@@ -82,16 +83,20 @@ class Bank:
     ) -> BatchAnswer:
         """Open a batch, or find it again: same number, same CLOSE data.
 
-        Where the terminal's audit log stands is kept with a batch that is taken.
+        Where the terminal's audit log stands is kept with a batch that is taken. The
+        answer tells what of the batch is there already.
         """
         with self._store.write() as books:
             answer = self._check_header(books, header, now)
             if answer is None:
+                held: tuple[HeldRecord, ...] = ()
                 if books.batches.batch(header) is None:
                     books.batches.add_batch(header, now)
+                else:
+                    held = _held(books, header)
                 if audit_head is not None:
                     keep_head(books, header, audit_head, now)
-                answer = BatchAnswer(code=ResponseCode.ACCEPTED)
+                answer = BatchAnswer(code=ResponseCode.ACCEPTED, held=held)
         return answer
 
     def take_payments(
@@ -331,17 +336,32 @@ def _book(books: Books, header: BatchHeader, row: RecordRow) -> None:
     )
 
 
+def _held(books: Books, header: BatchHeader) -> tuple[HeldRecord, ...]:
+    """What is there of a batch, with the answer that each record got."""
+    return tuple(
+        HeldRecord(
+            record=row.payment,
+            answer=clearing.answer_of(_first_decision(books, row), row.reason),
+        )
+        for row in books.records.records(header)
+    )
+
+
+def _first_decision(books: Books, row: RecordRow) -> Decision:
+    """What was decided about a record, or about the one that it repeats."""
+    if row.decision is not Decision.DUPLICATE:
+        return row.decision
+    paid = books.records.payment(row.payment.tx.cid, row.payment.tx.otc)
+    assert paid is not None, "it was a duplicate of a payment"
+    return books.records.record_of(paid).decision
+
+
 def _outcome(books: Books, payments: Sequence[RecordRow]) -> tuple[Total, Total]:
     """What of a batch is posted, and what waits in suspense."""
     posted, suspended = Total(), Total()
     for row in payments:
-        decision = row.decision
-        if decision is Decision.DUPLICATE:
-            paid = books.records.payment(row.payment.tx.cid, row.payment.tx.otc)
-            assert paid is not None, "it was a duplicate of a payment"
-            decision = books.records.record_of(paid).decision
         amount_minor = row.payment.tx.amount_minor
-        if decision is Decision.POSTED:
+        if _first_decision(books, row) is Decision.POSTED:
             posted = _add(posted, amount_minor)
         else:
             suspended = _add(suspended, amount_minor)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANSWER_TEXT_BYTES_MAX",
+    "KIND_CODES",
+    "LINE_CODES",
     "CardTag",
     "DataObjects",
     "DetailTag",
@@ -37,6 +39,7 @@ __all__ = [
     "encode_objects",
     "fit_text",
     "parse_details",
+    "printable_text",
 ]
 
 ANSWER_TEXT_BYTES_MAX: Final = 200
@@ -62,6 +65,9 @@ class DetailTag(IntEnum):
     PARAMETERS_VERSION = 0xD2
     HOTLIST_VERSION = 0xD3
     AUDIT_HEAD = 0xD4
+    OUTCOMES = 0xD5
+    HELD_PLACES = 0xD6
+    HELD_DIGEST = 0xD7
 
 
 @unique
@@ -84,14 +90,14 @@ class CardTag(IntEnum):
     BANK_ACK_MAC = 0xCD
 
 
-_KIND_CODES: Final = {
+KIND_CODES: Final = {
     PaymentKind.FEES: 1,
     PaymentKind.DEPOSITS: 2,
     PaymentKind.PURCHASE: 3,
 }
-_KINDS: Final = {code: kind for kind, code in _KIND_CODES.items()}
+_KINDS: Final = {code: kind for kind, code in KIND_CODES.items()}
 
-_LINE_CODES: Final = {
+LINE_CODES: Final = {
     LineClass.CUSTOMS_DUTY: 1,
     LineClass.UNLOADING_FEES: 2,
     LineClass.STORAGE_FEES: 3,
@@ -101,9 +107,9 @@ _LINE_CODES: Final = {
     LineClass.PUBLICATIONS: 7,
     LineClass.OTHER_RECEIPTS: 8,
 }
-_LINE_CLASSES: Final = {code: line_class for line_class, code in _LINE_CODES.items()}
+_LINE_CLASSES: Final = {code: line_class for line_class, code in LINE_CODES.items()}
 
-_REPEATABLE: Final = frozenset({DetailTag.LINE})
+_REPEATABLE: Final = frozenset({DetailTag.LINE, DetailTag.OUTCOMES})
 
 
 class DataObjects:
@@ -179,14 +185,23 @@ def encode_objects(objects: Iterable[tuple[int, bytes]]) -> bytes:
     return b"".join(tlv.encode(tag, value) for tag, value in objects)
 
 
-def fit_text(text: str) -> bytes:
-    """The bank's words in UTF-8, cut to `ANSWER_TEXT_BYTES_MAX` between characters.
+def printable_text(data: bytes, bytes_max: int) -> str | None:
+    """The text in ``data``; None when it is too long, no UTF-8 or not printable."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if len(data) <= bytes_max and text.isprintable() else None
+
+
+def fit_text(text: str, bytes_max: int = ANSWER_TEXT_BYTES_MAX) -> bytes:
+    """The bank's words in UTF-8, cut to ``bytes_max`` between characters.
 
     >>> fit_text("count differs")
     b'count differs'
     """
     shown = "".join(c if c.isprintable() else " " for c in text)
-    cut = shown.encode()[:ANSWER_TEXT_BYTES_MAX]
+    cut = shown.encode()[:bytes_max]
     return cut.decode(errors="ignore").encode()
 
 
@@ -201,7 +216,7 @@ def encode_details(details: PaymentDetails) -> bytes:
     return encode_objects(
         [
             (DetailTag.DECLARATION, details.declaration.encode()),
-            (DetailTag.KIND, bytes([_KIND_CODES[details.kind]])),
+            (DetailTag.KIND, bytes([KIND_CODES[details.kind]])),
             *((DetailTag.LINE, _encode_line(line)) for line in details.lines),
             *((tag, text.encode()) for tag, text in texts if text),
         ]
@@ -236,7 +251,7 @@ def parse_details(data: bytes) -> PaymentDetails:
 
 
 def _encode_line(line: PaymentLine) -> bytes:
-    return bytes([_LINE_CODES[line.line_class]]) + line.amount_minor.to_bytes(4, "big")
+    return bytes([LINE_CODES[line.line_class]]) + line.amount_minor.to_bytes(4, "big")
 
 
 def _parse_line(value: bytes, objects: DataObjects) -> PaymentLine:

@@ -7,6 +7,7 @@ its MAC is verified, and its request is answered according to what the call has 
     request              before logon   logged on   batch open
     0800 logon           bank           bank        bank
     0500/920000 header   12             bank        bank, becomes the open batch
+    0320/930000 group    12             80          bank when of the open batch, else 80
     0320 detail          12             80          bank when of the open batch, else 80
     0500/960000 totals   12             80          bank when of the open batch, else 80
 
@@ -16,8 +17,9 @@ being asked; the same STAN with other content is put to the bank, which answers 
 keeps an incident. Nothing is posted for a message that is malformed (30), whose MAC is
 wrong (63), or that names another terminal than the certificate does (58).
 
-Details that arrive together may be given together to `IntakeMachine.receive_group`:
-the bank then posts them in one transaction.
+The answer to a header names what the bank holds of the batch from calls before, so that
+only the rest is sent. Messages that arrive together may be given together to
+`IntakeMachine.receive_group`: the bank then posts their payments in one transaction.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from settlement import answers, iso8583
+from settlement.detail_groups import payments_of
 from settlement.errors import (
     BankUnavailableError,
     MalformedMessageError,
@@ -39,7 +42,9 @@ from settlement.messages import (
     BatchHeader,
     BatchTotals,
     DetailRequest,
+    GroupRequest,
     HeaderRequest,
+    HeldRecord,
     LogonAnswer,
     LogonRequest,
     OpenAnswer,
@@ -51,10 +56,11 @@ from settlement.messages import (
     Total,
     TotalsRequest,
 )
+from settlement.outcomes import held_fields, outcome_fields
 from settlement.payment import OpenItem, PaymentRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from settlement.audit_head import AuditHead
@@ -63,6 +69,7 @@ __all__ = [
     "BatchAnswer",
     "BatchHeader",
     "BatchTotals",
+    "HeldRecord",
     "IntakeBank",
     "IntakeMachine",
     "LogonAnswer",
@@ -77,7 +84,7 @@ __all__ = [
 WRONG_MACS_MAX: Final = 3
 """Wrong MACs in one call; TLS lets no noise through, so these are no accidents."""
 GROUP_MAX: Final = 250
-"""Details posted in one transaction at most, so that no commit takes long."""
+"""Payments posted in one transaction at most, so that no commit takes long."""
 ANSWERS_KEPT_MAX: Final = 2048
 """Answers kept for repeats: two full batches; older ones are the bank's to repeat."""
 
@@ -105,7 +112,8 @@ class IntakeBank(Protocol):
     ) -> BatchAnswer:
         """Open a batch, or find it again: same number, same CLOSE data.
 
-        Where the terminal's audit log stood is kept with it.
+        Where the terminal's audit log stood is kept with it. What the bank holds of
+        the batch already is part of the answer.
         """
         ...
 
@@ -129,6 +137,8 @@ class IntakeBank(Protocol):
 
 
 Fields = Sequence[tuple[int, str | bytes]]
+_Asked = LogonRequest | HeaderRequest | OpenItem | TotalsRequest
+"""What is put to the bank as soon as it comes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,11 +163,23 @@ class _Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Payment:
-    """A payment that waits for its group to be posted."""
+class _Payments:
+    """What one message brings to be posted.
+
+    Attributes:
+        grouped: it was a group, and is answered as one.
+    """
+
+    records: tuple[PaymentRecord, ...]
+    grouped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """A message that waits for its payments to be posted."""
 
     message: iso8583.Message
-    record: PaymentRecord
+    payments: _Payments
 
 
 class IntakeMachine:
@@ -203,29 +225,29 @@ class IntakeMachine:
         arrived = [(data, iso8583.decode(data)) for data in messages]
         keys = [request_key(message) for _, message in arrived]
         responses: list[bytes] = []
-        group: dict[MessageKey, _Payment] = {}
+        waiting: dict[MessageKey, _Waiting] = {}
         for key, (data, message) in zip(keys, arrived, strict=True):
-            if key in group or len(group) == GROUP_MAX:
-                responses += self._post(group, now)
+            if key in waiting:
+                responses += self._post(waiting, now)
             screened = self._screen(key, data, message)
-            if isinstance(screened, DetailRequest) and isinstance(
-                screened.record, PaymentRecord
-            ):
-                group[key] = _Payment(message=message, record=screened.record)
+            if isinstance(screened, _Payments):
+                if _count(waiting) + len(screened.records) > GROUP_MAX:
+                    responses += self._post(waiting, now)
+                waiting[key] = _Waiting(message=message, payments=screened)
                 continue
-            responses += self._post(group, now)
+            responses += self._post(waiting, now)
             if isinstance(screened, bytes):
                 responses.append(screened)
                 continue
             if not isinstance(screened, _Reply):
                 screened = self._ask_bank(screened, now)
             responses.append(self._respond(key, message, screened, now))
-        responses += self._post(group, now)
+        responses += self._post(waiting, now)
         return responses
 
     def _screen(
         self, key: MessageKey, data: bytes, message: iso8583.Message
-    ) -> Request | _Reply | bytes:
+    ) -> _Asked | _Payments | _Reply | bytes:
         """What the bank is to be asked, or a refusal, or an answer given before."""
         is_logon = message.mti.startswith("080")
         if not is_logon and not self._logged_on:
@@ -237,21 +259,40 @@ class IntakeMachine:
             return kept.response
         return self._admit(message)
 
-    def _admit(self, message: iso8583.Message) -> Request | _Reply:
+    def _admit(self, message: iso8583.Message) -> _Asked | _Payments | _Reply:
         """What the bank is to be asked, or why it is not."""
         try:
             request = parse_request(message)
+            if message.text(41) != self._terminal_id:
+                text = f"the certificate of this call is that of {self._terminal_id}"
+                return _refusal(ResponseCode.NOT_PERMITTED, text)
+            return self._in_open_batch(request)
         except MalformedMessageError as error:
             return _refusal(ResponseCode.FORMAT_ERROR, str(error))
-        if message.text(41) != self._terminal_id:
-            text = f"the certificate of this call is that of {self._terminal_id}"
-            return _refusal(ResponseCode.NOT_PERMITTED, text)
-        if isinstance(request, DetailRequest | TotalsRequest):
-            open_batch = self._header.close.batch if self._header else None
-            if request.batch != open_batch:
-                text = f"batch {request.batch} has not been opened in this call"
-                return _refusal(ResponseCode.BATCH_UNKNOWN, text)
-        return request
+
+    def _in_open_batch(self, request: Request) -> _Asked | _Payments | _Reply:
+        """The same, unless it is of a batch that is not open.
+
+        Raises:
+            MalformedMessageError: the payments of a group cannot be read.
+        """
+        if isinstance(request, LogonRequest | HeaderRequest):
+            return request
+        header = self._header
+        if header is None or request.batch != header.close.batch:
+            text = f"batch {request.batch} has not been opened in this call"
+            return _refusal(ResponseCode.BATCH_UNKNOWN, text)
+        match request:
+            case GroupRequest():
+                return _Payments(records=payments_of(request, header), grouped=True)
+            case DetailRequest(record=record):
+                if isinstance(record, OpenItem):
+                    return record
+                return _Payments(records=(record,), grouped=False)
+            case TotalsRequest():
+                return request
+            case _:
+                assert_never(request)
 
     def _wrong_mac(self, message: iso8583.Message) -> _Reply:
         self._wrong_macs += 1
@@ -260,17 +301,15 @@ class IntakeMachine:
             raise MessageAuthenticationError(text)
         return _refusal(ResponseCode.MAC_WRONG, "the MAC is wrong; nothing was posted")
 
-    def _ask_bank(self, request: Request, now: datetime) -> _Reply:
+    def _ask_bank(self, request: _Asked, now: datetime) -> _Reply:
         try:
             match request:
                 case LogonRequest(versions=versions):
                     return self._log_on(versions, now)
                 case HeaderRequest():
                     return self._begin_batch(request, now)
-                case DetailRequest(record=OpenItem() as item):
-                    return self._take_open(item, now)
-                case DetailRequest():
-                    raise AssertionError("payments are posted in groups")
+                case OpenItem():
+                    return self._take_open(request, now)
                 case TotalsRequest(totals=totals):
                     return self._reconcile(totals, now)
                 case _:
@@ -289,9 +328,10 @@ class IntakeMachine:
     def _begin_batch(self, request: HeaderRequest, now: datetime) -> _Reply:
         self._header = None
         answer = self._bank.begin_batch(request.header, now, request.audit_head)
-        if answer.code is ResponseCode.ACCEPTED:
-            self._header = request.header
-        return _reply(answer.code, answers.text_fields(answer.text))
+        if answer.code is not ResponseCode.ACCEPTED:
+            return _reply(answer.code, answers.text_fields(answer.text))
+        self._header = request.header
+        return _reply(answer.code, held_fields(answer.held))
 
     def _take_open(self, item: OpenItem, now: datetime) -> _Reply:
         answer = self._bank.take_open(self._open_header(), item, now)
@@ -302,21 +342,21 @@ class IntakeMachine:
         answer = self._bank.reconcile(self._open_header(), totals, now)
         return _reply(answer.code, answers.reconcile_fields(answer))
 
-    def _post(self, group: dict[MessageKey, _Payment], now: datetime) -> list[bytes]:
-        """Post the payments of a group and empty it; their responses, in order."""
-        if not group:
+    def _post(self, waiting: dict[MessageKey, _Waiting], now: datetime) -> list[bytes]:
+        """Post all payments that wait, and empty it; the responses, in order."""
+        if not waiting:
             return []
-        records = [payment.record for payment in group.values()]
+        records = [one for entry in waiting.values() for one in entry.payments.records]
         try:
-            found = self._bank.take_payments(self._open_header(), records, now)
-            replies = [_reply(a.code, answers.text_fields(a.text)) for a in found]
+            found = iter(self._bank.take_payments(self._open_header(), records, now))
+            replies = [_settled(entry.payments, found) for entry in waiting.values()]
         except BankUnavailableError as error:
-            replies = [_refusal(ResponseCode.TRY_LATER, str(error))] * len(records)
+            replies = [_refusal(ResponseCode.TRY_LATER, str(error))] * len(waiting)
         responses = [
-            self._respond(key, payment.message, reply, now)
-            for (key, payment), reply in zip(group.items(), replies, strict=True)
+            self._respond(key, entry.message, reply, now)
+            for (key, entry), reply in zip(waiting.items(), replies, strict=True)
         ]
-        group.clear()
+        waiting.clear()
         return responses
 
     def _respond(
@@ -334,6 +374,22 @@ class IntakeMachine:
     def _open_header(self) -> BatchHeader:
         assert self._header is not None, "records come only in an open batch"
         return self._header
+
+
+def _count(waiting: Mapping[MessageKey, _Waiting]) -> int:
+    """Payments that wait."""
+    return sum(len(entry.payments.records) for entry in waiting.values())
+
+
+def _settled(payments: _Payments, found: Iterator[RecordAnswer]) -> _Reply:
+    """What is answered for one message, of which ``found`` brings each payment's."""
+    settled = {record.sequence: next(found) for record in payments.records}
+    if payments.grouped:
+        kept = not any(answer.code in _TRANSIENT for answer in settled.values())
+        fields = outcome_fields(settled)
+        return _Reply(code=ResponseCode.ACCEPTED, fields=fields, kept=kept)
+    (answer,) = settled.values()
+    return _reply(answer.code, answers.text_fields(answer.text))
 
 
 def _reply(code: ResponseCode, fields: Fields) -> _Reply:

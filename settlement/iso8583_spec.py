@@ -20,7 +20,7 @@ __all__ = [
     "FieldSpec",
 ]
 
-MESSAGE_BYTES_MAX: Final = 2600
+MESSAGE_BYTES_MAX: Final = 4600
 """Bytes of the longest message the fields below allow, rounded up."""
 
 MAC_FIELDS: Final = (64, 128)
@@ -85,6 +85,8 @@ FIELDS: Final[dict[int, FieldSpec]] = {
         _field(49, FieldFormat.N, 3, 0, "currency"),
         _field(55, FieldFormat.B, 999, 3, "card data (BER-TLV)"),
         _field(60, FieldFormat.N, 16, 3, "batch number, original STAN"),
+        _field(61, FieldFormat.B, 999, 3, "payments of a group, in columns"),
+        _field(62, FieldFormat.B, 999, 3, "TACs of a group"),
         _field(63, FieldFormat.N, 90, 3, "totals"),
         _field(64, FieldFormat.B, 8, 0, "MAC"),
         _field(70, FieldFormat.N, 3, 0, "network management code"),

@@ -40,6 +40,8 @@ __all__ = [
     "encode_totals",
     "header_message",
     "logon_message",
+    "message_times",
+    "record_fields",
     "request_key",
     "response_key",
     "response_to",
@@ -57,6 +59,7 @@ _RESPONSE_TYPES: Final = {"0320": "0330", "0500": "0510", "0800": "0810"}
 
 PROCESSING_HEADER: Final = "920000"
 PROCESSING_TOTALS: Final = "960000"
+PROCESSING_GROUP: Final = "930000"
 PROCESSING_UNKNOWN: Final = "900000"
 """Processing code of a record whose details the terminal does not know."""
 NETWORK_LOGON: Final = "001"
@@ -78,7 +81,7 @@ def logon_message(
         (DetailTag.HOTLIST_VERSION, versions.hotlist.to_bytes(4, "big")),
     ]
     fields: dict[int, str | bytes] = {
-        **_times(now, now),
+        **message_times(now, now),
         11: f"{stan:06d}",
         41: terminal_id,
         48: encode_objects(objects),
@@ -227,12 +230,18 @@ def _open_objects(opened: OpenRecord) -> list[tuple[int, bytes]]:
     ]
 
 
+def record_fields(record: PaymentRecord) -> tuple[bytes, bytes]:
+    """Fields 48 and 55 of a payment: all that it says; 48 is empty when unknown."""
+    details = b"" if record.details is None else encode_details(record.details)
+    return details, encode_objects(_payment_objects(record))
+
+
 def _batch_fields(
     header: BatchHeader, stan: int, now: datetime, *, at: datetime | None = None
 ) -> dict[int, str | bytes]:
     """The fields that every message of a batch carries."""
     return {
-        **_times(now, at or now),
+        **message_times(now, at or now),
         11: f"{stan:06d}",
         41: header.terminal_id,
         42: f"{header.office:15}",
@@ -241,8 +250,13 @@ def _batch_fields(
     }
 
 
-def _times(now: datetime, at: datetime) -> dict[int, str]:
-    """Field 7 in UTC; fields 12 and 13 in the zone of ``now``, the office's."""
+def message_times(now: datetime, at: datetime) -> dict[int, str]:
+    """Fields 7, 12 and 13 of a message.
+
+    Args:
+        now: when it is sent, in the office's zone; field 7 says it in UTC.
+        at: the moment that fields 12 and 13 name, in the same zone.
+    """
     local = at.astimezone(now.tzinfo)
     return {7: _utc(now), 12: f"{local:%H%M%S}", 13: f"{local:%m%d}"}
 

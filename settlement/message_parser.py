@@ -16,11 +16,13 @@ from card.records import BatchClose, OpenRecord, TransactionRecord
 from settlement.audit_head import AUDIT_HEAD_BYTES, AuditHead
 from settlement.data_objects import CardTag, DataObjects, DetailTag, parse_details
 from settlement.errors import MalformedMessageError
+from settlement.group_layout import COLUMNS_FIELD, TACS_FIELD
 from settlement.message_codec import (
     COUNT_DIGITS,
     NETWORK_LOGON,
     OUTCOME_CREDITED,
     OUTCOME_OPEN,
+    PROCESSING_GROUP,
     PROCESSING_HEADER,
     PROCESSING_TOTALS,
     PROCESSING_UNKNOWN,
@@ -32,6 +34,7 @@ from settlement.messages import (
     BatchHeader,
     BatchTotals,
     DetailRequest,
+    GroupRequest,
     HeaderRequest,
     LogonRequest,
     Request,
@@ -85,6 +88,8 @@ def parse_request(message: Message) -> Request:
         case "0810":
             return _parse_logon(message)
         case "0330":
+            if message.text(3) == PROCESSING_GROUP:
+                return _parse_group(message)
             return _parse_detail(message)
         case _:
             return _parse_reconciliation(message)
@@ -154,6 +159,17 @@ def _parse_header(message: Message) -> BatchHeader:
         mid=objects.fixed(CardTag.MID, 8),
         currency=int(message.text(49)),
         close=close,
+    )
+
+
+def _parse_group(message: Message) -> GroupRequest:
+    batch, stan = _batch_and_stan(message)
+    if stan:
+        raise MalformedMessageError("a STAN where none belongs", field=60)
+    return GroupRequest(
+        batch=batch,
+        columns=message.binary(COLUMNS_FIELD),
+        tacs=message.binary(TACS_FIELD),
     )
 
 

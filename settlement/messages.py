@@ -1,6 +1,7 @@
 """What the two ends of a call say to each other, as typed values.
 
-Four requests go up (logon, batch header, one record, totals); each has one answer.
+Five requests go up (logon, batch header, a group of payments, one record, totals);
+each has one answer.
 `settlement.message_codec` turns these values into ISO 8583 messages and back, and
 ``docs/iso8583.md`` is the reference for every field.
 """
@@ -21,7 +22,9 @@ __all__ = [
     "BatchHeader",
     "BatchTotals",
     "DetailRequest",
+    "GroupRequest",
     "HeaderRequest",
+    "HeldRecord",
     "LogonAnswer",
     "LogonRequest",
     "OpenAnswer",
@@ -134,6 +137,20 @@ class DetailRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRequest:
+    """0320/930000: several payments of a batch, still packed.
+
+    Attributes:
+        columns: field 61; see `settlement.group_layout`.
+        tacs: field 62, 8 bytes for each payment.
+    """
+
+    batch: int
+    columns: bytes = field(repr=False)
+    tacs: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TotalsRequest:
     """0500/960000: the batch is complete."""
 
@@ -141,7 +158,7 @@ class TotalsRequest:
     totals: BatchTotals
 
 
-Request = LogonRequest | HeaderRequest | DetailRequest | TotalsRequest
+Request = LogonRequest | HeaderRequest | GroupRequest | DetailRequest | TotalsRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,19 +171,33 @@ class LogonAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchAnswer:
-    """Whether the details of this batch may come."""
+class RecordAnswer:
+    """What became of one payment: ACCEPTED, SUSPENDED, CONFLICT, ..."""
 
     code: ResponseCode
     text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordAnswer:
-    """What became of one payment: ACCEPTED, SUSPENDED, CONFLICT, ..."""
+class HeldRecord:
+    """A payment that the bank holds durably from an earlier call.
+
+    Attributes:
+        record: as it was received.
+        answer: what it was answered then, and would be answered again.
+    """
+
+    record: PaymentRecord
+    answer: RecordAnswer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchAnswer:
+    """Whether the details of this batch may come, and which are there already."""
 
     code: ResponseCode
     text: str = ""
+    held: tuple[HeldRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,10 @@ Theory of operation. One machine sends one closed batch. It goes through the pha
 below and never back; a phase is left when its last request has been answered:
 
     LOGON    0800         -> 0810  session key, bank time, versions
-    HEADER   0500/920000  -> 0510  the bank takes, or finds again, the batch
-    DETAILS  0320 ...     -> 0330  one each, up to ``window`` unanswered at a time
+    HEADER   0500/920000  -> 0510  the bank takes, or finds again, the batch, and tells
+                                   what of it is there from calls before
+    DETAILS  0320 ...     -> 0330  the other payments, a group in each message, then the
+                                   open records; up to ``window`` unanswered at a time
     TOTALS   0500/960000  -> 0510  BANK ACK MAC, or what differs
     DONE     nothing more is sent; the last event was `Collected` or `Refused`
 
@@ -15,20 +17,24 @@ counts once and only when its MAC verifies and it matches an unanswered request;
 else is told as `ResponseDiscarded` and changes nothing.
 
 Nothing here can lose money. The batch is collected only by `Collected`; whatever else
-happens, or when the call breaks off at any point, the batch stays pending and is sent
-again, from the logon on, in a later call: the bank answers what it already holds with
-the same answers. For several batches in one call, give the `session` and `next_stan`
-of the machine before to the next one, which then starts with HEADER.
+happens, or when the call breaks off at any point, the batch stays pending and a later
+call goes on with it, from the logon on. What the bank then says that it holds, and
+proves by a digest to be the same, is not sent again, and its outcomes are told as they
+were. If the digest is another one, all is sent, and the bank finds what was changed.
+Open records are sent in each call, for each asks what the bank knows by now.
+
+For several batches in one call, give the `session` and `next_stan` of the machine
+before to the next one, which then starts with HEADER.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Final
 
 from settlement import answers, iso8583
+from settlement.detail_groups import GROUP_PAYMENTS_MAX
 from settlement.errors import (
     MessageAuthenticationError,
     MessageError,
@@ -38,7 +44,6 @@ from settlement.message_codec import (
     MessageKey,
     as_repeat,
     batch_totals,
-    detail_message,
     header_message,
     logon_message,
     request_key,
@@ -52,6 +57,7 @@ from settlement.messages import (
     TerminalVersions,
 )
 from settlement.payment import STAN_MAX, BatchToUpload, OpenItem, PaymentRecord
+from settlement.upload_details import Detail, DetailQueue, refused
 from settlement.upload_events import (
     ClosureReceived,
     Collected,
@@ -65,6 +71,7 @@ from settlement.upload_events import (
 
 if TYPE_CHECKING:
     from datetime import datetime
+
 
 __all__ = [
     "ClosureReceived",
@@ -80,22 +87,10 @@ __all__ = [
     "UploadPhase",
 ]
 
-WINDOW_DEFAULT: Final = 8
-"""Unanswered details at a time: some 3 kB, three seconds of a 9600 bit/s line."""
+WINDOW_DEFAULT: Final = 4
+"""Unanswered messages of details at a time: 4 kB, four seconds of a 9600 bit/s line."""
 REPEATS_MAX: Final = 3
 """How often one message is repeated in one call before the call is given up."""
-
-_RECORD_SETTLED: Final = frozenset(
-    {
-        ResponseCode.ACCEPTED,
-        ResponseCode.SUSPENDED,
-        ResponseCode.CONFLICT,
-        ResponseCode.WRONG_MERCHANT,
-        ResponseCode.INVALID,
-        ResponseCode.FORMAT_ERROR,
-    }
-)
-"""Codes that concern one record only; any other one ends the upload."""
 
 
 @unique
@@ -126,10 +121,14 @@ class Session:
 
 @dataclass(slots=True, kw_only=True)
 class _Unanswered:
-    """A request on its way; ``record`` is what it carries, for a detail."""
+    """A request on its way.
+
+    Attributes:
+        detail: what it carries, when it is of details.
+    """
 
     message: iso8583.Message
-    record: PaymentRecord | OpenItem | None = None
+    detail: Detail | None = None
     repeats: int = 0
 
 
@@ -143,6 +142,7 @@ class UploadMachine:
         stan_start: int,
         versions: TerminalVersions | None = None,
         window: int = WINDOW_DEFAULT,
+        group: int = GROUP_PAYMENTS_MAX,
         session: Session | None = None,
     ) -> None:
         """Prepare to send a batch.
@@ -152,7 +152,8 @@ class UploadMachine:
             stan_start: first STAN for logon, header and totals; those that the batch
                 uses for its records are passed over.
             versions: what the terminal holds, by default nothing.
-            window: details that may be unanswered at a time, from 1.
+            window: messages of details that may be unanswered at a time, from 1.
+            group: payments in one message, 1 to `GROUP_PAYMENTS_MAX`.
             session: of an earlier machine of the same call, which logged on.
         """
         assert 0 < stan_start <= STAN_MAX, "a STAN has six digits"
@@ -169,7 +170,7 @@ class UploadMachine:
             *batch.payments,
             *batch.opens,
         )
-        self._waiting = deque(self._records)
+        self._details = DetailQueue(batch, self._header, group)
         self._taken_stans = {record.stan for record in self._records}
         self._next_stan = stan_start
         self._versions = versions or TerminalVersions()
@@ -201,8 +202,12 @@ class UploadMachine:
     @property
     def progress(self) -> Progress:
         """How far the details are."""
-        sent = len(self._records) - len(self._waiting)
-        on_the_way = sum(1 for item in self._unanswered.values() if item.record)
+        sent = len(self._records) - self._details.waiting
+        on_the_way = sum(
+            request.detail.record_count
+            for request in self._unanswered.values()
+            if request.detail is not None
+        )
         return Progress(sent=sent, answered=sent - on_the_way, total=len(self._records))
 
     def messages_to_send(self, now: datetime) -> list[bytes]:
@@ -255,11 +260,12 @@ class UploadMachine:
     def _next_request(self, now: datetime) -> _Unanswered | None:
         """The next request that may go out, or None."""
         if self._phase is UploadPhase.DETAILS:
-            if not self._waiting or len(self._unanswered) >= self._window:
+            if len(self._unanswered) >= self._window:
                 return None
-            record = self._waiting.popleft()
-            message = detail_message(self._header, record, now)
-            return _Unanswered(message=message, record=record)
+            detail = self._details.next_detail(self._take_stan, now)
+            if detail is None:
+                return None
+            return _Unanswered(message=detail.message, detail=detail)
         if self._phase is UploadPhase.DONE or self._unanswered:
             return None
         return _Unanswered(message=self._control_message(self._take_stan(), now))
@@ -293,10 +299,10 @@ class UploadMachine:
             _check_mac(data, response, self._session.key)
         # Handlers raise before they change anything: what cannot be read counts as
         # no answer, and the request stays to be repeated.
-        events = self._handle(data, response, request.record, now)
+        events = self._handle(data, response, request.detail, now)
         del self._unanswered[key]
         self._advance(refused=any(isinstance(event, Refused) for event in events))
-        if request.record is not None:
+        if request.detail is not None:
             events.append(self.progress)
         return events
 
@@ -304,7 +310,7 @@ class UploadMachine:
         self,
         data: bytes,
         response: iso8583.Message,
-        record: PaymentRecord | OpenItem | None,
+        detail: Detail | None,
         now: datetime,
     ) -> list[UploadEvent]:
         match self._phase:
@@ -313,8 +319,8 @@ class UploadMachine:
             case UploadPhase.HEADER:
                 return self._on_header(response)
             case UploadPhase.DETAILS:
-                assert record is not None, "each detail carries its record"
-                return self._on_detail(response, record)
+                assert detail is not None, "nothing else is sent in this phase"
+                return self._details.settle(detail, response)
             case UploadPhase.TOTALS:
                 return [self._on_totals(response)]
             case UploadPhase.DONE:
@@ -326,7 +332,7 @@ class UploadMachine:
         if answers.parse_code(response) is not ResponseCode.ACCEPTED:
             # The only answer without a MAC: a terminal that may not log on has no
             # key. TLS says that it is the bank's, and it moves nothing.
-            return [_refused(response)]
+            return [refused(response)]
         logon = answers.parse_logon(response)
         _check_mac(data, response, logon.session_key)
         self._session = Session(key=logon.session_key)
@@ -340,24 +346,11 @@ class UploadMachine:
         ]
 
     def _on_header(self, response: iso8583.Message) -> list[UploadEvent]:
-        if answers.parse_code(response) is ResponseCode.ACCEPTED:
-            return []
-        return [_refused(response)]
-
-    def _on_detail(
-        self, response: iso8583.Message, record: PaymentRecord | OpenItem
-    ) -> list[UploadEvent]:
-        code = answers.parse_code(response)
-        if code not in _RECORD_SETTLED:
-            return [_refused(response)]
-        if code is not ResponseCode.ACCEPTED:
-            text = answers.parse_text(response)
-            return [RecordRefused(stan=record.stan, code=code, text=text)]
-        if isinstance(record, OpenItem):
-            closure = answers.parse_closure(response, record.open_record.tx)
-            if closure is not None:
-                return [ClosureReceived(stan=record.stan, closure=closure)]
-        return []
+        if answers.parse_code(response) is not ResponseCode.ACCEPTED:
+            return [refused(response)]
+        before = self._details.waiting
+        told = self._details.leave_out_held(response)
+        return [*told, self.progress] if self._details.waiting < before else []
 
     def _on_totals(self, response: iso8583.Message) -> UploadEvent:
         answer = answers.parse_reconcile(response)
@@ -392,16 +385,12 @@ class UploadMachine:
             self._phase = UploadPhase.DONE
             self._unanswered.clear()
             return
-        if self._unanswered or (self._phase is UploadPhase.DETAILS and self._waiting):
+        left = self._details.waiting
+        if self._unanswered or (self._phase is UploadPhase.DETAILS and left):
             return
         self._phase = _NEXT_PHASE[self._phase]
-        if self._phase is UploadPhase.DETAILS and not self._records:
+        if self._phase is UploadPhase.DETAILS and not left:
             self._phase = UploadPhase.TOTALS
-
-
-def _refused(response: iso8583.Message) -> Refused:
-    code, text = answers.parse_code(response), answers.parse_text(response)
-    return Refused(code=code, text=text)
 
 
 def _check_mac(data: bytes, response: iso8583.Message, key: bytes) -> None:

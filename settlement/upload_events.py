@@ -42,7 +42,10 @@ class LoggedOn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far the details are; `answered` never goes back."""
+    """How far the details are; `answered` never goes back.
+
+    What the bank holds from calls before counts as sent and answered.
+    """
 
     sent: int
     answered: int

@@ -19,6 +19,7 @@ from card.records import (
 )
 from settlement.intake import (
     BatchAnswer,
+    HeldRecord,
     IntakeBank,
     IntakeMachine,
     LogonAnswer,
@@ -129,7 +130,12 @@ class MemoryBank:
         if known != header:
             text = "this batch was closed with other figures"
             return BatchAnswer(code=ResponseCode.CONFLICT, text=text)
-        return BatchAnswer(code=ResponseCode.ACCEPTED)
+        held = tuple(
+            HeldRecord(record=record, answer=RecordAnswer(code=ResponseCode.ACCEPTED))
+            for (batch, _), record in self._ledger.items()
+            if batch == header.close.batch
+        )
+        return BatchAnswer(code=ResponseCode.ACCEPTED, held=held)
 
     def take_payments(
         self, header: BatchHeader, payments: Sequence[PaymentRecord], now: datetime
@@ -262,7 +268,8 @@ def call(
 
     def send(batch: BatchToUpload, **lines: object) -> list[UploadEvent]:
         machine = IntakeMachine(batch.terminal_id, desk.bank, session_key)
-        return run_call(UploadMachine(batch, stan_start=1, window=2), machine, **lines)
+        upload = UploadMachine(batch, stan_start=1, window=2, group=1)
+        return run_call(upload, machine, **lines)
 
     return send
 

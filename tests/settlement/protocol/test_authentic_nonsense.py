@@ -54,11 +54,12 @@ def content(number: int) -> st.SearchStrategy[str | bytes]:
         return objects(DetailTag)
     if number == 55:
         return objects(CardTag)
+    if spec.format is FieldFormat.B:
+        return st.binary(max_size=64)
     alphabet = {
         FieldFormat.N: "0123456789",
         FieldFormat.AN: "0123456789AZ",
         FieldFormat.ANS: " 09AZ",
-        FieldFormat.B: "",
     }[spec.format]
     least = 0 if spec.length_digits else spec.length
     return st.text(alphabet, min_size=least, max_size=spec.length)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from card.records import TransactionRecord
+from card.records import TransactionRecord, payment_digest
 from settlement import iso8583
 from settlement.audit_head import AUDIT_HEAD_BYTES
+from settlement.bit_columns import CHOICES_MAX
 from settlement.data_objects import ANSWER_TEXT_BYTES_MAX, CardTag, DetailTag
+from settlement.detail_groups import GROUP_PAYMENTS_MAX, group_message, payments_of
 from settlement.intake import WRONG_MACS_MAX, ResponseCode
 from settlement.iso8583_spec import FIELDS, MESSAGE_BYTES_MAX, FieldFormat
 from settlement.message_codec import (
@@ -24,7 +26,20 @@ from settlement.message_codec import (
     totals_message,
 )
 from settlement.message_parser import parse_request
-from settlement.messages import BatchHeader, DetailRequest, TerminalVersions
+from settlement.messages import (
+    BatchHeader,
+    DetailRequest,
+    GroupRequest,
+    HeldRecord,
+    RecordAnswer,
+    TerminalVersions,
+)
+from settlement.outcomes import (
+    HELD_DIGEST_BYTES,
+    held_fields,
+    outcome_fields,
+    parse_outcomes,
+)
 from settlement.payment import (
     DECLARATION_BYTES_MAX,
     LINES_MAX,
@@ -37,6 +52,7 @@ from settlement.payment import (
     PaymentRecord,
 )
 from settlement.upload import REPEATS_MAX, WINDOW_DEFAULT
+from settlement.word_columns import DIGITS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +60,7 @@ if TYPE_CHECKING:
 DOCUMENT = Path(__file__).parents[3] / "docs" / "iso8583.md"
 TEXT = DOCUMENT.read_text(encoding="utf-8")
 KEY = bytes.fromhex("606162636465666768696A6B6C6D6E6F")
+TAKEN = RecordAnswer(code=ResponseCode.ACCEPTED)
 
 TX = TransactionRecord.parse(
     bytes.fromhex(
@@ -70,6 +87,33 @@ PAYMENT = PaymentRecord(
     cumulative_debit_minor=1234,
     tac=bytes.fromhex("33920C5D66DC3A53"),
 )
+
+
+SECOND = PaymentRecord(
+    stan=2,
+    sequence=2,
+    details=PaymentDetails(
+        declaration="INV-2025-000417",
+        kind=PaymentKind.FEES,
+        clerk="1",
+        service_code="C101",
+    ),
+    tx=TransactionRecord.parse(
+        bytes.fromhex(
+            "01 06 6400000000000A02 0000000C 4355530000000007 00000002 00001388 0512"
+            "20251122101635"
+        )
+        + payment_digest("INV-2025-000417")
+    ),
+    kv=1,
+    alg=1,
+    balance_after_minor=45_000,
+    cumulative_debit_minor=105_000,
+    tac=bytes.fromhex("555C4CA7DFD4A901"),
+)
+MUSCAT = timezone(timedelta(hours=4))
+SENT_AT = datetime(2025, 11, 22, 20, 30, tzinfo=MUSCAT)
+ANSWERED_AT = datetime(2025, 11, 22, 16, 30, 2, tzinfo=UTC)
 
 
 def examples() -> list[bytes]:
@@ -104,9 +148,7 @@ def header(make_batch: Callable[..., BatchToUpload]) -> BatchHeader:
 
 
 def test_the_worked_request_is_what_the_terminal_sends(header: BatchHeader) -> None:
-    muscat = timezone(timedelta(hours=4))
-    sent_at = datetime(2025, 11, 22, 20, 30, tzinfo=muscat)
-    sent = iso8583.encode(detail_message(header, PAYMENT, sent_at), KEY)
+    sent = iso8583.encode(detail_message(header, PAYMENT, SENT_AT), KEY)
     assert sent.hex(" ") == examples()[0].hex(" ")
 
 
@@ -118,16 +160,57 @@ def test_the_worked_request_is_read_as_the_payment() -> None:
 
 
 def test_the_worked_response_is_what_the_host_answers() -> None:
-    request, response = examples()
-    answered_at = datetime(2025, 11, 22, 16, 30, 2, tzinfo=UTC)
-    message = response_to(iso8583.decode(request), "00", answered_at)
+    request, response, *_ = examples()
+    message = response_to(iso8583.decode(request), "00", ANSWERED_AT)
     assert iso8583.encode(message, KEY).hex(" ") == response.hex(" ")
 
 
+def test_the_worked_group_is_what_the_terminal_sends(header: BatchHeader) -> None:
+    message = group_message(header, (PAYMENT, SECOND), 3, SENT_AT)
+    assert iso8583.encode(message, KEY).hex(" ") == examples()[2].hex(" ")
+
+
+def test_the_worked_group_is_read_as_its_payments(header: BatchHeader) -> None:
+    data = examples()[2]
+    message = iso8583.decode(data)
+    assert iso8583.is_authentic(data, message, KEY)
+    request = parse_request(message)
+    assert isinstance(request, GroupRequest)
+    assert payments_of(request, header) == (PAYMENT, SECOND)
+
+
+def test_the_worked_bits_are_those_of_the_group() -> None:
+    found = re.search(r"```bits\n(.*?)```", TEXT, re.DOTALL)
+    assert found
+    lines = [line.split("#")[0].replace(" ", "") for line in found[1].splitlines()]
+    columns = iso8583.decode(examples()[2]).binary(61)
+    assert "".join(lines) == "".join(f"{byte:08b}" for byte in columns)
+
+
+def test_the_worked_answer_to_the_group_is_what_the_host_answers() -> None:
+    _, _, request, response = examples()
+    text = "the purse's certificate (TAC) is wrong; not paid"
+    suspended = RecordAnswer(code=ResponseCode.SUSPENDED, text=text)
+    fields = outcome_fields({2: suspended})
+    message = response_to(iso8583.decode(request), "00", ANSWERED_AT, fields)
+    assert iso8583.encode(message, KEY).hex(" ") == response.hex(" ")
+    assert parse_outcomes(iso8583.decode(response)) == {2: suspended}
+
+
+def test_the_worked_digest_is_that_of_both_payments() -> None:
+    objects = [HeldRecord(record=p, answer=TAKEN) for p in (PAYMENT, SECOND)]
+    ((_, data),) = held_fields(objects)
+    assert isinstance(data, bytes)
+    places, digest = data[:3].hex(" ").upper(), data[5:].hex().upper()
+    assert f"`{places}`, `D7 10 {digest}`" in " ".join(TEXT.split())
+
+
 def test_the_lengths_of_the_examples_are_those_written() -> None:
-    assert [len(example) for example in examples()] == [272, 141]
+    assert [len(example) for example in examples()] == [272, 141, 217, 139]
     assert "`0320`, 272 bytes" in TEXT
     assert "later, 141 bytes" in TEXT
+    assert "`0320`, 217 bytes" in TEXT
+    assert "second one, 139 bytes" in TEXT
 
 
 def test_every_field_is_documented_with_its_format() -> None:
@@ -171,7 +254,10 @@ def test_every_line_class_is_documented_with_its_code() -> None:
 
 def test_every_limit_is_documented() -> None:
     text = " ".join(TEXT.split())
-    assert f"up to a window ({WINDOW_DEFAULT} unless configured)" in text
+    assert f"up to a window ({WINDOW_DEFAULT} messages unless configured)" in text
+    assert f"a group of up to {GROUP_PAYMENTS_MAX}" in text
+    assert f"up to {DIGITS_MAX} digits at its end" in text
+    assert f"A choice has 2 to {CHOICES_MAX} numbers" in text
     assert f"repeats a message at most {REPEATS_MAX} times" in text
     assert f"The longest message has {MESSAGE_BYTES_MAX} bytes" in text
     assert WRONG_MACS_MAX == 3
@@ -182,6 +268,8 @@ def test_every_limit_is_documented() -> None:
     assert field_48["C4"][0] == f"5, up to {LINES_MAX} times"
     assert field_48["CF"][0] == f"up to {ANSWER_TEXT_BYTES_MAX}"
     assert field_48["D4"][0] == str(AUDIT_HEAD_BYTES)
+    assert field_48["D5"][1].endswith(f"text up to {ANSWER_TEXT_BYTES_MAX}")
+    assert field_48["D7"][0] == str(HELD_DIGEST_BYTES)
 
 
 def test_each_message_has_the_fields_that_are_documented(
@@ -189,8 +277,11 @@ def test_each_message_has_the_fields_that_are_documented(
 ) -> None:
     batch = make_batch(0, opens=1)
     payment = detail_message(header, PAYMENT, now)
+    group = group_message(header, (PAYMENT, SECOND), 1, now)
     messages = {
         "0500 header": header_message(header, 1, now),
+        "0320 group": group,
+        "0330 group": response_to(group, "00", now),
         "0320 payment": payment,
         "0320 open record": detail_message(header, batch.opens[0], now),
         "0330": response_to(payment, "00", now),

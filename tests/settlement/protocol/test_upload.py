@@ -16,10 +16,12 @@ from settlement.message_codec import response_to
 from settlement.messages import (
     LogonAnswer,
     ReconcileAnswer,
+    RecordAnswer,
     ResponseCode,
     TerminalVersions,
     Total,
 )
+from settlement.outcomes import outcome_fields
 from settlement.payment import STAN_MAX, BatchToUpload
 from settlement.upload import (
     REPEATS_MAX,
@@ -75,10 +77,16 @@ def in_details(
 ) -> Callable[..., tuple[UploadMachine, list[bytes]]]:
     """A machine of which the header was accepted, and the details it sent first."""
 
-    def bring(payments: int = 3, window: int = 8) -> tuple[UploadMachine, list[bytes]]:
-        session = Session(key=KEY)
-        batch = make_batch(payments)
-        machine = UploadMachine(batch, stan_start=1, window=window, session=session)
+    def bring(
+        payments: int = 3, window: int = 8, group: int = 1
+    ) -> tuple[UploadMachine, list[bytes]]:
+        machine = UploadMachine(
+            make_batch(payments),
+            stan_start=1,
+            window=window,
+            group=group,
+            session=Session(key=KEY),
+        )
         (header,) = machine.messages_to_send(now)
         assert machine.receive(answer(header, now), now) == []
         return machine, machine.messages_to_send(now)
@@ -264,8 +272,9 @@ def test_a_record_that_is_not_accepted_is_told_and_the_rest_goes_on(
     code: str,
 ) -> None:
     machine, details = in_details(payments=2)
-    fields = answers.text_fields("look at this one")
-    events = machine.receive(answer(details[0], now, code, fields), now)
+    outcome = RecordAnswer(code=ResponseCode(code), text="look at this one")
+    fields = outcome_fields({1: outcome})
+    events = machine.receive(answer(details[0], now, fields=fields), now)
     assert events == [
         RecordRefused(stan=101, code=ResponseCode(code), text="look at this one"),
         Progress(sent=2, answered=1, total=2),
@@ -273,8 +282,22 @@ def test_a_record_that_is_not_accepted_is_told_and_the_rest_goes_on(
     assert machine.phase is UploadPhase.DETAILS
 
 
-@pytest.mark.parametrize("code", ["58", "63", "80", "91", "96", "ZZ"])
-def test_a_code_that_is_not_about_one_record_ends_the_upload(
+@pytest.mark.parametrize("code", ["58", "63", "80", "91", "96"])
+def test_an_outcome_that_is_not_about_one_record_ends_the_upload(
+    in_details: Callable[..., tuple[UploadMachine, list[bytes]]],
+    now: datetime,
+    code: str,
+) -> None:
+    machine, details = in_details(payments=3, group=3)
+    refusal = RecordAnswer(code=ResponseCode(code), text="not now")
+    fields = outcome_fields({2: refusal})
+    events = machine.receive(answer(details[0], now, fields=fields), now)
+    assert events[0] == Refused(code=ResponseCode(code), text="not now")
+    assert machine.finished
+
+
+@pytest.mark.parametrize("code", ["30", "58", "63", "80", "91", "96", "ZZ"])
+def test_a_group_that_is_refused_ends_the_upload(
     in_details: Callable[..., tuple[UploadMachine, list[bytes]]],
     now: datetime,
     code: str,
