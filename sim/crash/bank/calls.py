@@ -11,9 +11,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto, unique
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from settlement import iso8583
+from settlement.detail_groups import payments_of
+from settlement.message_parser import parse_request
+from settlement.messages import BatchHeader, DetailRequest, GroupRequest
 from settlement.upload import Collected, Refused, Session, UploadMachine, UploadPhase
 from sim.crash.bank.host import ANSWERS, GOODBYE, MESSAGES, READY, pack, unpack
 from sim.crash.errors import LineEndedError
@@ -24,14 +27,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from settlement.iso8583 import Message
+    from settlement.payment import BatchToUpload, PaymentRecord
     from settlement.upload import UploadEvent
     from sim.crash.bank.counters import Delivery
     from sim.crash.frames import FrameSocket
 
-__all__ = ["Call", "Ended", "Loss", "Script"]
+__all__ = ["Call", "Ended", "Loss", "OnAnswer", "Script", "batch_header"]
 
+GROUP: Final = 2
+"""Payments in one message: so few that a small batch has several."""
 TURNS_MAX: Final = 400
 """No call of these batches takes a tenth of that; more is a machine that spins."""
+
+
+OnAnswer: TypeAlias = "Callable[[Delivery, bytes, Sequence[PaymentRecord]], None]"
+"""Told an answer, its batch, and the payments of the group that it answers."""
 
 
 @unique
@@ -60,7 +70,7 @@ class Script:
     """How a call is to go.
 
     Attributes:
-        window: details that may be unanswered at a time.
+        window: messages of details that may be unanswered at a time.
         losses: what is lost, by number of the turn from 1; it counts once.
         cut_at_totals: the first answer to totals is lost and the call ends.
     """
@@ -80,14 +90,15 @@ class Call:
         script: how it goes.
         now: the terminal's clock, aware; it stands still.
         stan: the next STAN for what is not a detail.
-        on_answer: told each answer that left the host, and to which batch.
+        on_answer: told each answer that left the host, to which batch, and to which
+            payments of it.
         events: what the machines told, with the batch.
         story: what was said, a line each.
         problems: what must not be, in words.
         ended: how, or None while it goes on.
-        sent: STANs of the details that are on their way; after a crash, those of
-            which the host did not say what it has done with them.
-        handled: details that were answered, whether that arrived or not, as number of
+        sent: STANs of payments and open records that are on their way; after a crash,
+            those of which the host did not say what it has done with them.
+        handled: those that were answered, whether that arrived or not, as number of
             the batch and STAN.
     """
 
@@ -96,7 +107,7 @@ class Call:
     script: Script
     now: dt.datetime
     stan: int
-    on_answer: Callable[[Delivery, bytes], None]
+    on_answer: OnAnswer
     events: list[tuple[Delivery, UploadEvent]] = field(default_factory=list)
     story: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -107,6 +118,7 @@ class Call:
     _at: int = 0
     _turn: int = 0
     _machine: UploadMachine | None = None
+    _groups: dict[str, tuple[PaymentRecord, ...]] = field(default_factory=dict)
     _given: dict[tuple[int, str, str, str], bytes] = field(default_factory=dict)
 
     @property
@@ -130,7 +142,7 @@ class Call:
         self.story.append(f"  > {_shown(messages)}{' (lost)' if lost else ''}")
         if lost:
             return
-        self.sent = _detail_stans(messages)
+        self.sent = self._note_details(messages)
         try:
             self.line.send(pack(MESSAGES, messages))
         except LineEndedError:
@@ -165,6 +177,7 @@ class Call:
             self.delivery.batch,
             stan_start=self.stan,
             window=self.script.window,
+            group=GROUP,
             session=self._session,
         )
         return self._machine
@@ -195,13 +208,27 @@ class Call:
         self.ended = Ended.HOST_GONE
         self.problems.append(f"the host said: {frame.body.decode(errors='replace')}")
 
+    def _note_details(self, messages: Sequence[bytes]) -> frozenset[int]:
+        """Which STANs go out in these messages; groups are kept for their answers."""
+        stans: set[int] = set()
+        for data in messages:
+            request = parse_request(iso8583.decode(data))
+            if isinstance(request, GroupRequest):
+                group = payments_of(request, batch_header(self.delivery.batch))
+                self._groups[iso8583.decode(data).text(11)] = group
+                stans |= {payment.stan for payment in group}
+            elif isinstance(request, DetailRequest):
+                stans.add(request.record.stan)
+        return frozenset(stans)
+
     def _note(self, data: bytes) -> None:
         """An answer has left the host; the same request must get the same bytes."""
         message = iso8583.decode(data)
         key = (self._at, message.mti, message.text(11), str(message.fields.get(3)))
         if self._given.setdefault(key, data) != data:
             self.problems.append(f"{message} was answered in two ways in one call")
-        self.on_answer(self.delivery, data)
+        payments = self._groups.get(message.text(11), ())
+        self.on_answer(self.delivery, data, payments)
 
     def _take(self, arrived: Sequence[bytes]) -> None:
         machine = self._machine
@@ -233,9 +260,15 @@ class Call:
         }
 
 
-def _detail_stans(messages: Sequence[bytes]) -> frozenset[int]:
-    decoded = [iso8583.decode(message) for message in messages]
-    return frozenset(int(m.text(11)) for m in decoded if m.mti.startswith("032"))
+def batch_header(batch: BatchToUpload) -> BatchHeader:
+    """What the terminal says of a batch in its header."""
+    return BatchHeader(
+        terminal_id=batch.terminal_id,
+        office=batch.office,
+        mid=batch.mid,
+        currency=batch.currency,
+        close=batch.close,
+    )
 
 
 def _shown(messages: Sequence[bytes]) -> str:

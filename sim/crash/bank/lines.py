@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from sim.crash.bank.calls import OnAnswer
     from sim.crash.bank.counters import Delivery
     from sim.crash.bank.host import HostOrder
     from sim.crash.bank.plans import Leg
@@ -43,7 +44,7 @@ class Dialling:
     bank: Path
     terminal_id: str
     session_key: Callable[[], bytes]
-    on_answer: Callable[[Delivery, bytes], None]
+    on_answer: OnAnswer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,7 +148,7 @@ def draw_plan(
     if kind is not Kind.CHANGED and rng.random() < 0.3:
         batches = (0, 1)
     subject = Subject(
-        counter=rng.randrange(counters), batches=batches, window=rng.choice((1, 4, 8))
+        counter=rng.randrange(counters), batches=batches, window=rng.choice((1, 2, 4))
     )
     drawer = _Drawer(rng, subject.window, measure(subject))
     return Plan(number=number, kind=kind, subject=subject, tasks=drawer.tasks_of(kind))

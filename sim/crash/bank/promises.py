@@ -11,15 +11,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from settlement import answers, iso8583
-from settlement.message_codec import PROCESSING_HEADER, PROCESSING_TOTALS
-from settlement.messages import ResponseCode
+from settlement.message_codec import (
+    PROCESSING_GROUP,
+    PROCESSING_HEADER,
+    PROCESSING_TOTALS,
+)
+from settlement.messages import RecordAnswer, ResponseCode
+from settlement.outcomes import held_digest, parse_held, parse_outcomes
 from settlement.store_records import Decision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from settlement.iso8583 import Message
-    from settlement.payment import BatchToUpload
+    from settlement.payment import BatchToUpload, PaymentRecord
     from sim.crash.bank.counters import Delivery
     from sim.crash.bank.stored import BatchKey, Stored
 
@@ -29,6 +34,7 @@ _CODE, _TEXT, _CARD, _TOTALS = 39, 48, 55, 63
 _ANSWERED: Final = (_CODE, _TEXT, _CARD, _TOTALS)
 """The fields in which the bank speaks; all others are echoed, or are the time."""
 _DETAIL: Final = "0330"
+_TAKEN: Final = RecordAnswer(code=ResponseCode.ACCEPTED)
 _CODES: Final = {
     Decision.POSTED: ResponseCode.ACCEPTED,
     Decision.HELD: ResponseCode.SUSPENDED,
@@ -60,18 +66,28 @@ class Promises:
         self._collected: dict[BatchKey, _Said] = {}
         self._macs: dict[BatchKey, bytes] = {}
 
-    def note(self, delivery: Delivery, data: bytes) -> Iterator[str]:
-        """Note one answer that left the host; what is wrong with it, in words."""
+    def note(
+        self, delivery: Delivery, data: bytes, payments: Sequence[PaymentRecord]
+    ) -> Iterator[str]:
+        """Note one answer that left the host; what is wrong with it, in words.
+
+        Args:
+            delivery: the batch it is about.
+            data: the answer.
+            payments: of the group that it answers, when it answers one.
+        """
         message = iso8583.decode(data)
         key = batch_key(delivery.batch)
-        if message.mti == _DETAIL:
-            yield from self._note_detail(delivery, message)
+        if message.fields.get(3) == PROCESSING_GROUP:
+            if answers.parse_code(message) is not ResponseCode.ACCEPTED:
+                yield f"{message} of {batch_name(key)}: {message.fields.get(39)!r}"
+            yield from self._note_payments(delivery, message, payments)
+        elif message.mti == _DETAIL:
+            yield from self._note_open(delivery, message)
         elif message.fields.get(3) == PROCESSING_HEADER:
             if delivery.batch.audit_head is not None:
                 self._heads.add((key, delivery.batch.audit_head.entries))
-            yield from _same(
-                self._opened, key, _said(message), f"header of {batch_name(key)}"
-            )
+            yield from self._note_header(delivery, message)
         elif message.fields.get(3) == PROCESSING_TOTALS:
             yield from self._note_totals(key, message)
 
@@ -118,16 +134,37 @@ class Promises:
         elif (count, sum_minor) != (close.count, close.sum_minor):
             yield f"{batch_name(key)} is collected as {count} of {sum_minor}"
 
-    def _note_detail(self, delivery: Delivery, message: Message) -> Iterator[str]:
+    def _note_header(self, delivery: Delivery, message: Message) -> Iterator[str]:
+        """What is told as held must be the batch's own, and have its old outcomes."""
+        key = batch_key(delivery.batch)
+        name = f"header of {batch_name(key)}"
+        said = (message.fields.get(_CODE),)
+        yield from _same(self._opened, key, said, name)
+        held = parse_held(message)
+        payments = [p for p in delivery.batch.payments if p.sequence in held.places]
+        if held.places and held_digest(payments) != held.digest:
+            yield f"{name}: what is told as held is not what was sent"
+        yield from self._note_payments(delivery, message, payments)
+
+    def _note_payments(
+        self, delivery: Delivery, message: Message, payments: Sequence[PaymentRecord]
+    ) -> Iterator[str]:
+        key, outcomes = batch_key(delivery.batch), parse_outcomes(message)
+        for payment in payments:
+            outcome = outcomes.get(payment.sequence, _TAKEN)
+            what = f"STAN {payment.stan} of {batch_name(key)}"
+            if outcome.code is not _CODES[delivery.decisions[payment.stan]]:
+                yield f"{what} is answered {outcome.code}"
+            said = (outcome.code, outcome.text)
+            yield from _same(self._details, (key, payment.stan), said, what)
+
+    def _note_open(self, delivery: Delivery, message: Message) -> Iterator[str]:
         key, stan = batch_key(delivery.batch), int(message.text(11))
         said, what = _said(message), f"STAN {stan} of {batch_name(key)}"
         earlier = self._details.get((key, stan))
-        decision = delivery.decisions.get(stan)
-        code = ResponseCode.ACCEPTED if decision is None else _CODES[decision]
-        if answers.parse_code(message) is not code:
+        if answers.parse_code(message) is not ResponseCode.ACCEPTED:
             yield f"{what} is answered {message.fields.get(39)!r}"
-        is_open = decision is None
-        if is_open and earlier is not None and earlier[2] is None:
+        if earlier is not None and earlier[2] is None:
             # The bank may have learnt since what became of it.
             earlier = (*earlier[:2], said[2], earlier[3])
             self._details[key, stan] = earlier

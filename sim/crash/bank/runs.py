@@ -25,8 +25,9 @@ from sim.crash.bank.verdict import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from settlement.payment import PaymentRecord
     from settlement.upload import UploadEvent
     from sim.crash.bank.calls import Call
     from sim.crash.bank.changes import Incident
@@ -145,9 +146,11 @@ class _Run:
             self._must_not(["the batches do not go up, though nothing stops them"])
 
     def _dialling(self, cargo: Cargo) -> Dialling:
-        def note(delivery: Delivery, data: bytes) -> None:
+        def note(
+            delivery: Delivery, data: bytes, payments: Sequence[PaymentRecord]
+        ) -> None:
             if not cargo.is_changed:
-                self._must_not(self._promises.note(delivery, data))
+                self._must_not(self._promises.note(delivery, data, payments))
 
         return Dialling(
             world=self._world,

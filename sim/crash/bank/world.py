@@ -114,7 +114,7 @@ class World:
                 script=Script(window=subject.window),
                 now=EVENING,
                 stan=900_000,
-                on_answer=lambda _delivery, _data: None,
+                on_answer=lambda _delivery, _data, _payments: None,
             )
             call.await_host()
             turns = 0

@@ -28,7 +28,7 @@ from settlement.upload import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from settlement.intake import IntakeBank
@@ -216,7 +216,7 @@ def test_a_place_that_two_payments_claim_is_not_told_as_held(
 
 
 def header_answered(
-    batch: BatchToUpload, now: datetime, objects: list[tuple[int, bytes]]
+    batch: BatchToUpload, now: datetime, objects: Sequence[tuple[int, bytes]]
 ) -> tuple[UploadMachine, list[UploadEvent]]:
     """A machine whose header was answered with these data objects."""
     machine = UploadMachine(batch, stan_start=1, session=Session(key=KEY))
