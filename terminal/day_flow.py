@@ -13,7 +13,8 @@ and customs card say, so stopping anywhere and starting again goes on in the sam
                    A card that is not there gets it when it is taken up again.
 
 A batch is collected only by the bank's answer; a call that breaks off leaves it as it
-was.
+was. Such a call is made again at once, as `terminal.redial` and the dial plan allow,
+and goes on with what the bank does not hold yet.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from modem.certificates import EXPIRY_WARNING
-from modem.errors import CallTimeoutError, ModemError
+from modem.errors import CallLostError, CallTimeoutError, ModemError
 from modem.events import Closed, Connected, DialFailed, Dialling, Secured, Securing
 from settlement.errors import NoAnswerError
 from settlement.money import Money
@@ -48,8 +49,10 @@ from terminal.day import (
 )
 from terminal.entries import BatchState
 from terminal.errors import CardProblemError, JournalError
+from terminal.redial import CALLS_MAX, Redial
 from terminal.snapshot import LineState
 from terminal.wording_day import (
+    call_cut,
     day_asked,
     day_collected,
     day_not_closed,
@@ -126,8 +129,12 @@ class DayFlow:
         self._on_line = on_line
         self._outcomes: list[BatchOutcome] = []
         self._answered: set[tuple[bytes, int]] = set()
+        self._finished: set[tuple[bytes, int]] = set()
+        self._confirmed: dict[tuple[bytes, int], int] = {}
+        self._told_refused: set[str] = set()
         self._closures: list[Closure] = []
         self._certificate_until: datetime | None = None
+        self._redial = Redial()
         self._discarded = 0
         self._phase = DayPhase.CLOSING
         self._refused_in = DayPhase.RECONCILING
@@ -219,17 +226,13 @@ class DayFlow:
         return []
 
     def _call(self, batches: list[JournalBatch]) -> Advice | None:
-        """Send ``batches`` in one call; what went wrong with the line, if anything."""
+        """Send ``batches``; what went wrong with the line in the end, if anything."""
         # The modem is set up first, which takes a while and can fail, too.
         self._tell(DayProgress(phase=DayPhase.DIALLING))
         try:
-            call = self._dial(self._on_call_event)
-            try:
-                self._send_all(call, batches)
-            finally:
-                # However the call ends, what was answered in it has been kept.
-                with suppress(ModemError):
-                    call.close()
+            while self._is_cut(batches):
+                detail = call_cut(self._redial.next_call, CALLS_MAX)
+                self._tell(DayProgress(phase=DayPhase.DIALLING, detail=detail))
         except ModemError as error:
             self._journal.note("call-failed", self._clock(), type(error).__name__)
             return line_failed(error)
@@ -240,10 +243,36 @@ class DayFlow:
             self._on_line(LineState.IDLE)
         return None
 
+    def _is_cut(self, batches: list[JournalBatch]) -> bool:
+        """Send in one call what of ``batches`` is left; whether to call once more.
+
+        Raises:
+            ModemError: no call came about, or it was cut once too often.
+            NoAnswerError: the bank stopped answering.
+        """
+        self._redial.call_begins()
+        try:
+            call = self._dial(self._on_call_event)
+            try:
+                self._send_all(call, batches)
+            finally:
+                # However the call ends, what was answered in it has been kept.
+                with suppress(ModemError):
+                    call.close()
+        except CallLostError as error:
+            self._journal.note("call-cut", self._clock(), error.reason)
+            if not self._redial.goes_on_after_cut():
+                raise
+            self._on_line(LineState.IDLE)
+            return True
+        return False
+
     def _send_all(self, call: MessageCall, batches: list[JournalBatch]) -> None:
         session: Session | None = None
         stan = 1
         for batch in batches:
+            if (batch.mid, batch.number) in self._finished:
+                continue
             machine = UploadMachine(
                 self._desk.assemble(batch, self._config),
                 stan_start=stan,
@@ -278,10 +307,11 @@ class DayFlow:
             case Progress():
                 self._tell_sending(batch, event)
             case ClosureReceived(closure=closure):
-                self._closures.append(closure)
+                # A call after a cut asks again, and is told again.
+                if closure not in self._closures:
+                    self._closures.append(closure)
             case RecordRefused(stan=stan, code=code):
-                detail = f"batch {batch.number}, STAN {stan}: {code.value}"
-                self._journal.note("record-refused", self._clock(), detail)
+                self._note_refused(f"batch {batch.number}, STAN {stan}: {code.value}")
             case Collected():
                 self._collected(batch, event)
             case Refused(code=code, text=text):
@@ -292,6 +322,16 @@ class DayFlow:
                 detail = f"bank's clock ahead by {offset.total_seconds():.0f} s"
                 self._journal.note("logged-on", self._clock(), detail)
 
+    def _note_refused(self, detail: str) -> None:
+        """Note what became of one record, once, in however many calls it is told."""
+        if detail not in self._told_refused:
+            self._told_refused.add(detail)
+            self._journal.note("record-refused", self._clock(), detail)
+
+    def _has_last_word(self, batch: JournalBatch) -> None:
+        self._finished.add((batch.mid, batch.number))
+        self._redial.bank_confirmed()
+
     def _collected(self, batch: JournalBatch, answer: Collected) -> None:
         posted, held = answer.posted, answer.suspended
         detail = (
@@ -300,6 +340,7 @@ class DayFlow:
         )
         book = self._journal.batches
         book.collected(batch, answer.ack_mac, self._clock(), detail)
+        self._has_last_word(batch)
         if batch.state is not BatchState.CLOSED:
             # It was taken before, and sent again only to ask about its open records.
             return
@@ -315,6 +356,7 @@ class DayFlow:
 
     def _refused(self, batch: JournalBatch, code: str, text: str) -> None:
         self._refused_in = self._phase
+        self._has_last_word(batch)
         if batch.state is BatchState.CLOSED:
             self._journal.batches.refused(batch, code, text, self._clock())
         self._answered.add((batch.mid, batch.number))
@@ -353,11 +395,17 @@ class DayFlow:
         self._on_progress(progress)
 
     def _tell_sending(self, batch: JournalBatch, progress: Progress) -> None:
+        """Tell how far a batch is: what the bank has confirmed stays confirmed."""
+        key = (batch.mid, batch.number)
+        before = self._confirmed.get(key, 0)
+        if progress.answered > before:
+            self._confirmed[key] = progress.answered
+            self._redial.bank_confirmed()
         self._tell(
             DayProgress(
                 phase=DayPhase.SENDING,
                 batch=batch.number,
-                done=progress.answered,
+                done=max(progress.answered, before),
                 total=progress.total,
             )
         )

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from terminal.errors import CardProblemError
 
 __all__ = [
+    "call_cut",
     "day_asked",
     "day_collected",
     "day_not_closed",
@@ -217,6 +218,16 @@ def dial_failed(number: str, code: ResultCode) -> str:
     """One number was dialled in vain, and dialling goes on."""
     words = _DIAL_FAILURES.get(code, _NOT_REACHED)
     return tr(words, number=number)
+
+
+def call_cut(call: int, most: int) -> str:
+    """A call broke off and is made again; ``call`` is the number of the next one."""
+    return tr(
+        "The call was cut; nothing is lost. Dialling again (call {call} of at most "
+        "{most})",
+        call=call,
+        most=most,
+    )
 
 
 def line_rate(rate_bps: int) -> str:

@@ -29,6 +29,7 @@ from terminal.entries import BatchState
 from terminal.errors import CounterStateError, JournalError
 from terminal.journal import audit_journal, newest_entries
 from terminal.orders import InterruptedState, Paid, RecoveryVerdict, Unknown
+from terminal.redial import FRUITLESS_CALLS_MAX
 from terminal.snapshot import LineState
 from tests.fake_readers import Stopped
 
@@ -61,6 +62,7 @@ class Line:
 
     Attributes:
         cut_at: the message, counted from 0 over both ways, at which the call is lost.
+        cuts: the same for the first calls, one each; later ones are not cut.
         deaf: answers that get lost on their way while the call stays up.
         during: called at every message, as the world goes on during a call.
         certificate_until: the end of the terminal's certificate, as TLS tells it.
@@ -70,6 +72,7 @@ class Line:
         self._bank = bank
         self.terminal_id = "T0000007"
         self.cut_at = -1
+        self.cuts: list[int] = []
         self.deaf = 0
         self.busy = False
         self.certificate_until: datetime | None = None
@@ -86,6 +89,8 @@ class Line:
         on_event(Secured(peer_name="host", own_until=self.certificate_until))
         self.calls += 1
         self.count = 0
+        if self.cuts:
+            self.cut_at = self.cuts.pop(0)
         return LoopCall(self, IntakeMachine(self.terminal_id, self._bank, bytes(16)))
 
     def step(self) -> None:
@@ -230,7 +235,7 @@ def test_every_payment_of_the_day_reaches_the_customs_account(world: World) -> N
     phases = list(dict.fromkeys(step.phase for step in progress))
     assert phases == list(DayPhase)
     sending = [step for step in progress if step.phase is DayPhase.SENDING]
-    assert [step.done for step in sending] == [0, 1, 2, 3]
+    assert [step.done for step in sending] == [0, 3]
     assert {step.total for step in sending} == {3}
     world.assert_settled(3_501)
 
@@ -284,6 +289,80 @@ def test_a_call_cut_at_any_message_is_made_again_and_nothing_counts_twice(
     world.bench.restart()
     world.close_day()
     world.assert_settled(3_000)
+
+
+@pytest.mark.parametrize("cut_at", range(8))
+def test_a_call_that_is_cut_once_is_made_again_in_the_same_end_of_day(
+    world: World, cut_at: int
+) -> None:
+    for _ in range(3):
+        world.bench.pay("1.000")
+    world.line.cuts = [cut_at, -1]
+    progress: list[DayProgress] = []
+    result = world.bench.counter.close_day(progress.append)
+    assert result.verdict is DayVerdict.COLLECTED
+    assert world.line.calls == 2
+    details = [step.detail for step in progress if step.phase is DayPhase.DIALLING]
+    assert (
+        "The call was cut; nothing is lost. Dialling again (call 2 of at most 12)"
+        in details
+    )
+    assert events(world.bench, "call-cut") == "the line is dead"
+    world.assert_settled(3_000)
+
+
+def test_progress_goes_on_where_the_bank_says_that_it_stood(world: World) -> None:
+    for _ in range(3):
+        world.bench.pay("1.000")
+    # The payments arrive, their answer does not.
+    world.line.cuts = [5, -1]
+    progress: list[DayProgress] = []
+    world.bench.counter.close_day(progress.append)
+    sending = [step.done for step in progress if step.phase is DayPhase.SENDING]
+    assert sending == [0, 0, 3]
+    # Logon, header and totals: no payment went up again.
+    assert world.line.count == 6
+    world.assert_settled(3_000)
+
+
+def test_progress_never_goes_back_when_a_call_is_cut(world: World) -> None:
+    for _ in range(3):
+        world.bench.pay("1.000")
+    # The answer to the totals is lost, and so is the first answer after that.
+    world.line.cuts = [7, 1, -1]
+    progress: list[DayProgress] = []
+    world.bench.counter.close_day(progress.append)
+    sending = [step.done for step in progress if step.phase is DayPhase.SENDING]
+    assert sending == [0, 3, 3, 3, 3]
+    world.assert_settled(3_000)
+
+
+def test_a_line_that_brings_nothing_is_given_up_after_some_calls(world: World) -> None:
+    world.bench.pay("1.000")
+    world.line.cut_at = 3
+    result = world.close_day()
+    assert result.verdict is DayVerdict.PENDING
+    assert "was lost" in result.advice.happened
+    assert "Nothing is lost" in result.advice.money
+    assert world.line.calls == FRUITLESS_CALLS_MAX
+    world.line.cut_at = -1
+    world.close_day()
+    world.assert_settled(1_000)
+
+
+def test_what_became_of_a_payment_is_noted_once_in_however_many_calls(
+    world: World,
+) -> None:
+    world.bench.pay("1.000")
+    world.bench.stop()
+    for path in world.bench.config.state_directory.iterdir():
+        path.unlink()
+    world.bench.restart()
+    # Without its declaration the payment is suspended, and each call tells it again.
+    world.line.cuts = [7, 5, -1]
+    assert world.close_day().verdict is DayVerdict.COLLECTED
+    assert world.line.calls == 3
+    assert events(world.bench, "record-refused") == "batch 1, STAN 1: 05"
 
 
 @pytest.mark.parametrize("deaf", [1, 2, 3])
