@@ -29,7 +29,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from card import certificates
 from card.profile import KeyUse
@@ -50,7 +50,19 @@ from settlement.payment import (
     PaymentRecord,
 )
 
-__all__ = ["MID", "OFFICE", "OMR", "TERMINAL", "CustomsDay", "PaidPurse", "draw_day"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "MID",
+    "OFFICE",
+    "OMR",
+    "TERMINAL",
+    "CustomsDay",
+    "PaidPurse",
+    "close_of",
+    "draw_day",
+]
 
 TERMINAL: Final = "T0000007"
 OFFICE: Final = "SOHAR"
@@ -102,11 +114,35 @@ def draw_day(seed: int, payments: int = 300, *, batch: int = 17) -> CustomsDay:
             office=OFFICE,
             mid=MID,
             currency=OMR,
-            close=counter.close(batch, records),
+            close=close_of(batch, records),
             payments=records,
         ),
         purses=tuple(counter.purses.values()),
     )
+
+
+def close_of(number: int, payments: Sequence[PaymentRecord]) -> BatchClose:
+    """What the customs card answers when it closes batch ``number`` with these."""
+    chain = CHAIN_START
+    for payment in payments:
+        chain = chain_next(
+            chain,
+            payment.tx,
+            payment.balance_after_minor,
+            payment.cumulative_debit_minor,
+            payment.tac,
+        )
+    close = BatchClose(
+        batch=number,
+        count=len(payments),
+        sum_minor=sum(payment.tx.amount_minor for payment in payments),
+        open_count=0,
+        open_sum_minor=0,
+        chain=chain,
+        mac=bytes(16),
+    )
+    key = MasterKeyStore(TEST_MASTERS).card_key(KeyUse.BATCH, 1, MID)
+    return replace(close, mac=certificates.close_mac(key, mid=MID, close=close))
 
 
 class _Counter:
@@ -154,28 +190,6 @@ class _Counter:
         self._tsn += 1 + (source.random() < 0.03)
         self._stan += 1 + (source.random() < 0.05)
         return self._signed(record)
-
-    def close(self, batch: int, records: tuple[PaymentRecord, ...]) -> BatchClose:
-        chain = CHAIN_START
-        for record in records:
-            chain = chain_next(
-                chain,
-                record.tx,
-                record.balance_after_minor,
-                record.cumulative_debit_minor,
-                record.tac,
-            )
-        close = BatchClose(
-            batch=batch,
-            count=len(records),
-            sum_minor=sum(record.tx.amount_minor for record in records),
-            open_count=0,
-            open_sum_minor=0,
-            chain=chain,
-            mac=bytes(16),
-        )
-        key = self._keys.card_key(KeyUse.BATCH, 1, MID)
-        return replace(close, mac=certificates.close_mac(key, mid=MID, close=close))
 
     def _signed(self, record: PaymentRecord) -> PaymentRecord:
         key = self._keys.card_key(KeyUse.TRANSACTION_CERTIFICATE, 1, record.tx.cid)

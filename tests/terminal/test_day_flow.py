@@ -362,7 +362,9 @@ def test_what_became_of_a_payment_is_noted_once_in_however_many_calls(
     world.line.cuts = [7, 5, -1]
     assert world.close_day().verdict is DayVerdict.COLLECTED
     assert world.line.calls == 3
-    assert events(world.bench, "record-refused") == "batch 1, STAN 1: 05"
+    noted = events(world.bench, "record-refused").splitlines()
+    assert len(noted) == 1
+    assert noted[0].endswith(": 05")
 
 
 @pytest.mark.parametrize("deaf", [1, 2, 3])

@@ -1,0 +1,258 @@
+"""What a batch costs on the line: bytes for each payment, and seconds for the whole.
+
+300 payments of a day at a busy counter (`sim.customs_day`), in groups of 32 as they go
+up, and for comparison in other forms. Reference: the same payments, each in a 0320 of
+its own, through zlib at its best as one stream that is flushed at every 32 payments:
+what one gets without a layout. Then the batch goes over a line of 9600 bit/s with
+100 ms of delay each way and a bit error rate of 1e-5, from CONNECT to the bank's
+acknowledgement, TLS included, under a virtual clock. The bank answers at once: what its
+database takes is not counted.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zlib
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from modem.tls import client_context, server_context
+from settlement import iso8583
+from settlement.detail_groups import GROUP_PAYMENTS_MAX, group_message
+from settlement.group_layout import pack
+from settlement.intake import IntakeMachine
+from settlement.message_codec import (
+    batch_totals,
+    detail_message,
+    header_message,
+    logon_message,
+    record_fields,
+    totals_message,
+)
+from settlement.messages import (
+    BatchAnswer,
+    BatchHeader,
+    LogonAnswer,
+    OpenAnswer,
+    ReconcileAnswer,
+    RecordAnswer,
+    ResponseCode,
+    TerminalVersions,
+    Total,
+)
+from settlement.pki import Authority
+from settlement.upload import Collected, UploadMachine
+from sim.customs_day import TERMINAL, draw_day
+from sim.modems.line import LineSettings
+from sim.virtual_call import Ends, VirtualLine, upload_once
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from settlement.audit_head import AuditHead
+    from settlement.messages import BatchTotals
+    from settlement.payment import BatchToUpload, OpenItem, PaymentRecord
+
+__all__ = ["measure"]
+
+_PAYMENTS: Final = 300
+_DAYS: Final = 5
+_SEEDS: Final = 5
+_LENGTH_BYTES: Final = 2
+"""Before each message inside TLS."""
+_BYTES_MAX: Final = 36.0
+_SECONDS_MAX: Final = 25.0
+_KEY: Final = bytes(range(16))
+_HOST_NAME: Final = "host.bank.raseed"
+_NOW: Final = datetime(2025, 11, 22, 20, 30, tzinfo=timezone(timedelta(hours=4)))
+_LINE: Final = LineSettings(rate_bps=9600, delay_ms=100, bit_error_rate=1e-5)
+_FORMS: Final = {
+    "raw": "fields 48 and 55 alone",
+    "single": "a 0320 each",
+    "single_zlib": "a 0320 each, one zlib stream (reference)",
+    "group": "groups of 32, as sent",
+    "group_zlib": "groups of 32, columns deflated",
+    "group_stream": "groups of 32, one zlib stream over the messages",
+}
+
+
+def measure() -> dict[str, object]:
+    """Measure and print; the targets are bytes for each payment and seconds."""
+    days = [draw_day(seed, _PAYMENTS).batch for seed in range(_DAYS)]
+    sizes = [_sizes(batch) for batch in days]
+    figures = {name: median(size[name] for size in sizes) for name in _FORMS}
+    ratio = figures["group"] / figures["single_zlib"]
+    for name, words in _FORMS.items():
+        print(f"batch: {figures[name]:6.1f} bytes a payment: {words}")
+    control = median(_control_bytes(batch) for batch in days)
+    print(
+        f"batch: {ratio:.2f} of the reference. Logon, header and totals: "
+        f"{control[0]} bytes a call, {control[1]} through zlib. Median of {_DAYS} days."
+    )
+    timed = [_seconds(days[0], seed) for seed in range(_SEEDS)]
+    secured, seconds = (median(values) for values in zip(*timed, strict=True))
+    print(
+        f"batch: {seconds:.1f} s for {_PAYMENTS} payments at {_LINE.rate_bps} bit/s, "
+        f"{_LINE.delay_ms} ms, bit errors {_LINE.bit_error_rate:g}, of these "
+        f"{secured:.1f} s until secured (full TLS). Median of {_SEEDS} seeds."
+    )
+    return {
+        "payments": _PAYMENTS,
+        "bytes_a_payment": {name: round(value, 2) for name, value in figures.items()},
+        "ratio_to_zlib": round(ratio, 3),
+        "control_bytes": control[0],
+        "control_bytes_zlib": control[1],
+        "seconds": round(seconds, 2),
+        "seconds_until_secured": round(secured, 2),
+        "target_met": figures["group"] <= _BYTES_MAX and seconds <= _SECONDS_MAX,
+    }
+
+
+def _sizes(batch: BatchToUpload) -> dict[str, float]:
+    """Bytes a payment in each form, before encryption."""
+    header, records = _header(batch), batch.payments
+    singles = [_encoded(detail_message(header, one, _NOW)) for one in records]
+    groups = [
+        records[start : start + GROUP_PAYMENTS_MAX]
+        for start in range(0, len(records), GROUP_PAYMENTS_MAX)
+    ]
+    grouped = [
+        _encoded(group_message(header, group, stan, _NOW))
+        for stan, group in enumerate(groups, 1)
+    ]
+    columns = [pack(group)[0] for group in groups]
+    saved = sum(len(one) - len(_deflated([one])) for one in columns)
+    starts = range(0, len(singles), GROUP_PAYMENTS_MAX)
+    pieces = [b"".join(singles[start : start + GROUP_PAYMENTS_MAX]) for start in starts]
+    sizes = {
+        "raw": sum(len(part) for one in records for part in record_fields(one)),
+        "single": sum(map(len, singles)),
+        "single_zlib": len(_deflated(pieces)),
+        "group": sum(map(len, grouped)),
+        "group_zlib": sum(map(len, grouped)) - saved,
+        "group_stream": len(_deflated(grouped)),
+    }
+    return {name: size / len(records) for name, size in sizes.items()}
+
+
+def _control_bytes(batch: BatchToUpload) -> tuple[int, int]:
+    """Logon, header and totals of a call: as they are, and as one zlib stream."""
+    header = _header(batch)
+    messages = [
+        iso8583.encode(logon_message(TERMINAL, 1, TerminalVersions(), _NOW), None),
+        iso8583.encode(header_message(header, 2, _NOW), _KEY),
+        iso8583.encode(
+            totals_message(header, batch_totals(batch.payments), 3, _NOW), _KEY
+        ),
+    ]
+    return sum(map(len, messages)), len(_deflated(messages))
+
+
+def _deflated(pieces: Iterable[bytes]) -> bytes:
+    """One raw deflate stream at its best, flushed after each piece."""
+    stream = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
+    return b"".join(
+        stream.compress(piece) + stream.flush(zlib.Z_SYNC_FLUSH) for piece in pieces
+    )
+
+
+def _encoded(message: iso8583.Message) -> bytes:
+    """A message as TLS gets it."""
+    data = iso8583.encode(message, _KEY)
+    return len(data).to_bytes(_LENGTH_BYTES, "big") + data
+
+
+def _header(batch: BatchToUpload) -> BatchHeader:
+    return BatchHeader(
+        terminal_id=batch.terminal_id,
+        office=batch.office,
+        mid=batch.mid,
+        currency=batch.currency,
+        close=batch.close,
+    )
+
+
+def _seconds(batch: BatchToUpload, seed: int) -> tuple[float, float]:
+    """Seconds from CONNECT until secured, and until the bank's acknowledgement."""
+    report = upload_once(
+        UploadMachine(batch, stan_start=1),
+        IntakeMachine(TERMINAL, _YesBank(), _KEY),
+        ends=_certified(),
+        now=_NOW,
+        line=VirtualLine(settings=_LINE, seed=seed),
+    )
+    if not isinstance(report.events[-1], Collected):
+        raise RuntimeError(f"the batch was not collected: {report.events[-1]}")
+    assert report.secured_ms is not None
+    assert report.finished_ms is not None
+    return report.secured_ms / 1000, report.finished_ms / 1000
+
+
+def _certified() -> Ends:
+    authority = Authority.create(_NOW)
+    identities = {
+        "host": authority.issue_host(_HOST_NAME, _NOW),
+        "terminal": authority.issue_terminal(TERMINAL, _NOW),
+    }
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ca = folder / "ca.pem"
+        ca.write_bytes(authority.certificate_pem)
+        for owner, identity in identities.items():
+            (folder / f"{owner}.pem").write_bytes(identity.certificate_pem)
+            (folder / f"{owner}.key").write_bytes(identity.key_pem)
+        return Ends(
+            terminal=client_context(
+                ca, folder / "terminal.pem", folder / "terminal.key"
+            ),
+            host=server_context(ca, folder / "host.pem", folder / "host.key"),
+            host_name=_HOST_NAME,
+        )
+
+
+class _YesBank:
+    """A bank that takes all, at once."""
+
+    def __init__(self) -> None:
+        self._taken: list[int] = []
+
+    def logon(
+        self, terminal_id: str, versions: TerminalVersions, now: datetime
+    ) -> LogonAnswer:
+        """See `settlement.intake.IntakeBank`."""
+        del terminal_id, now
+        return LogonAnswer(code=ResponseCode.ACCEPTED, versions=versions)
+
+    def begin_batch(
+        self, header: BatchHeader, now: datetime, audit_head: AuditHead | None = None
+    ) -> BatchAnswer:
+        """See `settlement.intake.IntakeBank`."""
+        del header, now, audit_head
+        return BatchAnswer(code=ResponseCode.ACCEPTED)
+
+    def take_payments(
+        self, header: BatchHeader, payments: Sequence[PaymentRecord], now: datetime
+    ) -> Sequence[RecordAnswer]:
+        """See `settlement.intake.IntakeBank`."""
+        del header, now
+        self._taken += [payment.tx.amount_minor for payment in payments]
+        return [RecordAnswer(code=ResponseCode.ACCEPTED) for _ in payments]
+
+    def take_open(
+        self, header: BatchHeader, item: OpenItem, now: datetime
+    ) -> OpenAnswer:
+        """See `settlement.intake.IntakeBank`."""
+        del header, item, now
+        return OpenAnswer(code=ResponseCode.ACCEPTED)
+
+    def reconcile(
+        self, header: BatchHeader, totals: BatchTotals, now: datetime
+    ) -> ReconcileAnswer:
+        """See `settlement.intake.IntakeBank`."""
+        del header, totals, now
+        posted = Total(count=len(self._taken), sum_minor=sum(self._taken))
+        return ReconcileAnswer(
+            code=ResponseCode.ACCEPTED, ack_mac=bytes(16), posted=posted
+        )
