@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from terminal.redial import CALLS_MAX, FRUITLESS_CALLS_MAX, Redial
 
 
@@ -34,3 +36,10 @@ def test_a_call_that_brings_something_gives_the_line_new_credit() -> None:
         assert redial.goes_on_after_cut()
     redial.call_begins()
     assert not redial.goes_on_after_cut()
+
+
+def test_the_limits_are_documented() -> None:
+    document = Path(__file__).parents[2] / "docs" / "terminal.md"
+    text = " ".join(document.read_text(encoding="utf-8").split())
+    assert f"at most {CALLS_MAX} calls in one end of day" in text
+    assert f"at most {FRUITLESS_CALLS_MAX} in a row that bring nothing" in text
