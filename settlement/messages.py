@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from card.records import BatchClose
     from settlement.audit_head import AuditHead
-    from settlement.payment import Closure, OpenItem, PaymentRecord
+    from settlement.payment import BatchToUpload, Closure, OpenItem, PaymentRecord
 
 __all__ = [
     "BatchAnswer",
@@ -106,6 +106,17 @@ class BatchHeader:
     mid: bytes
     currency: int
     close: BatchClose
+
+    @classmethod
+    def of(cls, batch: BatchToUpload) -> Self:
+        """The header of a batch that is to be sent."""
+        return cls(
+            terminal_id=batch.terminal_id,
+            office=batch.office,
+            mid=batch.mid,
+            currency=batch.currency,
+            close=batch.close,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

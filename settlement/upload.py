@@ -158,13 +158,7 @@ class UploadMachine:
         """
         assert 0 < stan_start <= STAN_MAX, "a STAN has six digits"
         assert window > 0, "something must be sent"
-        self._header = BatchHeader(
-            terminal_id=batch.terminal_id,
-            office=batch.office,
-            mid=batch.mid,
-            currency=batch.currency,
-            close=batch.close,
-        )
+        self._header = BatchHeader.of(batch)
         self._audit_head = batch.audit_head
         self._records: tuple[PaymentRecord | OpenItem, ...] = (
             *batch.payments,

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.customs_day import MID, OFFICE, OMR, TERMINAL, close_of, draw_day
+from bench.virtual_call import CallReport, Ends, VirtualLine, upload_once
 from modem.tls import client_context, server_context
 from settlement import iso8583
 from settlement.bank import Bank
@@ -40,9 +42,7 @@ from settlement.upload import (
     RecordRefused,
     UploadMachine,
 )
-from sim.customs_day import MID, OFFICE, OMR, TERMINAL, close_of, draw_day
 from sim.modems.line import LineSettings
-from sim.virtual_call import CallReport, Ends, VirtualLine, upload_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,7 +101,7 @@ class Bench:
     def held(self) -> set[int]:
         """Places of the payments that the bank holds."""
         with self.store.read() as books:
-            records = books.records.records(header_of(self._site.batch))
+            records = books.records.records(BatchHeader.of(self._site.batch))
         return {row.payment.sequence for row in records}
 
     def assert_posted_once(self) -> None:
@@ -132,23 +132,13 @@ class Bench:
         assert (report.payments, report.batches) == (PAYMENTS - len(FORGED), 1)
 
 
-def header_of(batch: BatchToUpload) -> BatchHeader:
-    return BatchHeader(
-        terminal_id=batch.terminal_id,
-        office=batch.office,
-        mid=batch.mid,
-        currency=batch.currency,
-        close=batch.close,
-    )
-
-
 def places_sent(report: CallReport, batch: BatchToUpload) -> list[int]:
     requests = [parse_request(iso8583.decode(message)) for message in report.sent]
     return [
         payment.sequence
         for request in requests
         if isinstance(request, GroupRequest)
-        for payment in payments_of(request, header_of(batch))
+        for payment in payments_of(request, BatchHeader.of(batch))
     ]
 
 

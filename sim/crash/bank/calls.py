@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from settlement.iso8583 import Message
-    from settlement.payment import BatchToUpload, PaymentRecord
+    from settlement.payment import PaymentRecord
     from settlement.upload import UploadEvent
     from sim.crash.bank.counters import Delivery
     from sim.crash.frames import FrameSocket
 
-__all__ = ["Call", "Ended", "Loss", "OnAnswer", "Script", "batch_header"]
+__all__ = ["Call", "Ended", "Loss", "OnAnswer", "Script"]
 
 GROUP: Final = 2
 """Payments in one message: so few that a small batch has several."""
@@ -214,7 +214,7 @@ class Call:
         for data in messages:
             request = parse_request(iso8583.decode(data))
             if isinstance(request, GroupRequest):
-                group = payments_of(request, batch_header(self.delivery.batch))
+                group = payments_of(request, BatchHeader.of(self.delivery.batch))
                 self._groups[iso8583.decode(data).text(11)] = group
                 stans |= {payment.stan for payment in group}
             elif isinstance(request, DetailRequest):
@@ -258,17 +258,6 @@ class Call:
             for _, event in self.events
             if isinstance(event, Collected)
         }
-
-
-def batch_header(batch: BatchToUpload) -> BatchHeader:
-    """What the terminal says of a batch in its header."""
-    return BatchHeader(
-        terminal_id=batch.terminal_id,
-        office=batch.office,
-        mid=batch.mid,
-        currency=batch.currency,
-        close=batch.close,
-    )
 
 
 def _shown(messages: Sequence[bytes]) -> str:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.customs_day import draw_day
 from card.records import TransactionRecord, payment_digest
 from settlement import iso8583
 from settlement.bit_columns import BitReader, BitWriter, read_column, write_column
@@ -31,12 +32,10 @@ from settlement.payment import (
     PaymentLine,
     PaymentRecord,
 )
-from sim.customs_day import draw_day
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from settlement.payment import BatchToUpload
 
 MID = bytes.fromhex("43 55 53 00 00 00 00 07")
 SHARED = Shared(mid=MID, currency=512)
@@ -124,16 +123,6 @@ def test_any_numbers_come_out_of_a_column_as_they_went_in(values: list[int]) -> 
     assert read_column(reader, len(values)) == values
 
 
-def header_of(batch: BatchToUpload) -> BatchHeader:
-    return BatchHeader(
-        terminal_id=batch.terminal_id,
-        office=batch.office,
-        mid=batch.mid,
-        currency=batch.currency,
-        close=batch.close,
-    )
-
-
 def sent_at(group: iso8583.Message) -> datetime:
     """When a group was sent, in its sender's zone, from what it says."""
     local, utc = (
@@ -147,7 +136,7 @@ def test_a_group_stands_for_the_very_bytes_of_each_payments_own_message(
     now: datetime,
 ) -> None:
     batch = draw_day(3, payments=32).batch
-    header = header_of(batch)
+    header = BatchHeader.of(batch)
     alone = [
         iso8583.encode(detail_message(header, one, now), KEY) for one in batch.payments
     ]
@@ -166,7 +155,7 @@ def test_a_group_stands_for_the_very_bytes_of_each_payments_own_message(
 @pytest.mark.parametrize("seed", range(3))
 def test_a_days_payments_take_at_most_36_bytes_each(now: datetime, seed: int) -> None:
     batch = draw_day(seed, payments=300).batch
-    header = header_of(batch)
+    header = BatchHeader.of(batch)
     size = sum(
         2 + len(iso8583.encode(group_message(header, group, 7, now), KEY))
         for group in groups(batch.payments)

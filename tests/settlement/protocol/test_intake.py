@@ -46,13 +46,7 @@ class Terminal:
 
     def __init__(self, batch: BatchToUpload, key: bytes, now: datetime) -> None:
         self._batch, self._key, self._now = batch, key, now
-        self._header = BatchHeader(
-            terminal_id=batch.terminal_id,
-            office=batch.office,
-            mid=batch.mid,
-            currency=batch.currency,
-            close=batch.close,
-        )
+        self._header = BatchHeader.of(batch)
 
     def logon(self, terminal_id: str = "T0000007") -> bytes:
         message = logon_message(terminal_id, 1, TerminalVersions(), self._now)

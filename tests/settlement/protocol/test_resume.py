@@ -71,23 +71,13 @@ class Calls:
         return events
 
 
-def header_of(batch: BatchToUpload) -> BatchHeader:
-    return BatchHeader(
-        terminal_id=batch.terminal_id,
-        office=batch.office,
-        mid=batch.mid,
-        currency=batch.currency,
-        close=batch.close,
-    )
-
-
 def places_in(messages: list[bytes], batch: BatchToUpload) -> list[int]:
     requests = [parse_request(iso8583.decode(message)) for message in messages]
     return [
         payment.sequence
         for request in requests
         if isinstance(request, GroupRequest)
-        for payment in payments_of(request, header_of(batch))
+        for payment in payments_of(request, BatchHeader.of(batch))
     ]
 
 
