@@ -321,7 +321,9 @@ def take_three_payments(site: Site) -> None:
 def test_two_days_from_issued_cards_to_statements(
     new_site: Callable[..., Site],
 ) -> None:
-    site = new_site()
+    # After the second day's call was cut the bank's number is busy, twice.
+    connects, busy = [Outcome.CONNECT] * 2, [Outcome.BUSY] * 2
+    site = new_site(*connects, *busy)
     assert site.on_chips() == [LOADED_MINOR, LOADED_MINOR]
     with site.serving():
         with site.open_counter():
@@ -351,27 +353,38 @@ def test_two_days_from_issued_cards_to_statements(
 
 
 def second_day_with_a_cut(site: Site) -> None:
-    """Ten payments; the line is cut when the bank has answered the first of them."""
+    """Ten payments; the line is cut when the bank has answered them, and then busy."""
     with site.open_counter():
         for number in range(1, 11):
             paid = site.pay(number % 2, f"1.{number:03d}", f"DEC-{number:06d}")
             assert isinstance(paid[0], Paid)
 
         def cut(progress: DayProgress) -> None:
-            if progress.phase is DayPhase.SENDING and progress.done == 1:
+            if progress.phase is DayPhase.SENDING and progress.done == 10:
                 site.pair.drop_call()
 
         advice = site.close_day_in_vain(cut)
-        assert str(advice.happened) == "The call to the bank was lost."
+        assert str(advice.happened) == "The bank's number is busy."
         assert [one.number for one in site.counter.snapshot().unsettled] == [2]
         assert site.on_customs_card() == 10_055
-    assert 0 < site.booked(PaymentKind.FEES) - 13_734 < 10_055
-    # The next morning: the program starts anew on the same journal.
+    assert site.booked(PaymentKind.FEES) == 13_734 + 10_055
+    # The next morning: the program starts anew on the same journal, and the first call
+    # is cut before anything was said.
+    told: list[DayProgress] = []
+
+    def cut_first(progress: DayProgress) -> None:
+        told.append(progress)
+        sending = [step for step in told if step.phase is DayPhase.SENDING]
+        if len(sending) == 1 and sending[0] is progress:
+            site.pair.drop_call()
+
     with site.open_counter():
-        result = site.close_day()
+        result = site.close_day(cut_first)
     assert result.verdict is DayVerdict.COLLECTED, result.advice
+    sending = [step.done for step in told if step.phase is DayPhase.SENDING]
+    assert sending == [0, 0, 10], "what the bank holds is not sent again"
     calls = [event for event in site.events if isinstance(event, CallEnded)]
-    assert [call.trouble is None for call in calls] == [True, False, True]
+    assert [call.trouble is None for call in calls] == [True, False, False, True]
 
 
 def test_a_batch_waits_until_line_and_bank_are_right(
