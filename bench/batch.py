@@ -11,16 +11,13 @@ database takes is not counted.
 
 from __future__ import annotations
 
-import tempfile
 import zlib
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from bench.customs_day import TERMINAL, draw_day
-from bench.virtual_call import Ends, VirtualLine, upload_once
-from modem.tls import client_context, server_context
+from bench.virtual_call import CallReport, Ends, VirtualLine, new_ends, upload_once
 from settlement import iso8583
 from settlement.detail_groups import GROUP_PAYMENTS_MAX, group_message
 from settlement.group_layout import pack
@@ -44,7 +41,6 @@ from settlement.messages import (
     TerminalVersions,
     Total,
 )
-from settlement.pki import Authority
 from settlement.upload import Collected, UploadMachine
 from sim.modems.line import LineSettings
 
@@ -55,7 +51,7 @@ if TYPE_CHECKING:
     from settlement.messages import BatchTotals
     from settlement.payment import BatchToUpload, OpenItem, PaymentRecord
 
-__all__ = ["measure"]
+__all__ = ["batch_seconds", "measure"]
 
 _PAYMENTS: Final = 300
 _DAYS: Final = 5
@@ -65,7 +61,7 @@ _LENGTH_BYTES: Final = 2
 _BYTES_MAX: Final = 36.0
 _SECONDS_MAX: Final = 25.0
 _KEY: Final = bytes(range(16))
-_HOST_NAME: Final = "host.bank.raseed"
+_HANDSHAKES: Final = ("full", "resumed")
 _NOW: Final = datetime(2025, 11, 22, 20, 30, tzinfo=timezone(timedelta(hours=4)))
 _LINE: Final = LineSettings(rate_bps=9600, delay_ms=100, bit_error_rate=1e-5)
 _FORMS: Final = {
@@ -92,21 +88,24 @@ def measure() -> dict[str, object]:
         f"{control[0]} bytes a call, {control[1]} through zlib. "
         f"Medians of {_DAYS} days."
     )
-    timed = [_seconds(days[0], seed) for seed in range(_SEEDS)]
-    secured, seconds = (median(values) for values in zip(*timed, strict=True))
-    print(
-        f"batch: {seconds:.1f} s for {_PAYMENTS} payments at {_LINE.rate_bps} bit/s, "
-        f"{_LINE.delay_ms} ms, bit errors {_LINE.bit_error_rate:g}, of these "
-        f"{secured:.1f} s until secured (full TLS). Median of {_SEEDS} seeds."
-    )
+    times = {how: _times(days[0], resumed=how == "resumed") for how in _HANDSHAKES}
+    for how, (secured, seconds) in times.items():
+        print(
+            f"batch: {seconds:.1f} s for {_PAYMENTS} payments at {_LINE.rate_bps} "
+            f"bit/s, {_LINE.delay_ms} ms, bit errors {_LINE.bit_error_rate:g}, of these "
+            f"{secured:.1f} s until secured (TLS {how}). Median of {_SEEDS} seeds."
+        )
+    seconds = times["resumed"][1]
     return {
         "payments": _PAYMENTS,
         "bytes_a_payment": {name: round(value, 2) for name, value in figures.items()},
         "ratio_to_zlib": round(ratio, 3),
         "control_bytes": control[0],
         "control_bytes_zlib": control[1],
-        "seconds": round(seconds, 2),
-        "seconds_until_secured": round(secured, 2),
+        "seconds": {how: round(one, 2) for how, (_, one) in times.items()},
+        "seconds_until_secured": {
+            how: round(one, 2) for how, (one, _) in times.items()
+        },
         "target_met": figures["group"] <= _BYTES_MAX and seconds <= _SECONDS_MAX,
     }
 
@@ -165,42 +164,45 @@ def _encoded(message: iso8583.Message) -> bytes:
     return len(data).to_bytes(_LENGTH_BYTES, "big") + data
 
 
-def _seconds(batch: BatchToUpload, seed: int) -> tuple[float, float]:
-    """Seconds from CONNECT until secured, and until the bank's acknowledgement."""
-    report = upload_once(
-        UploadMachine(batch, stan_start=1),
-        IntakeMachine(TERMINAL, _YesBank(), _KEY),
-        ends=_certified(),
-        now=_NOW,
-        line=VirtualLine(settings=_LINE, seed=seed),
-    )
-    if not isinstance(report.events[-1], Collected):
-        raise RuntimeError(f"the batch was not collected: {report.events[-1]}")
+def _times(batch: BatchToUpload, *, resumed: bool) -> tuple[float, float]:
+    timed = [
+        batch_seconds(batch, _LINE, seed, resumed=resumed) for seed in range(_SEEDS)
+    ]
+    secured, seconds = (median(values) for values in zip(*timed, strict=True))
+    return secured, seconds
+
+
+def batch_seconds(
+    batch: BatchToUpload, line: LineSettings, seed: int, *, resumed: bool
+) -> tuple[float, float]:
+    """Seconds from CONNECT until secured, and until the bank's acknowledgement.
+
+    Args:
+        batch: what to send.
+        line: in both directions.
+        seed: of the line's noise.
+        resumed: whether TLS goes on with the session of a call just before.
+    """
+    ends = new_ends(TERMINAL)
+    if resumed:
+        _call(batch, ends, VirtualLine())
+    report = _call(batch, ends, VirtualLine(settings=line, seed=seed))
     assert report.secured_ms is not None
     assert report.finished_ms is not None
     return report.secured_ms / 1000, report.finished_ms / 1000
 
 
-def _certified() -> Ends:
-    authority = Authority.create(_NOW)
-    identities = {
-        "host": authority.issue_host(_HOST_NAME, _NOW),
-        "terminal": authority.issue_terminal(TERMINAL, _NOW),
-    }
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        ca = folder / "ca.pem"
-        ca.write_bytes(authority.certificate_pem)
-        for owner, identity in identities.items():
-            (folder / f"{owner}.pem").write_bytes(identity.certificate_pem)
-            (folder / f"{owner}.key").write_bytes(identity.key_pem)
-        return Ends(
-            terminal=client_context(
-                ca, folder / "terminal.pem", folder / "terminal.key"
-            ),
-            host=server_context(ca, folder / "host.pem", folder / "host.key"),
-            host_name=_HOST_NAME,
-        )
+def _call(batch: BatchToUpload, ends: Ends, line: VirtualLine) -> CallReport:
+    report = upload_once(
+        UploadMachine(batch, stan_start=1),
+        IntakeMachine(TERMINAL, _YesBank(), _KEY),
+        ends=ends,
+        now=_NOW,
+        line=line,
+    )
+    if not isinstance(report.events[-1], Collected):
+        raise RuntimeError(f"the batch was not collected: {report.events[-1]}")
+    return report
 
 
 class _YesBank:

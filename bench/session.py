@@ -8,19 +8,16 @@ The reference of the resumed handshake is the full one of the same run.
 
 from __future__ import annotations
 
-import datetime as dt
 import random
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
+from bench.virtual_call import new_ends
 from modem.events import Secured
 from modem.link import Link
 from modem.session import SecureSession, SessionEnded
-from modem.tls import TLSSession, client_context, server_context
-from settlement.pki import HOST_DNS_NAME, Authority
+from modem.tls import TLSSession
 from sim.modems.line import LineSettings, Wire
 
 if TYPE_CHECKING:
@@ -106,34 +103,11 @@ def _row(name: str, bit_error_rate: float, *, resumed: bool) -> dict[str, object
 
 def _call(settings: LineSettings, seed: int, *, resumed: bool) -> _Measured:
     """A call between fresh ends, after another one where it is to be resumed."""
-    near, far = _contexts()
+    ends = new_ends()
+    near, far = ends.terminal, ends.host
     if resumed:
         _secure(near, far, LineSettings(rate_bps=_RATE_BPS), seed, resumed=False)
     return _secure(near, far, settings, seed, resumed=resumed)
-
-
-def _contexts() -> tuple[LinkContext, LinkContext]:
-    """A terminal's and a host's, with new certificates of a new authority."""
-    now = dt.datetime.now(dt.UTC)  # noqa: TID251 - TLS judges by the machine's clock
-    authority = Authority.create(now)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "hosts.pem").write_bytes(authority.certificate_pem)
-        (folder / "terminals.pem").write_bytes(authority.terminals_certificate_pem)
-        for file, identity in (
-            ("host", authority.issue_host(HOST_DNS_NAME, now)),
-            ("terminal", authority.issue_terminal("T0000007", now)),
-        ):
-            (folder / f"{file}.pem").write_bytes(identity.certificate_pem)
-            (folder / f"{file}.key").write_bytes(identity.key_pem)
-        return (
-            client_context(
-                *(folder / n for n in ("hosts.pem", "terminal.pem", "terminal.key"))
-            ),
-            server_context(
-                *(folder / n for n in ("terminals.pem", "host.pem", "host.key"))
-            ),
-        )
 
 
 def _secure(

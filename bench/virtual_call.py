@@ -9,24 +9,26 @@ way. The host answers in no time; what its database takes is not on the line.
 
 from __future__ import annotations
 
+import datetime as dt
 import random
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modem.events import Secured
 from modem.link import Link
 from modem.session import SecureSession, SessionEnded
-from modem.tls import MessageReceived, TLSSession
+from modem.tls import MessageReceived, TLSSession, client_context, server_context
+from settlement.pki import HOST_DNS_NAME, Authority
 from sim.modems.line import LineSettings, Wire
 
 if TYPE_CHECKING:
-    import ssl
-    from datetime import datetime
-
+    from modem.tls_context import LinkContext
     from settlement.intake import IntakeMachine
     from settlement.upload import UploadEvent, UploadMachine
 
-__all__ = ["CallReport", "Ends", "VirtualLine", "upload_once"]
+__all__ = ["CallReport", "Ends", "VirtualLine", "new_ends", "upload_once"]
 
 _LIMIT_MS: Final = 3_600_000
 _STEPS_AT_ONE_TIME_MAX: Final = 100
@@ -42,9 +44,34 @@ class Ends:
         host_name: DNS name in the host's certificate.
     """
 
-    terminal: ssl.SSLContext
-    host: ssl.SSLContext
+    terminal: LinkContext
+    host: LinkContext
     host_name: str
+
+
+def new_ends(terminal_id: str = "T0000007") -> Ends:
+    """A terminal and a host with new certificates of a new authority."""
+    now = dt.datetime.now(dt.UTC)  # noqa: TID251 - TLS judges by the machine's clock
+    authority = Authority.create(now)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "hosts.pem").write_bytes(authority.certificate_pem)
+        (folder / "terminals.pem").write_bytes(authority.terminals_certificate_pem)
+        for file, identity in (
+            ("host", authority.issue_host(HOST_DNS_NAME, now)),
+            ("terminal", authority.issue_terminal(terminal_id, now)),
+        ):
+            (folder / f"{file}.pem").write_bytes(identity.certificate_pem)
+            (folder / f"{file}.key").write_bytes(identity.key_pem)
+        return Ends(
+            terminal=client_context(
+                *(folder / n for n in ("hosts.pem", "terminal.pem", "terminal.key"))
+            ),
+            host=server_context(
+                *(folder / n for n in ("terminals.pem", "host.pem", "host.key"))
+            ),
+            host_name=HOST_DNS_NAME,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +115,7 @@ def upload_once(
     intake: IntakeMachine,
     *,
     ends: Ends,
-    now: datetime,
+    now: dt.datetime,
     line: VirtualLine | None = None,
 ) -> CallReport:
     """Make one call; it ends in order, or is cut.
@@ -113,7 +140,7 @@ class _Call:
         self,
         upload: UploadMachine,
         intake: IntakeMachine,
-        now: datetime,
+        now: dt.datetime,
         ends: Ends,
         line: VirtualLine,
     ) -> None:

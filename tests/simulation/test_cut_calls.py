@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.customs_day import MID, OFFICE, OMR, TERMINAL, close_of, draw_day
-from bench.virtual_call import CallReport, Ends, VirtualLine, upload_once
-from modem.tls import client_context, server_context
+from bench.virtual_call import CallReport, Ends, VirtualLine, new_ends, upload_once
 from settlement import iso8583
 from settlement.bank import Bank
 from settlement.check import check_bank
@@ -32,7 +31,6 @@ from settlement.ledger import Account, payee_account
 from settlement.message_parser import parse_request
 from settlement.messages import BatchHeader, GroupRequest, ResponseCode
 from settlement.payment import PaymentKind
-from settlement.pki import Authority
 from settlement.store import BankStore
 from settlement.store_cards import PurseRow
 from settlement.upload import (
@@ -50,7 +48,6 @@ if TYPE_CHECKING:
     from settlement.payment import BatchToUpload
 
 NOW = datetime(2025, 11, 22, 15, 0, tzinfo=UTC)
-HOST_NAME = "host.bank.raseed"
 PAYMENTS = 40
 GROUP = 8
 FORGED = frozenset({4, 29})
@@ -177,28 +174,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         bank=folder / "bank.sqlite",
         keys=keys,
         batch=replace(day.batch, payments=payments, close=close),
-        ends=certified(folder),
-    )
-
-
-def certified(folder: Path) -> Ends:
-    authority = Authority.create(NOW)
-    (folder / "ca.pem").write_bytes(authority.certificate_pem)
-    identities = {
-        "host": authority.issue_host(HOST_NAME, NOW),
-        "terminal": authority.issue_terminal(TERMINAL, NOW),
-    }
-    for name, identity in identities.items():
-        (folder / f"{name}.pem").write_bytes(identity.certificate_pem)
-        (folder / f"{name}.key").write_bytes(identity.key_pem)
-    files = {
-        name: [folder / "ca.pem", folder / f"{name}.pem", folder / f"{name}.key"]
-        for name in identities
-    }
-    return Ends(
-        terminal=client_context(*files["terminal"]),
-        host=server_context(*files["host"]),
-        host_name=HOST_NAME,
+        ends=new_ends(TERMINAL),
     )
 
 
