@@ -18,6 +18,7 @@ from modem.events import Secured
 from modem.link import Link
 from modem.session import SecureSession, SessionEnded
 from modem.tls import TLSSession
+from settlement.pki import HOST_DNS_NAME
 from sim.modems.line import LineSettings, Wire
 
 if TYPE_CHECKING:
