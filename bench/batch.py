@@ -93,7 +93,8 @@ def measure() -> dict[str, object]:
         print(
             f"batch: {seconds:.1f} s for {_PAYMENTS} payments at {_LINE.rate_bps} "
             f"bit/s, {_LINE.delay_ms} ms, bit errors {_LINE.bit_error_rate:g}, of "
-            f"these {secured:.1f} s until secured (TLS {how}). Median of {_SEEDS} seeds."
+            f"these {secured:.1f} s until secured (TLS {how}). Median of {_SEEDS} "
+            "seeds."
         )
     seconds = times["resumed"][1]
     return {
