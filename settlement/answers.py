@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from card.records import DebitProof
 from settlement.data_objects import (
@@ -19,19 +19,20 @@ from settlement.data_objects import (
     encode_objects,
     fit_text,
 )
-from settlement.message_codec import encode_totals
-from settlement.message_parser import parse_totals
+from settlement.download import DownloadKind
+from settlement.message_codec import encode_totals, version_objects
+from settlement.message_parser import parse_totals, parse_versions
 from settlement.messages import (
     LogonAnswer,
     ReconcileAnswer,
     ResponseCode,
-    TerminalVersions,
 )
 from settlement.payment import Closure, DebitClosure, VoidClosure
 
 if TYPE_CHECKING:
     from card.records import TransactionRecord
     from settlement.iso8583 import Message
+    from settlement.messages import TerminalVersions
 
 __all__ = [
     "Logon",
@@ -48,6 +49,8 @@ __all__ = [
 
 Fields = list[tuple[int, str | bytes]]
 
+DIGESTS_BYTES: Final = 8 * len(DownloadKind)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logon:
@@ -56,11 +59,13 @@ class Logon:
     Attributes:
         session_key: 16 bytes, for the MACs of this call.
         bank_time: aware UTC.
+        digests: see `settlement.messages.LogonAnswer`.
     """
 
     session_key: bytes = field(repr=False)
     bank_time: datetime
     versions: TerminalVersions
+    digests: bytes = b""
 
 
 def text_fields(text: str) -> Fields:
@@ -75,9 +80,10 @@ def logon_fields(answer: LogonAnswer, session_key: bytes, now: datetime) -> Fiel
     objects = [
         (DetailTag.SESSION_KEY, session_key),
         (DetailTag.BANK_TIME, bytes.fromhex(f"{now.astimezone(UTC):%Y%m%d%H%M%S}")),
-        (DetailTag.PARAMETERS_VERSION, answer.versions.parameters.to_bytes(4, "big")),
-        (DetailTag.HOTLIST_VERSION, answer.versions.hotlist.to_bytes(4, "big")),
+        *version_objects(answer.versions),
     ]
+    if answer.digests:
+        objects.append((DetailTag.DOWNLOAD_DIGESTS, answer.digests))
     if answer.text:
         objects.insert(0, (DetailTag.TEXT, fit_text(answer.text)))
     return [(48, encode_objects(objects))]
@@ -143,13 +149,14 @@ def parse_logon(message: Message) -> Logon:
         bank_time = datetime.strptime(stamp, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
         raise objects.malformed("not a time", DetailTag.BANK_TIME) from None
+    digests = b""
+    if DetailTag.DOWNLOAD_DIGESTS in objects:
+        digests = objects.fixed(DetailTag.DOWNLOAD_DIGESTS, DIGESTS_BYTES)
     return Logon(
         session_key=objects.fixed(DetailTag.SESSION_KEY, 16),
         bank_time=bank_time,
-        versions=TerminalVersions(
-            parameters=objects.integer(DetailTag.PARAMETERS_VERSION, 4),
-            hotlist=objects.integer(DetailTag.HOTLIST_VERSION, 4),
-        ),
+        versions=parse_versions(objects),
+        digests=digests,
     )
 
 

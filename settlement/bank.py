@@ -16,6 +16,7 @@ from card.profile import KeyUse
 from settlement import clearing, open_records
 from settlement.bank_incidents import keep_head, note_batch, note_open
 from settlement.clearing import Facts, IncidentCode, TACCheck, Verdict
+from settlement.download_offers import OfferMaker
 from settlement.errors import KeyStoreError
 from settlement.ledger import Account, payee_account, payment_entry
 from settlement.messages import (
@@ -26,7 +27,6 @@ from settlement.messages import (
     ReconcileAnswer,
     RecordAnswer,
     ResponseCode,
-    TerminalVersions,
     Total,
 )
 from settlement.reconcile import Difference, batch_records, compare_batch
@@ -39,15 +39,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from settlement.audit_head import AuditHead
+    from settlement.download import DownloadQuery, Offer
     from settlement.keystore import KeyStore
-    from settlement.messages import BatchHeader, BatchTotals
+    from settlement.messages import BatchHeader, BatchTotals, TerminalVersions
     from settlement.payment import OpenItem, PaymentRecord
     from settlement.store import BankStore, Books
 
 __all__ = ["Bank"]
-
-PARAMETERS_VERSION = 1
-"""There is one set of terminal parameters so far."""
 
 
 class Bank:
@@ -57,26 +55,27 @@ class Bank:
         """Work on ``store`` with ``keys``."""
         self._store = store
         self._keys = keys
+        self._offers = OfferMaker()
 
     def logon(
         self, terminal_id: str, versions: TerminalVersions, now: datetime
     ) -> LogonAnswer:
         """Whether this terminal, known by its certificate, may send batches."""
-        del (
-            versions,
-            now,
-        )  # Updates are not sent yet; the terminal sees that they exist.
+        del versions, now  # The terminal itself asks for what differs.
         with self._store.read() as books:
             known = books.cards.terminal(terminal_id) is not None
-            held = TerminalVersions(
-                parameters=PARAMETERS_VERSION, hotlist=books.cards.hotlist_version()
-            )
+            held, digests = self._offers.holdings(books.publications)
         if not known:
             text = f"the bank has no terminal {terminal_id}; nothing was sent"
             return LogonAnswer(
                 code=ResponseCode.NOT_PERMITTED, versions=held, text=text
             )
-        return LogonAnswer(code=ResponseCode.ACCEPTED, versions=held)
+        return LogonAnswer(code=ResponseCode.ACCEPTED, versions=held, digests=digests)
+
+    def download(self, query: DownloadQuery) -> Offer:
+        """What leads from what a terminal holds to what is wanted, or is newest."""
+        with self._store.read() as books:
+            return self._offers.offer(books.publications, query)
 
     def begin_batch(
         self, header: BatchHeader, now: datetime, audit_head: AuditHead | None = None

@@ -16,6 +16,7 @@ from card.records import payment_digest
 from settlement.check_report import FindingCode
 from settlement.check_rows import batch_key_of
 from settlement.clearing import IncidentCode, content_digest, evidence_digest
+from settlement.download import DownloadKind
 from settlement.store_batches import incident_row
 from settlement.store_records import Decision, details_to_text
 
@@ -235,10 +236,14 @@ def _check_serials(run: CheckRun) -> None:
         serials[f"certificate of terminal {row.terminal_id}"].append(row.number)
     for row in run.rows.raw["audit_head"]:
         serials[f"audit head of terminal {row.terminal_id}"].append(row.serial)
+    versions: defaultdict[str, set[int]] = defaultdict(set)
+    for row in run.rows.raw["published"]:
+        versions[f"version of {DownloadKind(row.kind).name.lower()}"].add(row.version)
     for row in run.rows.raw["hotlist"]:
+        versions["version of hotlist"].add(row.version)
         card = f"{row.cid.hex()[:6]}******{row.cid.hex()[-4:]}"
         serials[f"listing of card {card}"].append(row.serial)
-    for name, numbers in serials.items():
+    for name, numbers in (*serials.items(), *versions.items()):
         run.find_gaps(name, numbers)
 
 

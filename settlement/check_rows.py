@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from card.errors import CardError
 from card.fields import CURRENCY_MAX, UINT4_MAX
 from card.records import BatchClose
+from settlement.download import DownloadKind
+from settlement.download_codec import encode_content, parse_content
 from settlement.errors import SettlementError
 from settlement.ledger import Account, AccountKind, EntryKind
 from settlement.messages import BatchHeader, Total
@@ -46,7 +48,7 @@ _MAXIMA: Final = {
     "currency": CURRENCY_MAX,
     **dict.fromkeys(
         (
-            *("otc", "tsn", "ltc", "lsn", "lsn_then"),
+            *("otc", "tsn", "ltc", "lsn", "lsn_then", "version"),
             *("batch", "count", "open_count", "entries"),
         ),
         UINT4_MAX,
@@ -134,6 +136,7 @@ def read_rows(stored: StoredTables) -> StoredRows:
     _make(rows, "open_resolution", resolution_row)
     _make(rows, "audit_head", kept_head)
     _make(rows, "certificate", certificate_row)
+    _make(rows, "published", _read_published)
     for loads in rows.loads.values():
         loads.sort(key=lambda row: row.ltc)
     return rows
@@ -216,6 +219,12 @@ def _make(rows: StoredRows, table: str, make: Callable[[Any], object]) -> None:
         else:
             sound.append(row)
     rows.raw[table] = sound
+
+
+def _read_published(row: Any) -> None:
+    """An entry that a counter would be told; removed ones only have their key."""
+    kind = DownloadKind(row.kind)
+    parse_content(kind, encode_content(kind, {row.key: row.value or b""}))
 
 
 def _add_account(rows: StoredRows, row: Any) -> None:

@@ -68,6 +68,13 @@ class DetailTag(IntEnum):
     OUTCOMES = 0xD5
     HELD_PLACES = 0xD6
     HELD_DIGEST = 0xD7
+    CATALOGUE_VERSION = 0xD8
+    REQUESTS_VERSION = 0xD9
+    DOWNLOAD_DIGESTS = 0xDA
+    DOWNLOAD_HELD = 0xDB
+    DOWNLOAD_WANTED = 0xDC
+    DOWNLOAD_OFFER = 0xDD
+    DOWNLOAD_CHUNK = 0xDE
 
 
 @unique
@@ -154,6 +161,19 @@ class DataObjects:
             raise self.malformed("absent", tag)
         if len(values[0]) != length:
             raise self.malformed(f"not {length} bytes", tag)
+        return values[0]
+
+    def up_to(self, tag: int, bytes_max: int) -> bytes:
+        """The value of an object of up to so many bytes.
+
+        Raises:
+            MalformedMessageError: The object is absent or longer.
+        """
+        values = self._values.get(tag)
+        if not values:
+            raise self.malformed("absent", tag)
+        if len(values[0]) > bytes_max:
+            raise self.malformed("too long", tag)
         return values[0]
 
     def integer(self, tag: int, length: int) -> int:

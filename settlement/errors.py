@@ -8,6 +8,7 @@
     * MessageError                  bytes from the other end that cannot be trusted
         * MalformedMessageError     not a message of the ISO 8583 profile
         * MessageAuthenticationError  the MAC of a message is wrong
+        * DownloadError             what came down is not what the bank published
     * NoAnswerError                 the other end stopped answering
     * BankUnavailableError          the bank's database cannot be used just now
     * LedgerError                   a booking that the ledger's rules do not allow
@@ -34,6 +35,7 @@ __all__ = [
     "CurrencyError",
     "DeclarationError",
     "DeclarationProblem",
+    "DownloadError",
     "HostError",
     "InputError",
     "IssuingError",
@@ -137,6 +139,10 @@ class MalformedMessageError(MessageError):
 
 class MessageAuthenticationError(MessageError):
     """The MAC of a message is wrong, at the host: too often in one call."""
+
+
+class DownloadError(MessageError):
+    """What came down cannot be used; what was held before stays in use."""
 
 
 class NoAnswerError(SettlementError):

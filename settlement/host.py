@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from modem.dial_plan import AnswerPlan
     from modem.events import CallEvent
     from settlement.audit_head import AuditHead
+    from settlement.download import DownloadQuery, Offer
     from settlement.intake import (
         BatchAnswer,
         BatchHeader,
@@ -408,3 +409,6 @@ class _Turns:
             answer = self._bank.reconcile(header, totals, now)
         self._on_event(BatchEnded(header=header, answer=answer))
         return answer
+
+    def download(self, query: DownloadQuery) -> Offer:
+        return self._bank.download(query)

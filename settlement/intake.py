@@ -10,6 +10,7 @@ its MAC is verified, and its request is answered according to what the call has 
     0320/930000 group    12             80          bank when of the open batch, else 80
     0320 detail          12             80          bank when of the open batch, else 80
     0500/960000 totals   12             80          bank when of the open batch, else 80
+    0300 download        12             bank        bank
 
 "bank" means that the bank decides, stores, and only then is the answer given. The same
 message again, marked as a repeat or not, gets the very same answer without the bank
@@ -30,6 +31,8 @@ from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from settlement import answers, iso8583
 from settlement.detail_groups import payments_of
+from settlement.download import DownloadQuery
+from settlement.download_messages import DownloadDesk
 from settlement.errors import (
     BankUnavailableError,
     MalformedMessageError,
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from settlement.audit_head import AuditHead
+    from settlement.download import Offer
 
 __all__ = [
     "BatchAnswer",
@@ -135,9 +139,13 @@ class IntakeBank(Protocol):
         """Compare what was posted with what the customs card closed."""
         ...
 
+    def download(self, query: DownloadQuery) -> Offer:
+        """What leads from what a terminal holds to what is wanted, or is newest."""
+        ...
+
 
 Fields = Sequence[tuple[int, str | bytes]]
-_Asked = LogonRequest | HeaderRequest | OpenItem | TotalsRequest
+_Asked = LogonRequest | HeaderRequest | OpenItem | TotalsRequest | DownloadQuery
 """What is put to the bank as soon as it comes."""
 
 
@@ -201,6 +209,7 @@ class IntakeMachine:
         self._header: BatchHeader | None = None
         self._kept: dict[MessageKey, _Kept] = {}
         self._wrong_macs = 0
+        self._downloads = DownloadDesk(bank.download)
 
     def receive(self, message: bytes, now: datetime) -> list[bytes]:
         """Answer one message from the terminal.
@@ -276,7 +285,7 @@ class IntakeMachine:
         Raises:
             MalformedMessageError: the payments of a group cannot be read.
         """
-        if isinstance(request, LogonRequest | HeaderRequest):
+        if isinstance(request, LogonRequest | HeaderRequest | DownloadQuery):
             return request
         header = self._header
         if header is None or request.batch != header.close.batch:
@@ -312,6 +321,12 @@ class IntakeMachine:
                     return self._take_open(request, now)
                 case TotalsRequest(totals=totals):
                     return self._reconcile(totals, now)
+                case DownloadQuery():
+                    # Asked again it is made again: repeats need no room for its bytes.
+                    return _Reply(
+                        code=ResponseCode.ACCEPTED,
+                        fields=self._downloads.answer(request),
+                    )
                 case _:
                     assert_never(request)
         except BankUnavailableError as error:

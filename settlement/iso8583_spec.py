@@ -90,6 +90,10 @@ FIELDS: Final[dict[int, FieldSpec]] = {
         _field(63, FieldFormat.N, 90, 3, "totals"),
         _field(64, FieldFormat.B, 8, 0, "MAC"),
         _field(70, FieldFormat.N, 3, 0, "network management code"),
+        _field(71, FieldFormat.N, 4, 0, "message number"),
+        _field(72, FieldFormat.N, 4, 0, "message number, last"),
+        _field(91, FieldFormat.AN, 1, 0, "file update code"),
+        _field(101, FieldFormat.ANS, 17, 2, "file name"),
         _field(128, FieldFormat.B, 8, 0, "MAC"),
     )
 }

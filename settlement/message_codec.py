@@ -48,14 +48,23 @@ __all__ = [
     "response_type",
     "retrieval_reference",
     "totals_message",
+    "version_objects",
 ]
 
 MessageKey = tuple[str, tuple[str | bytes | None, ...]]
 """What ties a response to its request: response type and the matched fields."""
 
 _MATCHED_FIELDS: Final = (2, 3, 4, 11, 41, 49)
-_ECHOED_FIELDS: Final = (2, 3, 4, 11, 12, 13, 37, 41, 42, 49, 60, 70)
-_RESPONSE_TYPES: Final = {"0320": "0330", "0500": "0510", "0800": "0810"}
+_ECHOED_FIELDS: Final = (
+    *(2, 3, 4, 11, 12, 13, 37, 41, 42, 49, 60, 70),
+    *(71, 91, 101),
+)
+_RESPONSE_TYPES: Final = {
+    "0300": "0310",
+    "0320": "0330",
+    "0500": "0510",
+    "0800": "0810",
+}
 
 PROCESSING_HEADER: Final = "920000"
 PROCESSING_TOTALS: Final = "960000"
@@ -63,6 +72,14 @@ PROCESSING_GROUP: Final = "930000"
 PROCESSING_UNKNOWN: Final = "900000"
 """Processing code of a record whose details the terminal does not know."""
 NETWORK_LOGON: Final = "001"
+
+VERSION_TAGS: Final = (
+    DetailTag.PARAMETERS_VERSION,
+    DetailTag.HOTLIST_VERSION,
+    DetailTag.CATALOGUE_VERSION,
+    DetailTag.REQUESTS_VERSION,
+)
+"""In the order of `settlement.download.DownloadKind`."""
 
 OUTCOME_CREDITED: Final = 1
 OUTCOME_OPEN: Final = 2
@@ -76,18 +93,22 @@ def logon_message(
     terminal_id: str, stan: int, versions: TerminalVersions, now: datetime
 ) -> Message:
     """0800: the terminal names itself and the versions it holds."""
-    objects = [
-        (DetailTag.PARAMETERS_VERSION, versions.parameters.to_bytes(4, "big")),
-        (DetailTag.HOTLIST_VERSION, versions.hotlist.to_bytes(4, "big")),
-    ]
     fields: dict[int, str | bytes] = {
         **message_times(now, now),
         11: f"{stan:06d}",
         41: terminal_id,
-        48: encode_objects(objects),
+        48: encode_objects(version_objects(versions)),
         70: NETWORK_LOGON,
     }
     return Message(mti="0800", fields=fields)
+
+
+def version_objects(versions: TerminalVersions) -> list[tuple[int, bytes]]:
+    """What a logon and its answer say of versions, as data objects of field 48."""
+    return [
+        (tag, version.to_bytes(4, "big"))
+        for tag, version in zip(VERSION_TAGS, versions.in_order, strict=True)
+    ]
 
 
 def header_message(
@@ -149,7 +170,7 @@ def response_to(
     """The answer to a request: its fields echoed, the code, and what is new.
 
     Args:
-        request: what was asked, of type 0320, 0500 or 0800, or a repeat of one.
+        request: what was asked, a request of the profile or a repeat of one.
         code: response code, two characters (field 39).
         now: the bank's time (field 7).
         extra: further fields.

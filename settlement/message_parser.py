@@ -15,6 +15,7 @@ from card.profile import BATCH_CREDITS_MAX
 from card.records import BatchClose, OpenRecord, TransactionRecord
 from settlement.audit_head import AUDIT_HEAD_BYTES, AuditHead
 from settlement.data_objects import CardTag, DataObjects, DetailTag, parse_details
+from settlement.download_messages import parse_query
 from settlement.errors import MalformedMessageError
 from settlement.group_layout import COLUMNS_FIELD, TACS_FIELD
 from settlement.message_codec import (
@@ -27,6 +28,7 @@ from settlement.message_codec import (
     PROCESSING_TOTALS,
     PROCESSING_UNKNOWN,
     SUM_DIGITS,
+    VERSION_TAGS,
     response_type,
     retrieval_reference,
 )
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
     from settlement.iso8583 import Message
     from settlement.payment import PaymentDetails
 
-__all__ = ["parse_request", "parse_totals"]
+__all__ = ["parse_request", "parse_totals", "parse_versions"]
 
 _TERMINAL: Final = re.compile(r"[A-Z0-9]{8}")
 _OFFICE: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9 /-]*[A-Z0-9])?")
@@ -75,6 +77,23 @@ def parse_totals(text: str, count: int) -> list[Total]:
     ]
 
 
+def parse_versions(objects: DataObjects) -> TerminalVersions:
+    """The versions in field 48 of a logon or its answer.
+
+    Raises:
+        MalformedMessageError: One is absent.
+    """
+    parameters, hotlist, catalogue, requests = (
+        objects.integer(tag, 4) for tag in VERSION_TAGS
+    )
+    return TerminalVersions(
+        parameters=parameters,
+        hotlist=hotlist,
+        catalogue=catalogue,
+        requests=requests,
+    )
+
+
 def parse_request(message: Message) -> Request:
     """The meaning of a request, a first one or a repeat.
 
@@ -91,6 +110,8 @@ def parse_request(message: Message) -> Request:
             if message.text(3) == PROCESSING_GROUP:
                 return _parse_group(message)
             return _parse_detail(message)
+        case "0310":
+            return parse_query(message)
         case _:
             return _parse_reconciliation(message)
 
@@ -101,11 +122,7 @@ def _parse_logon(message: Message) -> LogonRequest:
     if message.text(70) != NETWORK_LOGON:
         raise MalformedMessageError("not a logon", field=70)
     objects = DataObjects(message.binary(48), number=48, tags=DetailTag)
-    versions = TerminalVersions(
-        parameters=objects.integer(DetailTag.PARAMETERS_VERSION, 4),
-        hotlist=objects.integer(DetailTag.HOTLIST_VERSION, 4),
-    )
-    return LogonRequest(versions=versions)
+    return LogonRequest(versions=parse_versions(objects))
 
 
 def _parse_reconciliation(message: Message) -> HeaderRequest | TotalsRequest:

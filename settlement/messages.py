@@ -1,7 +1,7 @@
 """What the two ends of a call say to each other, as typed values.
 
-Five requests go up (logon, batch header, a group of payments, one record, totals);
-each has one answer.
+Six requests go up (logon, batch header, a group of payments, one record, totals, a
+chunk of what the bank publishes); each has one answer.
 `settlement.message_codec` turns these values into ISO 8583 messages and back, and
 ``docs/iso8583.md`` is the reference for every field.
 """
@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Self
 
+from settlement.download import DownloadQuery
+
 if TYPE_CHECKING:
     from card.records import BatchClose
     from settlement.audit_head import AuditHead
+    from settlement.download import DownloadKind
     from settlement.payment import BatchToUpload, Closure, OpenItem, PaymentRecord
 
 __all__ = [
@@ -59,10 +62,21 @@ class ResponseCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminalVersions:
-    """Versions of the parameters and of the hotlist, at the terminal or the bank."""
+    """Versions of what is published, at the terminal or the bank."""
 
     parameters: int = 0
     hotlist: int = 0
+    catalogue: int = 0
+    requests: int = 0
+
+    def of(self, kind: DownloadKind) -> int:
+        """The version of one kind."""
+        return self.in_order[kind - 1]
+
+    @property
+    def in_order(self) -> tuple[int, int, int, int]:
+        """All of them in the order of `settlement.download.DownloadKind`."""
+        return self.parameters, self.hotlist, self.catalogue, self.requests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,16 +183,29 @@ class TotalsRequest:
     totals: BatchTotals
 
 
-Request = LogonRequest | HeaderRequest | GroupRequest | DetailRequest | TotalsRequest
+Request = (
+    LogonRequest
+    | HeaderRequest
+    | GroupRequest
+    | DetailRequest
+    | TotalsRequest
+    | DownloadQuery
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogonAnswer:
-    """Whether the terminal may go on, and the versions that the bank holds."""
+    """Whether the terminal may go on, and what the bank holds.
+
+    Attributes:
+        digests: of each published content the first 8 bytes of its digest, in the
+            order of `settlement.download.DownloadKind`; empty when none are told.
+    """
 
     code: ResponseCode
     versions: TerminalVersions
     text: str = ""
+    digests: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

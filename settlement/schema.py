@@ -14,7 +14,8 @@ certificate          terminal, number: issued; in `settlement.store_certificates
 certificate_seen     terminal, number: was used for the first time
 certificate_revoked  terminal, number: is not accepted any more
 purse                CID: a purse card was issued
-hotlist              CID, serial: payments with it raise an incident
+hotlist              CID, serial: counters refuse it, payments raise an incident
+published            kind, version, key: what counters are told from now on
 load, load_outcome   CID, ltc: authorised; and what became of it
 batch                terminal, MID, number: opened with this CLOSE data
 batch_collected      terminal, MID, number: reconciled, BANK ACK given
@@ -64,13 +65,14 @@ __all__ = [
     "open_report",
     "open_resolution",
     "payment",
+    "published",
     "purse",
     "record",
     "statement",
     "terminal",
 ]
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Kept in ``PRAGMA user_version``; another number is refused, never guessed at."""
 
 
@@ -203,9 +205,25 @@ hotlist = sa.Table(
     metadata,
     sa.Column("cid", sa.LargeBinary(8), primary_key=True),
     sa.Column("serial", sa.Integer, primary_key=True),
+    # Of the list as a whole; rows of one change share it.
+    _integer("version"),
     sa.Column("listed", sa.Boolean, nullable=False),
     _text("reason"),
     _time("since"),
+    sa.Index("hotlist_by_version", "version"),
+)
+
+published = sa.Table(
+    "published",
+    metadata,
+    # `settlement.download.DownloadKind`; the hotlist has its own table.
+    sa.Column("kind", sa.Integer, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("key", sa.LargeBinary, primary_key=True),
+    # Null from the version on that no longer has this key.
+    sa.Column("value", sa.LargeBinary),
+    _time("at"),
+    sa.CheckConstraint("kind IN (1, 3, 4)", name="kind_known"),
 )
 
 load = sa.Table(

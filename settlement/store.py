@@ -31,6 +31,7 @@ from settlement.store_certificates import CertificateTables
 from settlement.store_heads import HeadTables
 from settlement.store_ledger import LedgerTables
 from settlement.store_opens import OpenTables
+from settlement.store_publications import PublicationTables
 from settlement.store_records import RecordTables
 from settlement.store_statements import StatementTables
 
@@ -58,6 +59,7 @@ class Books:
     records: RecordTables
     opens: OpenTables
     heads: HeadTables
+    publications: PublicationTables
     statements: StatementTables
 
 
@@ -232,6 +234,7 @@ def _books(connection: sa.Connection) -> Books:
         records=RecordTables(connection),
         opens=OpenTables(connection),
         heads=HeadTables(connection),
+        publications=PublicationTables(connection),
         statements=StatementTables(connection),
     )
 

@@ -232,6 +232,7 @@ class CardTables:
             {
                 "cid": cid,
                 "serial": serial,
+                "version": self._next(hotlist.c.version),
                 "listed": listed,
                 "reason": reason,
                 "since": since,
@@ -242,11 +243,6 @@ class CardTables:
         """Why a card is on the hotlist, or None."""
         row = self._connection.execute(_HOTLISTED, {"of_cid": cid}).first()
         return row.reason if row is not None and row.listed else None
-
-    def hotlist_version(self) -> int:
-        """A number that grows with every change of the hotlist."""
-        query = sa.select(sa.func.count()).select_from(hotlist)
-        return self._connection.execute(query).scalar_one()
 
     def next_lsn(self) -> int:
         """The bank's next load number, from 1."""

@@ -114,9 +114,16 @@ _NEXT_PHASE: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """What a logon leaves for the rest of its call."""
+    """What a logon leaves for the rest of its call.
+
+    Attributes:
+        versions: of what the bank publishes.
+        digests: see `settlement.messages.LogonAnswer`.
+    """
 
     key: bytes = field(repr=False)
+    versions: TerminalVersions = field(default=TerminalVersions(), repr=False)
+    digests: bytes = field(default=b"", repr=False)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -329,7 +336,9 @@ class UploadMachine:
             return [refused(response)]
         logon = answers.parse_logon(response)
         _check_mac(data, response, logon.session_key)
-        self._session = Session(key=logon.session_key)
+        self._session = Session(
+            key=logon.session_key, versions=logon.versions, digests=logon.digests
+        )
         return [
             LoggedOn(
                 bank_time=logon.bank_time,

@@ -10,8 +10,10 @@ from settlement.commands.bank_account import account
 from settlement.commands.bank_audit import audit
 from settlement.commands.bank_check import check, purse, status
 from settlement.commands.bank_host import host
+from settlement.commands.bank_hotlist import hotlist
 from settlement.commands.bank_incidents import incidents
 from settlement.commands.bank_init import init
+from settlement.commands.bank_publish import publish
 from settlement.commands.bank_serve import serve
 from settlement.commands.bank_statement import statement
 from settlement.commands.bank_terminal import terminal
@@ -62,6 +64,8 @@ for _command in (
     incidents,
     purse,
     audit,
+    publish,
+    hotlist,
 ):
     bank.add_command(_command)
 

@@ -17,6 +17,7 @@ from card.records import (
     chain_next,
     payment_digest,
 )
+from settlement.download import Offer
 from settlement.intake import (
     BatchAnswer,
     HeldRecord,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from settlement.audit_head import AuditHead
+    from settlement.download import DownloadQuery
     from settlement.intake import BatchHeader, BatchTotals
     from settlement.upload import UploadEvent
 
@@ -148,6 +150,9 @@ class MemoryBank:
             text = "this payment was sent with other content"
             return RecordAnswer(code=ResponseCode.CONFLICT, text=text)
         return RecordAnswer(code=ResponseCode.ACCEPTED)
+
+    def download(self, query: DownloadQuery) -> Offer:
+        return Offer(version=query.held.version)
 
     def take_open(
         self, header: BatchHeader, item: OpenItem, now: datetime
