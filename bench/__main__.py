@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bench import batch, line, lines, payment, session
+from bench import batch, downloads, line, lines, payment, session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,7 @@ BENCHMARKS: Final[dict[str, Callable[[], dict[str, object]]]] = {
     "lines": lines.measure,
     "session": session.measure,
     "batch": batch.measure,
+    "downloads": downloads.measure,
 }
 
 

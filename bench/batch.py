@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from settlement.audit_head import AuditHead
+    from settlement.download import DownloadQuery, Offer
     from settlement.messages import BatchTotals
     from settlement.payment import BatchToUpload, OpenItem, PaymentRecord
 
@@ -240,6 +241,10 @@ class _YesBank:
         """See `settlement.intake.IntakeBank`."""
         del header, item, now
         return OpenAnswer(code=ResponseCode.ACCEPTED)
+
+    def download(self, query: DownloadQuery) -> Offer:
+        """See `settlement.intake.IntakeBank`."""
+        raise AssertionError("this bank publishes nothing, so nobody asks")
 
     def reconcile(
         self, header: BatchHeader, totals: BatchTotals, now: datetime

@@ -10,6 +10,7 @@ import click
 
 from terminal.commands.audit import audit
 from terminal.commands.certificate import certificate
+from terminal.commands.downloads import downloads, downloads_json
 from terminal.commands.modem import modem
 from terminal.commands.recover import recover, recover_and_tell
 from terminal.commands.shared import PlainErrors, config_option, json_option, say
@@ -19,6 +20,7 @@ from terminal.entries import BatchState
 from terminal.errors import JournalDamagedError, JournalError
 from terminal.journal import Journal
 from terminal.machine import local_now, open_counter
+from terminal.wording_downloads import download_lines
 from terminal.wording_journal import rebuild_question
 from terminal.wording_security import certificate_ends
 
@@ -41,6 +43,7 @@ _PHASE_WORDS: Final = {
     DayPhase.SENDING: "sending",
     DayPhase.RECONCILING: "reconciling",
     DayPhase.ACKNOWLEDGING: "acknowledging",
+    DayPhase.FETCHING: "fetching the bank's lists",
 }
 
 
@@ -99,7 +102,7 @@ def check_config(config_path: Path) -> None:
 @config_option
 @json_option
 def close(config_path: Path, *, as_json: bool) -> None:
-    """Run the end of day without screens: close, send, acknowledge."""
+    """Run the end of day without screens: close, send, acknowledge, fetch."""
     counter = open_counter(load_config(config_path))
     try:
         outcomes = counter.start()
@@ -117,6 +120,9 @@ def close(config_path: Path, *, as_json: bool) -> None:
         click.echo(str(result.advice))
     if result.certificate_until is not None:
         say(": ".join(certificate_ends(result.certificate_until)))
+        if result.downloads is not None:
+            for name, news in download_lines(result.downloads):
+                click.echo(f"{name}: {news}")
     if result.verdict not in _DONE:
         raise SystemExit(1)
 
@@ -142,6 +148,7 @@ def status(config_path: Path, *, as_json: bool) -> None:
 terminal.add_command(audit)
 terminal.add_command(modem)
 terminal.add_command(certificate)
+terminal.add_command(downloads)
 terminal.add_command(recover)
 
 
@@ -241,6 +248,7 @@ def _day_json(result: DayResult, outcomes: list[RecoveryOutcome]) -> dict[str, A
         "posted": _share_json(result.posted),
         "suspended": _share_json(result.suspended),
         "batches": [_batch_json(batch) for batch in result.batches],
+        "downloads": result.downloads and downloads_json(result.downloads),
         "recovered": [
             {"number": outcome.number, "verdict": outcome.verdict.value}
             for outcome in outcomes

@@ -21,6 +21,7 @@ from terminal.customs_desk import CustomsDesk
 from terminal.day_desk import DayDesk
 from terminal.day_flow import DayFlow
 from terminal.disk import disk_trouble
+from terminal.download_shelf import Shelf
 from terminal.errors import CounterStateError, JournalError
 from terminal.journal_rows import STOPPED
 from terminal.order_check import OrderCheck
@@ -83,7 +84,7 @@ class Counter:
         """
         parts = self._parts = _parts(config, journal, layer, clock)
         self._dial = dial
-        self._orders = OrderCheck(config)
+        self._orders = OrderCheck(config, parts.shelf)
         self._recovery = RecoveryDesk(parts)
         self._payments = PaymentDesk(parts, self._recovery, self._customs_ready)
         self._view = CounterView(parts)
@@ -193,15 +194,33 @@ class Counter:
 
     def close_day(self, on_progress: Callable[[DayProgress], None]) -> DayResult:
         """See `CounterService.close_day`."""
+        return self._call_bank(on_progress, send=True)
+
+    def fetch_downloads(self, on_progress: Callable[[DayProgress], None]) -> DayResult:
+        """Call the bank only for what it publishes: no batch is closed or sent.
+
+        Args:
+            on_progress: told from the calling thread.
+
+        Raises:
+            CounterStateError: an end of day is already under way.
+        """
+        return self._call_bank(on_progress, send=False)
+
+    def _call_bank(
+        self, on_progress: Callable[[DayProgress], None], *, send: bool
+    ) -> DayResult:
         if not self._day_lock.acquire(blocking=False):
             raise CounterStateError("An end of day is already under way.")
         try:
-            return self._close_day(on_progress)
+            return self._close_day(on_progress, send=send)
         finally:
             self._set_line(LineState.IDLE)
             self._day_lock.release()
 
-    def _close_day(self, on_progress: Callable[[DayProgress], None]) -> DayResult:
+    def _close_day(
+        self, on_progress: Callable[[DayProgress], None], *, send: bool
+    ) -> DayResult:
         parts = self._parts
         desk = DayDesk(
             self._card_lock,
@@ -211,15 +230,8 @@ class Counter:
             journal=parts.journal,
             clock=parts.clock,
         )
-        flow = DayFlow(
-            parts.config,
-            parts.journal,
-            desk,
-            dial=self._dial,
-            clock=parts.clock,
-            on_line=self._set_line,
-        )
-        return flow.run(on_progress)
+        flow = DayFlow(parts, desk, dial=self._dial, on_line=self._set_line)
+        return flow.run(on_progress, send=send)
 
     # Under the card lock.
 
@@ -281,11 +293,15 @@ def _parts(
     readers = {Role.PURSE: config.readers.purse, Role.CUSTOMS: config.readers.customs}
     slots = CardSlots(layer, readers)
     currency = config.currency
+    shelf = Shelf(config.state_directory)
     return CounterParts(
         config=config,
         journal=journal,
         slots=slots,
         customs=CustomsDesk(slots, journal, currency=currency, clock=clock),
-        purses=PurseDesk(slots, currency=currency, clock=clock),
+        purses=PurseDesk(
+            slots, currency=currency, clock=clock, is_stopped=shelf.is_stopped
+        ),
+        shelf=shelf,
         clock=clock,
     )

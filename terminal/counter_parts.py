@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from terminal.config import TerminalConfig
     from terminal.customs_desk import CustomsDesk
+    from terminal.download_shelf import Shelf
     from terminal.journal import Journal
     from terminal.purse_desk import PurseDesk
     from terminal.readers import CardSlots
@@ -30,6 +31,7 @@ class CounterParts:
         slots: both readers.
         customs: the desk of the customs card.
         purses: the desk of the customer's card.
+        shelf: what the bank has published.
         clock: the time here, aware, in the office's zone.
     """
 
@@ -38,6 +40,7 @@ class CounterParts:
     slots: CardSlots
     customs: CustomsDesk
     purses: PurseDesk
+    shelf: Shelf
     clock: Callable[[], datetime]
 
     def money(self, amount_minor: int) -> Money:

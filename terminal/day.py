@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from settlement.money import Money
+    from terminal.downloads import DownloadsResult
     from terminal.errors import Advice
 
 __all__ = [
@@ -25,7 +26,7 @@ __all__ = [
 
 @unique
 class DayPhase(StrEnum):
-    """What is being done, in this order; from SENDING on once for each batch."""
+    """What is being done, in this order; SENDING to ACKNOWLEDGING for each batch."""
 
     CLOSING = "closing"
     DIALLING = "dialling"
@@ -33,6 +34,7 @@ class DayPhase(StrEnum):
     SENDING = "sending"
     RECONCILING = "reconciling"
     ACKNOWLEDGING = "acknowledging"
+    FETCHING = "fetching"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,7 @@ class DayResult:
         failed_phase: where it went wrong; None when nothing did, or nothing was to
             be done.
         certificate_until: the end of this terminal's certificate when that is near.
+        downloads: what came from the bank; None when no call came so far.
     """
 
     verdict: DayVerdict
@@ -114,6 +117,7 @@ class DayResult:
     advice: Advice
     failed_phase: DayPhase | None = None
     certificate_until: datetime | None = None
+    downloads: DownloadsResult | None = None
 
     @property
     def posted(self) -> Share | None:

@@ -11,6 +11,9 @@ and customs card say, so stopping anywhere and starting again goes on in the sam
     RECONCILING    the bank's last word: the BANK ACK MAC, or what differs
     ACKNOWLEDGING  the journal keeps the MAC, then BANK ACK goes to the customs card.
                    A card that is not there gets it when it is taken up again.
+    FETCHING       what the bank has published since the last call; with no batch to
+                   send, all the call is for. Whatever becomes of it, the batches are
+                   as they were.
 
 A batch is collected only by the bank's answer; a call that breaks off leaves it as it
 was. Such a call is made again at once, as `terminal.redial` and the dial plan allow,
@@ -47,8 +50,10 @@ from terminal.day import (
     DayVerdict,
     Share,
 )
+from terminal.download_flow import DownloadFlow, clock_words
+from terminal.downloads import DownloadsResult
 from terminal.entries import BatchState
-from terminal.errors import CardProblemError, JournalError
+from terminal.errors import CardProblemError, DownloadStoreError, JournalError
 from terminal.redial import CALLS_MAX, Redial
 from terminal.snapshot import LineState
 from terminal.wording_day import (
@@ -57,6 +62,7 @@ from terminal.wording_day import (
     day_collected,
     day_not_closed,
     day_nothing,
+    day_only_fetched,
     day_refused,
     day_without_journal,
     dial_failed,
@@ -64,20 +70,21 @@ from terminal.wording_day import (
     line_rate,
     settlement_failed,
 )
+from terminal.wording_downloads import kind_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from modem.events import CallEvent
+    from settlement.download import DownloadKind
     from settlement.messages import Total
     from settlement.payment import Closure
     from settlement.upload import Session, UploadEvent
-    from terminal.config import TerminalConfig
+    from terminal.counter_parts import CounterParts
     from terminal.day_desk import DayDesk
     from terminal.entries import JournalBatch
     from terminal.errors import Advice
-    from terminal.journal import Journal
 
 __all__ = ["DayFlow", "Dial", "MessageCall"]
 
@@ -112,21 +119,21 @@ class DayFlow:
 
     def __init__(
         self,
-        config: TerminalConfig,
-        journal: Journal,
+        parts: CounterParts,
         desk: DayDesk,
         *,
         dial: Dial,
-        clock: Callable[[], datetime],
         on_line: Callable[[LineState], None],
     ) -> None:
         """Join the parts; `run` does the work."""
-        self._config = config
-        self._journal = journal
+        self._config = parts.config
+        self._journal = parts.journal
+        self._shelf = parts.shelf
+        self._clock = parts.clock
         self._desk = desk
         self._dial = dial
-        self._clock = clock
         self._on_line = on_line
+        self._downloads: DownloadsResult | None = None
         self._outcomes: list[BatchOutcome] = []
         self._answered: set[tuple[bytes, int]] = set()
         self._finished: set[tuple[bytes, int]] = set()
@@ -140,12 +147,19 @@ class DayFlow:
         self._refused_in = DayPhase.RECONCILING
         self._on_progress: Callable[[DayProgress], None] = lambda _: None
 
-    def run(self, on_progress: Callable[[DayProgress], None]) -> DayResult:
-        """Do all that can be done now; never raises for card, line or journal."""
+    def run(
+        self, on_progress: Callable[[DayProgress], None], *, send: bool = True
+    ) -> DayResult:
+        """Do all that can be done now; never raises for card, line or journal.
+
+        Args:
+            on_progress: told each step, from this thread.
+            send: close the batch and send what waits; else only fetch.
+        """
         self._on_progress = on_progress
         try:
-            self._journal.note("day-begun", self._clock(), "")
-            result = self._run()
+            self._journal.note("day-begun", self._clock(), "" if send else "fetch only")
+            result = self._run() if send else self._only_fetch(day_only_fetched())
         except JournalError:
             result = self._failed(day_without_journal(), self._phase)
         # What was done is done, also when no more can be written.
@@ -164,7 +178,7 @@ class DayFlow:
         if not batches:
             self._desk.acknowledge()
             if problem is None:
-                return self._result(DayVerdict.NOTHING_TO_SEND, day_nothing())
+                return self._only_fetch(day_nothing())
             return self._failed(day_not_closed(problem), DayPhase.CLOSING)
         asked = self._desk.asked_about(batches)
         advice = self._call(batches)
@@ -174,6 +188,13 @@ class DayFlow:
         if problem is not None:
             return self._failed(day_not_closed(problem), DayPhase.CLOSING)
         return self._sent(asked, settled)
+
+    def _only_fetch(self, advice: Advice) -> DayResult:
+        """Call for what the bank has published; that it fails changes no batch."""
+        trouble = self._call([])
+        if trouble is not None:
+            self._downloads = DownloadsResult(trouble=trouble.happened)
+        return self._result(DayVerdict.NOTHING_TO_SEND, advice)
 
     def _sent(self, asked: int, settled: int) -> DayResult:
         refused = [outcome for outcome in self._outcomes if not outcome.collected]
@@ -206,6 +227,7 @@ class DayFlow:
             advice=advice,
             failed_phase=failed_phase,
             certificate_until=self._ending_certificate(),
+            downloads=self._downloads,
         )
 
     def _ending_certificate(self) -> datetime | None:
@@ -226,7 +248,7 @@ class DayFlow:
         return []
 
     def _call(self, batches: list[JournalBatch]) -> Advice | None:
-        """Send ``batches``; what went wrong with the line in the end, if anything."""
+        """Send ``batches``, then fetch; what went wrong with the line in the end."""
         # The modem is set up first, which takes a while and can fail, too.
         self._tell(DayProgress(phase=DayPhase.DIALLING))
         try:
@@ -254,7 +276,9 @@ class DayFlow:
         try:
             call = self._dial(self._on_call_event)
             try:
-                self._send_all(call, batches)
+                session, stan = self._send_all(call, batches)
+                if session is not None or self._all_finished(batches):
+                    self._fetch(call, session, stan)
             finally:
                 # However the call ends, what was answered in it has been kept.
                 with suppress(ModemError):
@@ -267,7 +291,13 @@ class DayFlow:
             return True
         return False
 
-    def _send_all(self, call: MessageCall, batches: list[JournalBatch]) -> None:
+    def _all_finished(self, batches: list[JournalBatch]) -> bool:
+        return all((one.mid, one.number) in self._finished for one in batches)
+
+    def _send_all(
+        self, call: MessageCall, batches: list[JournalBatch]
+    ) -> tuple[Session | None, int]:
+        """Send every batch; the call's session and its next free STAN."""
         session: Session | None = None
         stan = 1
         for batch in batches:
@@ -282,7 +312,34 @@ class DayFlow:
             session, stan = machine.session, machine.next_stan
             if session is None:
                 # The bank does not know this terminal: no batch of it will be taken.
-                return
+                break
+        return session, stan
+
+    def _fetch(self, call: MessageCall, session: Session | None, stan: int) -> None:
+        """What the bank has published; tells of it, and never fails the day."""
+        self._tell(DayProgress(phase=DayPhase.FETCHING))
+        flow = DownloadFlow(
+            self._shelf,
+            self._config.terminal.id,
+            clock=self._clock,
+            note=self._note_if_possible,
+            on_progress=self._tell_fetching,
+        )
+        self._downloads = flow.run(call, session, stan)
+        if self._downloads.trouble:
+            self._note_if_possible("fetch-cut", self._downloads.trouble)
+
+    def _note_if_possible(self, kind: str, detail: str) -> None:
+        # The batches are settled by now: nothing more depends on the journal.
+        with suppress(JournalError):
+            self._journal.note(kind, self._clock(), detail)
+
+    def _tell_fetching(self, kind: DownloadKind, done: int, total: int) -> None:
+        self._tell(
+            DayProgress(
+                phase=DayPhase.FETCHING, done=done, total=total, detail=kind_name(kind)
+            )
+        )
 
     def _send(
         self, call: MessageCall, machine: UploadMachine, batch: JournalBatch
@@ -319,8 +376,10 @@ class DayFlow:
             case ResponseDiscarded(reason=reason):
                 self._count_discarded(reason)
             case LoggedOn(clock_offset=offset):
-                detail = f"bank's clock ahead by {offset.total_seconds():.0f} s"
+                detail = clock_words(offset.total_seconds())
                 self._journal.note("logged-on", self._clock(), detail)
+                with suppress(DownloadStoreError):
+                    self._shelf.note_clock(offset, self._clock())
 
     def _note_refused(self, detail: str) -> None:
         """Note what became of one record, once, in however many calls it is told."""

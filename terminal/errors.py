@@ -8,6 +8,7 @@
         * VaultError     ... because its key file cannot be used
             * KeyFileLostError ... because it is missing or damaged
     * AuditFileError     a file of the bank's kept heads is none
+    * DownloadStoreError  what came from the bank cannot be written to the disk
     * InputError         what the clerk typed cannot be used
     * CardProblemError   the card cannot be used for this payment; no money moved
     * CounterStateError  the counter was asked for something out of its turn
@@ -28,6 +29,7 @@ __all__ = [
     "CardProblemError",
     "ConfigError",
     "CounterStateError",
+    "DownloadStoreError",
     "InputError",
     "InputField",
     "JournalDamagedError",
@@ -79,6 +81,7 @@ class CardProblemCode(StrEnum):
     FOREIGN_CUSTOMS_CARD = "foreign-customs-card"
     NOT_PERSONALISED = "not-personalised"
     BLOCKED = "blocked"
+    STOPPED = "stopped"
     EXPIRED = "expired"
     NOT_YET_VALID = "not-yet-valid"
     OTHER_CURRENCY = "other-currency"
@@ -147,6 +150,18 @@ class RenewalError(TerminalError):
 
 class AuditFileError(TerminalError):
     """A file of kept heads cannot be read, or is none."""
+
+
+class DownloadStoreError(TerminalError):
+    """What came from the bank could not be kept; what was held stays in use.
+
+    Attributes:
+        reason: the disk's own words.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"what came from the bank could not be kept: {reason}")
+        self.reason = reason
 
 
 class InputError(TerminalError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from settlement.errors import AmountError, DeclarationError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from settlement.money import Money
     from settlement.payment import DeclarationFormat, PaymentKind
     from terminal.config import TerminalConfig
+    from terminal.download_shelf import Shelf
 
 __all__ = ["OrderCheck"]
 
@@ -22,11 +24,21 @@ __all__ = ["OrderCheck"]
 class OrderCheck:
     """The rules that an order keeps at this counter."""
 
-    def __init__(self, config: TerminalConfig) -> None:
-        """Take the rules of ``config``."""
+    def __init__(self, config: TerminalConfig, shelf: Shelf) -> None:
+        """Take the rules of ``config``, and those of the bank on ``shelf``."""
         self._clerk = config.terminal.clerk
-        self._limit: Money = config.limit
+        self._own_limit: Money = config.limit
+        self._shelf = shelf
         self._declarations: DeclarationFormat = config.declaration_format
+
+    @property
+    def limit(self) -> Money:
+        """The largest payment here: this counter's limit or the bank's, if less."""
+        own = self._own_limit
+        most_minor = self._shelf.parameters.payment_limit_minor
+        if most_minor is None or most_minor >= own.amount_minor:
+            return own
+        return replace(own, amount_minor=most_minor)
 
     def order(
         self, declaration_text: str, amount_text: str, kind: PaymentKind
@@ -47,7 +59,7 @@ class OrderCheck:
             raise InputError(InputField.DECLARATION, message) from None
 
     def _amount(self, text: str) -> Money:
-        limit = self._limit
+        limit = self.limit
         try:
             return parse_amount(text, limit.currency, max_minor=limit.amount_minor)
         except AmountError as error:

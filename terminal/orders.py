@@ -101,6 +101,7 @@ class RefusalReason(StrEnum):
     PIN_MALFORMED = "pin-malformed"
     BALANCE_TOO_LOW = "balance-too-low"
     OVER_CARD_LIMIT = "over-card-limit"
+    CARD_STOPPED = "card-stopped"
     CARD_BLOCKED = "card-blocked"
     CARD_REMOVED = "card-removed"
     OTHER_CARD = "other-card"

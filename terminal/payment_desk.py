@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from terminal.counter_parts import CounterParts
     from terminal.customs_desk import CustomsAtHand
     from terminal.orders import PaymentOrder, PaymentResult, PurseSeen
+    from terminal.purse_desk import PurseAtHand
     from terminal.recovery_desk import RecoveryDesk
 
 __all__ = ["PaymentDesk"]
@@ -91,7 +92,19 @@ class PaymentDesk:
             if self._recovery.is_unresolved(purse.info.card_id):
                 raise card_problem(CardProblemCode.UNRESOLVED_PAYMENT)
             purse = purses.select()
-        return purses.read(purse)
+        return self._read(purse)
+
+    def _read(self, purse: PurseAtHand) -> PurseSeen:
+        parts = self._parts
+        try:
+            return parts.purses.read(purse)
+        except CardProblemError as error:
+            if error.code is CardProblemCode.STOPPED:
+                # On a full disk the card is refused all the same.
+                with suppress(JournalError):
+                    masked = purse.info.card_number_masked
+                    parts.journal.note("stopped-card", parts.clock(), masked)
+            raise
 
     def check_purse(self, order: PaymentOrder, seen: PurseSeen) -> Refused | None:
         """See `CounterService.check_purse`."""
@@ -151,9 +164,12 @@ class PaymentDesk:
         return self._parts.customs.make_room()
 
     def _obstacle(self, order: PaymentOrder, seen: PurseSeen) -> RefusalReason | None:
-        """What the journal says against this payment."""
+        """What the journal, or the hotlist, says against this payment."""
         if self._recovery.is_unresolved(seen.card_id):
             return RefusalReason.UNRESOLVED_PAYMENT
+        if self._parts.shelf.is_stopped(seen.card_id):
+            # The list came while the PIN was being typed.
+            return RefusalReason.CARD_STOPPED
         if self._recovery.earlier.unwarned(order):
             return RefusalReason.EARLIER_PAYMENT
         return None

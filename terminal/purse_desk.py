@@ -47,12 +47,25 @@ class PurseDesk:
     """Everything that is done with the purse outside a payment."""
 
     def __init__(
-        self, slots: CardSlots, *, currency: Currency, clock: Callable[[], datetime]
+        self,
+        slots: CardSlots,
+        *,
+        currency: Currency,
+        clock: Callable[[], datetime],
+        is_stopped: Callable[[bytes], bool],
     ) -> None:
-        """Use the customer's reader of ``slots``; calls come under the card lock."""
+        """Use the customer's reader of ``slots``; calls come under the card lock.
+
+        Args:
+            slots: both readers.
+            currency: that the counter takes.
+            clock: the time here, aware.
+            is_stopped: whether the card of this number is on the bank's hotlist.
+        """
         self._slots = slots
         self._currency = currency
         self._clock = clock
+        self._is_stopped = is_stopped
         self._at_hand: PurseAtHand | None = None
         self._wrong_insertion: int | None = None
 
@@ -148,6 +161,7 @@ class PurseDesk:
         if info.state is CardState.INITIALISED or valid_from is None or expiry is None:
             return CardProblemCode.NOT_PERSONALISED
         checks = (
+            (self._is_stopped(info.card_id), CardProblemCode.STOPPED),
             (info.state is CardState.BLOCKED, CardProblemCode.BLOCKED),
             (info.currency != self._currency.number, CardProblemCode.OTHER_CURRENCY),
             (today < valid_from, CardProblemCode.NOT_YET_VALID),

@@ -134,7 +134,7 @@ class CounterService(Protocol):
         ...
 
     def close_day(self, on_progress: Callable[[DayProgress], None]) -> DayResult:
-        """Close the batch, and send every waiting batch to the bank.
+        """Close the batch, send every waiting batch, fetch what the bank publishes.
 
         Stop it anywhere and call it again: it goes on where it was. Payments may be
         taken meanwhile; they go into the next batch.

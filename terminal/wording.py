@@ -72,6 +72,10 @@ _CARD_PROBLEMS: Final[dict[CardProblemCode, _Sentences]] = {
         msgid("The card is blocked."),
         msgid("Send the customer to the bank's card desk."),
     ),
+    CardProblemCode.STOPPED: (
+        msgid("The bank has stopped this card: it may not be used."),
+        msgid("Keep to your office's rule for stopped cards, and call the bank."),
+    ),
     CardProblemCode.EXPIRED: (
         msgid("The card has expired."),
         msgid("Send the customer to the bank's card desk for a new one."),
@@ -154,6 +158,7 @@ _REFUSALS: Final[dict[RefusalReason, _Sentences]] = {
         msgid("The amount is over the card's limit for one payment."),
         msgid("Pay with another card; a payment cannot be split."),
     ),
+    RefusalReason.CARD_STOPPED: _CARD_PROBLEMS[CardProblemCode.STOPPED],
     RefusalReason.CARD_BLOCKED: _CARD_PROBLEMS[CardProblemCode.BLOCKED],
     RefusalReason.CARD_REMOVED: (
         msgid("The card was taken out too early."),

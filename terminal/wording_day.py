@@ -47,6 +47,7 @@ __all__ = [
     "day_collected",
     "day_not_closed",
     "day_nothing",
+    "day_only_fetched",
     "day_refused",
     "day_without_journal",
     "dial_failed",
@@ -124,6 +125,15 @@ def day_asked(asked: int, settled: int) -> Advice:
         happened=f"{happened} {knew}",
         money=tr("Whether its amount was taken is told with each payment."),
         next_step=tr("Read what is told of each; the list (F7) keeps it."),
+    )
+
+
+def day_only_fetched() -> Advice:
+    """There was no batch to send, and the bank was called for its lists alone."""
+    return Advice(
+        happened=tr("There was no batch to send; the bank was asked for its lists."),
+        money=tr(NO_MONEY_YET),
+        next_step=tr("Nothing is left to do."),
     )
 
 
@@ -255,6 +265,7 @@ def settlement_failed(error: SettlementError) -> Advice:
 
 def line_failure(error: ModemError) -> str:
     """What happened to the call, in one sentence."""
+    """What went wrong with the line, in one sentence."""
     match error:
         case CertificateRefusedError():
             return certificate_refused(error)

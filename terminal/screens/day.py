@@ -19,6 +19,7 @@ from terminal.widgets.facts import Facts
 from terminal.widgets.notice import Notice
 from terminal.widgets.phases import Phases
 from terminal.widgets.status import Level
+from terminal.wording_downloads import download_lines
 from terminal.wording_security import certificate_ends
 
 if TYPE_CHECKING:
@@ -210,6 +211,8 @@ def _rows(result: DayResult) -> Iterable[tuple[str, str]]:
     yield from _batch_rows(result.batches)
     if result.certificate_until is not None:
         yield certificate_ends(result.certificate_until)
+    if result.downloads is not None:
+        yield from download_lines(result.downloads)
 
 
 def _batch_rows(batches: Iterable[BatchOutcome]) -> Iterable[tuple[str, str]]:

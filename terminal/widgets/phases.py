@@ -23,6 +23,7 @@ PHASE_NAMES = {
     DayPhase.SENDING: msgid("Sending payments"),
     DayPhase.RECONCILING: msgid("Comparing totals"),
     DayPhase.ACKNOWLEDGING: msgid("Confirming on the customs card"),
+    DayPhase.FETCHING: msgid("Fetching the bank's lists"),
 }
 ORDER = tuple(DayPhase)
 
@@ -123,6 +124,6 @@ class Phases(Vertical):
 
 
 def _detail(progress: DayProgress) -> str:
-    if progress.total:
+    if progress.total and not progress.detail:
         return tr("{done} of {total}", done=progress.done, total=progress.total)
     return progress.detail

@@ -240,14 +240,27 @@ def test_every_payment_of_the_day_reaches_the_customs_account(world: World) -> N
     world.assert_settled(3_501)
 
 
-def test_a_day_without_payments_has_nothing_to_send_and_does_not_dial(
+def test_a_day_without_payments_has_nothing_to_send_and_calls_for_the_lists_alone(
     world: World,
 ) -> None:
     assert world.close_day().verdict is DayVerdict.NOTHING_TO_SEND
     world.bench.pay()
     world.close_day()
-    assert world.close_day().verdict is DayVerdict.NOTHING_TO_SEND
-    assert world.line.calls == 1
+    result = world.close_day()
+    assert result.verdict is DayVerdict.NOTHING_TO_SEND
+    assert result.downloads is not None
+    assert result.downloads.is_complete
+    assert world.line.calls == 3
+
+
+def test_a_line_that_fails_when_there_was_nothing_to_send_is_told_and_fails_no_batch(
+    world: World,
+) -> None:
+    world.line.busy = True
+    result = world.close_day()
+    assert result.verdict is DayVerdict.NOTHING_TO_SEND
+    assert result.downloads is not None
+    assert result.downloads.trouble == "The bank's number is busy."
 
 
 def test_a_busy_line_leaves_the_batch_and_payments_go_on_in_the_next(

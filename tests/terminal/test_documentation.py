@@ -13,6 +13,7 @@ from terminal.app import LOOK_SECONDS
 from terminal.config import TerminalConfig
 from terminal.customs_desk import BATCH_PLACES_MAX
 from terminal.disk import FREE_BYTES_MIN
+from terminal.download_shelf import CLOCK_LIMIT_DEFAULT
 from terminal.entries import BatchState, PaymentState
 from terminal.journal_check import WHOLE_ENTRIES_MAX
 
@@ -74,3 +75,9 @@ def test_how_long_a_log_is_read_whole_is_documented() -> None:
 
 def test_the_size_of_a_batch_is_documented() -> None:
     assert f"at {BATCH_PLACES_MAX} payments" in PAGE
+
+
+def test_how_far_the_clocks_may_differ_is_documented() -> None:
+    text = " ".join(PAGE.split())
+    seconds = CLOCK_LIMIT_DEFAULT.total_seconds()
+    assert f"({seconds:.0f} seconds unless the bank says otherwise)" in text

@@ -163,7 +163,7 @@ async def test_the_phase_that_really_failed_is_marked_not_the_last_one_seen(
     counter.day = replace(LINE_BUSY, failed_phase=DayPhase.SECURING)
     async with sitting(counter) as desk:
         await desk.press("f8", "enter")
-        assert marks(desk) == "✓✓✗○○○"
+        assert marks(desk) == "✓✓✗○○○○"
 
 
 async def test_no_phase_is_marked_when_there_was_nothing_to_send(
@@ -174,7 +174,7 @@ async def test_no_phase_is_marked_when_there_was_nothing_to_send(
     )
     async with sitting(counter) as desk:
         await desk.press("f8", "enter")
-        assert marks(desk) == "○○○○○○"
+        assert marks(desk) == "○○○○○○○"
 
 
 async def test_a_fault_of_the_counter_marks_the_phase_it_was_in(
@@ -183,7 +183,7 @@ async def test_a_fault_of_the_counter_marks_the_phase_it_was_in(
     counter.day = JournalError("The journal cannot be written.")
     async with sitting(counter) as desk:
         await desk.press("f8", "enter")
-        assert marks(desk) == "✓✓✓✗○○"
+        assert marks(desk) == "✓✓✓✗○○○"
 
 
 async def test_what_the_bank_holds_is_told_with_its_amount(

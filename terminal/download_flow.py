@@ -1,0 +1,198 @@
+"""Fetching what the bank publishes, over a call that is there.
+
+What came down is kept as it comes: each chunk, and each content when it is whole. So
+wherever the call ends, the next one goes on there. Nothing here moves money, and no
+failure here makes a batch or a payment fail.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from modem.errors import CallTimeoutError, ModemError
+from settlement.download import DownloadForm
+from settlement.download_events import (
+    ChunkReceived,
+    DownloadBegun,
+    Downloaded,
+    DownloadFailed,
+    LoggedOn,
+    Refused,
+    ResponseDiscarded,
+)
+from settlement.download_machine import DownloadMachine
+from settlement.errors import NoAnswerError
+from terminal.downloads import DownloadsResult, Fetched
+from terminal.errors import DownloadStoreError
+from terminal.wording_downloads import (
+    not_kept,
+    refused_by_bank,
+    stopped_answering,
+    what_failed_on_the_line,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from settlement.download import DownloadKind
+    from settlement.download_events import DownloadEvent
+    from settlement.upload import Session
+    from terminal.download_shelf import Shelf
+
+__all__ = ["DownloadCall", "DownloadFlow"]
+
+ANSWER_TIMEOUT_MS: Final = 30_000
+"""Patience with the bank: a window of chunks takes some 4 s at 9600 bit/s."""
+DISCARDED_MAX: Final = 100
+"""Answers of one call that fit nothing asked; a sound bank sends none."""
+
+
+class DownloadCall(Protocol):
+    """A secured call to the bank, as far as it is used here."""
+
+    def send(self, message: bytes) -> None:
+        """Queue one message."""
+        ...
+
+    def receive(self, timeout_ms: int) -> bytes:
+        """Wait for the next message."""
+        ...
+
+
+class DownloadFlow:
+    """Fetches in one call."""
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        terminal_id: str,
+        *,
+        clock: Callable[[], datetime],
+        note: Callable[[str, str], None],
+        on_progress: Callable[[DownloadKind, int, int], None],
+    ) -> None:
+        """Join the parts.
+
+        Args:
+            shelf: where what comes is put.
+            terminal_id: 8 characters.
+            clock: the time here, aware.
+            note: keeps an event, its kind and detail, in the journal.
+            on_progress: told kind, bytes that have come, and bytes in all.
+        """
+        self._shelf = shelf
+        self._terminal_id = terminal_id
+        self._clock = clock
+        self._note = note
+        self._on_progress = on_progress
+        self._fetched: list[Fetched] = []
+        self._failed: list[tuple[DownloadKind, str]] = []
+        self._refusal = ""
+        self._discarded = 0
+
+    def run(
+        self, call: DownloadCall, session: Session | None, stan: int
+    ) -> DownloadsResult:
+        """Fetch what differs; never raises for the line, the bank or the disk.
+
+        Args:
+            call: secured; it is left open.
+            session: of an upload in the same call, or None: log on first.
+            stan: the next free STAN of the call.
+        """
+        trouble = ""
+        try:
+            self._fetch(call, session, stan)
+        except ModemError as error:
+            trouble = what_failed_on_the_line(error)
+        except NoAnswerError:
+            trouble = stopped_answering()
+        except DownloadStoreError as error:
+            trouble = not_kept(error.reason)
+        return self.result(trouble)
+
+    def result(self, trouble: str = "") -> DownloadsResult:
+        """What has come so far."""
+        clock = self._shelf.clock
+        is_off = clock is not None and self._shelf.is_clock_off
+        return DownloadsResult(
+            fetched=tuple(self._fetched),
+            failed=tuple(self._failed),
+            trouble=trouble or self._refusal,
+            clock_ahead=clock.ahead if clock is not None and is_off else None,
+        )
+
+    def _fetch(self, call: DownloadCall, session: Session | None, stan: int) -> None:
+        machine = DownloadMachine(
+            self._terminal_id, self._shelf.stocks(), stan_start=stan, session=session
+        )
+        while not machine.finished:
+            for message in machine.messages_to_send(self._clock()):
+                call.send(message)
+            try:
+                answer = call.receive(ANSWER_TIMEOUT_MS)
+            except CallTimeoutError:
+                for message in machine.repeat_unanswered():
+                    call.send(message)
+                continue
+            for event in machine.receive(answer, self._clock()):
+                self._on_event(event)
+
+    def _on_event(self, event: DownloadEvent) -> None:
+        match event:
+            case LoggedOn(clock_offset=offset):
+                self._note("logged-on", clock_words(offset.total_seconds()))
+                self._shelf.note_clock(offset, self._clock())
+            case Refused(code=code, text=text):
+                self._refusal = refused_by_bank(text)
+                self._note("downloads-refused", code.value)
+            case DownloadBegun():
+                self._shelf.begin(event)
+            case ChunkReceived(kind=kind, done=done, total=total):
+                self._shelf.add(event)
+                self._on_progress(kind, done, total)
+            case Downloaded():
+                self._put(event)
+            case DownloadFailed(kind=kind, reason=reason):
+                self._shelf.forget(kind)
+                self._failed.append((kind, reason))
+                self._note("download-failed", f"{kind.name.lower()}: {reason}")
+            case ResponseDiscarded(reason=reason):
+                self._discard(reason)
+
+    def _put(self, event: Downloaded) -> None:
+        self._shelf.put(event, self._clock())
+        kind, version = event.kind, event.held.version
+        count = len(event.entries)
+        self._note(
+            "downloaded",
+            f"{kind.name.lower()} version {version}, {count} entries, "
+            f"{event.payload_bytes} bytes",
+        )
+        if event.form is DownloadForm.UNCHANGED:
+            return
+        self._fetched = [one for one in self._fetched if one.kind is not kind]
+        self._fetched.append(
+            Fetched(
+                kind=kind,
+                version=version,
+                count=count,
+                payload_bytes=event.payload_bytes,
+            )
+        )
+
+    def _discard(self, reason: str) -> None:
+        self._discarded += 1
+        self._note("response-discarded", reason)
+        if self._discarded >= DISCARDED_MAX:
+            raise NoAnswerError("the bank's answers fit nothing that was asked")
+
+
+def clock_words(ahead_s: float) -> str:
+    """What the journal keeps of the two clocks.
+
+    >>> clock_words(3.0)
+    "bank's clock ahead by 3 s"
+    """
+    return f"bank's clock ahead by {ahead_s:.0f} s"
