@@ -95,9 +95,11 @@ def read_parameters(text: str, currency: Currency) -> dict[bytes, bytes]:
     limit = values.get("payment-limit")
     limit_minor = None
     if limit is not None:
-        # Not written as text it would have been rounded before it is read.
-        written = limit if isinstance(limit, str) else ""
-        limit_minor = _amount(written, currency, "payment-limit, in quotes")
+        if not isinstance(limit, str):
+            # Without the quotes it could have been rounded before it is read.
+            message = 'payment-limit is an amount in quotes, such as "500.000". '
+            raise InputError(message + NOTHING)
+        limit_minor = _amount(limit, currency, "payment-limit")
     return encode_parameters(
         Parameters(payment_limit_minor=limit_minor, clock_limit_s=seconds)
     )
