@@ -20,18 +20,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, unique
-from typing import Final
+from typing import Final, Self
 
 __all__ = [
     "CARD_NUMBER_BYTES",
     "CHUNK_BYTES",
     "DIGEST_BYTES",
     "ENTRIES_MAX",
+    "HEAD_BYTES",
+    "HELD_BYTES",
     "KEY_BYTES_MAX",
     "PAYLOAD_BYTES_MAX",
     "PAYLOAD_DIGEST_BYTES",
     "RAW_BYTES_MAX",
     "VALUE_BYTES_MAX",
+    "VERSION_BYTES",
     "VERSION_MAX",
     "DownloadForm",
     "DownloadKind",
@@ -48,6 +51,10 @@ CARD_NUMBER_BYTES: Final = 8
 DIGEST_BYTES: Final = 32
 PAYLOAD_DIGEST_BYTES: Final = 8
 """Enough to find the payload that was begun; the content has the whole digest."""
+VERSION_BYTES: Final = 4
+HELD_BYTES: Final = VERSION_BYTES + DIGEST_BYTES
+_LENGTH_BYTES: Final = 4
+HEAD_BYTES: Final = 1 + HELD_BYTES + PAYLOAD_DIGEST_BYTES + _LENGTH_BYTES
 VERSION_MAX: Final = 0xFFFFFFFF
 """A version has four bytes; 0 is the empty content that nobody has published."""
 
@@ -106,6 +113,17 @@ class Held:
         assert 0 <= self.version <= VERSION_MAX, "a version has four bytes"
         assert len(self.digest) == DIGEST_BYTES, "a content's digest has 32 bytes"
 
+    def to_bytes(self) -> bytes:
+        """Version (4 bytes, big-endian), digest (32)."""
+        return self.version.to_bytes(VERSION_BYTES) + self.digest
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Undo `to_bytes`; ``data`` has `HELD_BYTES`."""
+        assert len(data) == HELD_BYTES, "version and digest"
+        version = int.from_bytes(data[:VERSION_BYTES])
+        return cls(version=version, digest=data[VERSION_BYTES:])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -150,6 +168,35 @@ class OfferHead:
     target: Held
     payload_digest: bytes
     payload_bytes: int
+
+    def to_bytes(self) -> bytes:
+        """Form (1), what it leads to (36), digest (8) and length (4) of the payload."""
+        return (
+            bytes([self.form])
+            + self.target.to_bytes()
+            + self.payload_digest
+            + self.payload_bytes.to_bytes(_LENGTH_BYTES)
+        )
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Undo `to_bytes`; ``data`` has `HEAD_BYTES`.
+
+        Raises:
+            ValueError: there is no such form, or no payload of such a length.
+        """
+        assert len(data) == HEAD_BYTES, "of one length"
+        start = 1 + HELD_BYTES
+        end = start + PAYLOAD_DIGEST_BYTES
+        head = cls(
+            form=DownloadForm(data[0]),
+            target=Held.parse(data[1:start]),
+            payload_digest=data[start:end],
+            payload_bytes=int.from_bytes(data[end:]),
+        )
+        if not 0 < head.payload_bytes <= PAYLOAD_BYTES_MAX:
+            raise ValueError("no payload has this length")
+        return head
 
     @property
     def wanted(self) -> Wanted:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Final
 from settlement.data_objects import DataObjects, DetailTag, encode_objects
 from settlement.download import (
     CHUNK_BYTES,
-    DIGEST_BYTES,
+    HEAD_BYTES,
+    HELD_BYTES,
     PAYLOAD_BYTES_MAX,
     PAYLOAD_DIGEST_BYTES,
+    VERSION_BYTES,
     DownloadForm,
     DownloadKind,
     DownloadQuery,
@@ -42,11 +44,8 @@ FILE_INQUIRY: Final = "5"
 """Field 91: the file is asked about, not changed."""
 CHUNKS_MAX: Final = chunk_count(PAYLOAD_BYTES_MAX)
 
-_VERSION_BYTES: Final = 4
-_HELD_BYTES: Final = _VERSION_BYTES + DIGEST_BYTES
-_WANTED_BYTES: Final = _VERSION_BYTES + PAYLOAD_DIGEST_BYTES
-_UNCHANGED_BYTES: Final = 1 + _VERSION_BYTES
-_HEAD_BYTES: Final = 1 + _HELD_BYTES + PAYLOAD_DIGEST_BYTES + 4
+_WANTED_BYTES: Final = VERSION_BYTES + PAYLOAD_DIGEST_BYTES
+_UNCHANGED_BYTES: Final = 1 + VERSION_BYTES
 
 _KINDS: Final = {kind.file_name: kind for kind in DownloadKind}
 
@@ -82,10 +81,10 @@ def query_message(
         query: what is asked.
         now: aware, in the office's zone.
     """
-    objects = [(DetailTag.DOWNLOAD_HELD, _held_bytes(query.held))]
+    objects = [(DetailTag.DOWNLOAD_HELD, query.held.to_bytes())]
     wanted = query.wanted
     if wanted is not None:
-        named = wanted.version.to_bytes(_VERSION_BYTES, "big") + wanted.payload_digest
+        named = wanted.version.to_bytes(VERSION_BYTES, "big") + wanted.payload_digest
         objects.append((DetailTag.DOWNLOAD_WANTED, named))
     fields: dict[int, str | bytes] = {
         **message_times(now, now),
@@ -114,12 +113,12 @@ def parse_query(message: Message) -> DownloadQuery:
     if not 0 < chunk <= CHUNKS_MAX:
         raise MalformedMessageError("no number of a chunk", field=71)
     objects = DataObjects(message.binary(48), number=48, tags=DetailTag)
-    held = _parse_held(objects.fixed(DetailTag.DOWNLOAD_HELD, _HELD_BYTES))
+    held = Held.parse(objects.fixed(DetailTag.DOWNLOAD_HELD, HELD_BYTES))
     wanted = None
     if DetailTag.DOWNLOAD_WANTED in objects:
         named = objects.fixed(DetailTag.DOWNLOAD_WANTED, _WANTED_BYTES)
-        version = int.from_bytes(named[:_VERSION_BYTES], "big")
-        wanted = Wanted(version=version, payload_digest=named[_VERSION_BYTES:])
+        version = int.from_bytes(named[:VERSION_BYTES], "big")
+        wanted = Wanted(version=version, payload_digest=named[VERSION_BYTES:])
     elif chunk != 1:
         raise MalformedMessageError("a later chunk of no payload", field=71)
     return DownloadQuery(kind=kind, held=held, chunk=chunk, wanted=wanted)
@@ -140,10 +139,9 @@ def parse_chunk(message: Message, query: DownloadQuery) -> Chunk:
     objects = DataObjects(message.binary(48), number=48, tags=DetailTag)
     head = None
     if DetailTag.DOWNLOAD_OFFER in objects:
-        form = objects.up_to(DetailTag.DOWNLOAD_OFFER, _HEAD_BYTES)
-        if form[:1] == bytes([DownloadForm.UNCHANGED]):
-            if len(form) != _UNCHANGED_BYTES:
-                raise objects.malformed("not 5 bytes", DetailTag.DOWNLOAD_OFFER)
+        form = objects.up_to(DetailTag.DOWNLOAD_OFFER, HEAD_BYTES)
+        is_unchanged = form[:1] == bytes([DownloadForm.UNCHANGED])
+        if is_unchanged and len(form) == _UNCHANGED_BYTES:
             return Chunk(unchanged=int.from_bytes(form[1:], "big"))
         head = _parse_head(objects)
     elif query.wanted is None:
@@ -177,13 +175,13 @@ class DownloadDesk:
         head = offer.head
         if head is None:
             form = bytes([DownloadForm.UNCHANGED])
-            told = form + offer.version.to_bytes(_VERSION_BYTES, "big")
+            told = form + offer.version.to_bytes(VERSION_BYTES, "big")
             return [(48, encode_objects([(DetailTag.DOWNLOAD_OFFER, told)]))]
         self._offer, self._asked = offer, (query.kind, query.held, head.wanted)
         number, objects = query.chunk, []
         if query.wanted != head.wanted or not offer.chunk(number):
             number = 1
-            objects = [(DetailTag.DOWNLOAD_OFFER, _head_bytes(head))]
+            objects = [(DetailTag.DOWNLOAD_OFFER, head.to_bytes())]
         objects.append((DetailTag.DOWNLOAD_CHUNK, offer.chunk(number)))
         return [
             (48, encode_objects(objects)),
@@ -200,37 +198,12 @@ class DownloadDesk:
         return self._ask(query)
 
 
-def _held_bytes(held: Held) -> bytes:
-    return held.version.to_bytes(_VERSION_BYTES, "big") + held.digest
-
-
-def _parse_held(data: bytes) -> Held:
-    version = int.from_bytes(data[:_VERSION_BYTES], "big")
-    return Held(version=version, digest=data[_VERSION_BYTES:])
-
-
-def _head_bytes(head: OfferHead) -> bytes:
-    return (
-        bytes([head.form])
-        + _held_bytes(head.target)
-        + head.payload_digest
-        + head.payload_bytes.to_bytes(4, "big")
-    )
-
-
 def _parse_head(objects: DataObjects) -> OfferHead:
-    data = objects.fixed(DetailTag.DOWNLOAD_OFFER, _HEAD_BYTES)
+    data = objects.fixed(DetailTag.DOWNLOAD_OFFER, HEAD_BYTES)
     try:
-        form = DownloadForm(data[0])
-    except ValueError:
-        raise objects.malformed("unknown", DetailTag.DOWNLOAD_OFFER) from None
-    end = 1 + _HELD_BYTES
-    head = OfferHead(
-        form=form,
-        target=_parse_held(data[1:end]),
-        payload_digest=data[end : end + PAYLOAD_DIGEST_BYTES],
-        payload_bytes=int.from_bytes(data[end + PAYLOAD_DIGEST_BYTES :], "big"),
-    )
-    if not 0 < head.payload_bytes <= PAYLOAD_BYTES_MAX:
-        raise objects.malformed("no such length", DetailTag.DOWNLOAD_OFFER)
+        head = OfferHead.parse(data)
+    except ValueError as error:
+        raise objects.malformed(str(error), DetailTag.DOWNLOAD_OFFER) from None
+    if head.form is DownloadForm.UNCHANGED:
+        raise objects.malformed("not 5 bytes", DetailTag.DOWNLOAD_OFFER)
     return head

@@ -118,11 +118,11 @@ def close(config_path: Path, *, as_json: bool) -> None:
         click.echo(json.dumps(_day_json(result, outcomes)))
     else:
         click.echo(str(result.advice))
-    if result.certificate_until is not None:
-        say(": ".join(certificate_ends(result.certificate_until)))
         if result.downloads is not None:
             for name, news in download_lines(result.downloads):
                 click.echo(f"{name}: {news}")
+    if result.certificate_until is not None:
+        say(": ".join(certificate_ends(result.certificate_until)))
     if result.verdict not in _DONE:
         raise SystemExit(1)
 

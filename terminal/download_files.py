@@ -26,11 +26,10 @@ from typing import TYPE_CHECKING, Final
 
 from settlement.download import (
     CHUNK_BYTES,
-    DIGEST_BYTES,
+    HEAD_BYTES,
+    HELD_BYTES,
     PAYLOAD_BYTES_MAX,
-    PAYLOAD_DIGEST_BYTES,
     RAW_BYTES_MAX,
-    DownloadForm,
     DownloadKind,
     Held,
     OfferHead,
@@ -54,10 +53,8 @@ _CONTENT: Final = b"RSDL\x01"
 _PARTIAL: Final = b"RSDP\x01"
 _SUM_BYTES: Final = 4
 _TIME_BYTES: Final = 8
-_HELD_BYTES: Final = 4 + DIGEST_BYTES
-_HEADER_BYTES: Final = len(_CONTENT) + 1 + _HELD_BYTES + _TIME_BYTES
-_OFFER_BYTES: Final = 1 + _HELD_BYTES + PAYLOAD_DIGEST_BYTES + 4
-_PARTIAL_HEADER_BYTES: Final = len(_PARTIAL) + 1 + _HELD_BYTES + _OFFER_BYTES
+_HEADER_BYTES: Final = len(_CONTENT) + 1 + HELD_BYTES + _TIME_BYTES
+_PARTIAL_HEADER_BYTES: Final = len(_PARTIAL) + 1 + HELD_BYTES + HEAD_BYTES
 _SIZE_BYTES: Final = 2
 _CLOCK_BYTES_MAX: Final = 256
 _FILE_BYTES_MAX: Final = RAW_BYTES_MAX + _HEADER_BYTES + _SUM_BYTES
@@ -106,13 +103,14 @@ class DownloadFiles:
         if data is None or not _is_summed(data):
             return None
         body = data[:-_SUM_BYTES]
-        if body[: len(_CONTENT) + 1] != _CONTENT + bytes([kind]):
+        is_of_kind = body.startswith(_CONTENT + bytes([kind]))
+        if len(body) < _HEADER_BYTES or not is_of_kind:
             return None
         header, content = body[len(_CONTENT) + 1 : _HEADER_BYTES], body[_HEADER_BYTES:]
-        held = _held(header[:_HELD_BYTES])
+        held = Held.parse(header[:HELD_BYTES])
         try:
             entries = parse_content(kind, content)
-            at = datetime.fromtimestamp(int.from_bytes(header[_HELD_BYTES:]), UTC)
+            at = datetime.fromtimestamp(int.from_bytes(header[HELD_BYTES:]), UTC)
         except (DownloadError, ValueError, OverflowError, OSError):
             return None
         if content_digest(kind, entries) != held.digest:
@@ -132,7 +130,7 @@ class DownloadFiles:
         body = (
             _CONTENT
             + bytes([kept.kind])
-            + _held_bytes(kept.held)
+            + kept.held.to_bytes()
             + int(kept.at.timestamp()).to_bytes(_TIME_BYTES)
             + encode_content(kept.kind, kept.entries)
         )
@@ -148,8 +146,11 @@ class DownloadFiles:
         if data[: len(_PARTIAL) + 1] != _PARTIAL + bytes([kind]):
             return None
         start = len(_PARTIAL) + 1
-        base = _held(data[start : start + _HELD_BYTES])
-        head = _offer(data[start + _HELD_BYTES : _PARTIAL_HEADER_BYTES])
+        base = Held.parse(data[start : start + HELD_BYTES])
+        try:
+            head = OfferHead.parse(data[start + HELD_BYTES : _PARTIAL_HEADER_BYTES])
+        except ValueError:
+            return None
         return Partial(base=base, head=head, data=_chunks(data[end:]))
 
     def resume_partial(self, kind: DownloadKind) -> Partial | None:
@@ -171,7 +172,7 @@ class DownloadFiles:
         Raises:
             DownloadStoreError: it could not be written.
         """
-        header = _PARTIAL + bytes([kind]) + _held_bytes(base) + _offer_bytes(head)
+        header = _PARTIAL + bytes([kind]) + base.to_bytes() + head.to_bytes()
         self._replace(self._partial(kind), header + _sum(header))
 
     def add_chunk(self, kind: DownloadKind, data: bytes) -> None:
@@ -272,34 +273,6 @@ def _chunks(data: bytes) -> bytes:
         whole += data[start : start + size]
         offset = end
     return bytes(whole)
-
-
-def _held_bytes(held: Held) -> bytes:
-    return held.version.to_bytes(4) + held.digest
-
-
-def _held(data: bytes) -> Held:
-    return Held(version=int.from_bytes(data[:4]), digest=data[4:])
-
-
-def _offer_bytes(head: OfferHead) -> bytes:
-    return (
-        bytes([head.form])
-        + _held_bytes(head.target)
-        + head.payload_digest
-        + head.payload_bytes.to_bytes(4)
-    )
-
-
-def _offer(data: bytes) -> OfferHead:
-    # Its checksum was right, so it is what `_offer_bytes` made.
-    end = 1 + _HELD_BYTES
-    return OfferHead(
-        form=DownloadForm(data[0]),
-        target=_held(data[1:end]),
-        payload_digest=data[end : end + PAYLOAD_DIGEST_BYTES],
-        payload_bytes=int.from_bytes(data[end + PAYLOAD_DIGEST_BYTES :]),
-    )
 
 
 def _store_error(error: OSError) -> DownloadStoreError:
