@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from bench.lines_callers import CallOutcome
     from modem.events import CallEvent
     from settlement.audit_head import AuditHead
+    from settlement.download import DownloadQuery, Offer
     from settlement.host import HostEvent
     from settlement.intake import (
         BatchHeader,
@@ -303,6 +304,9 @@ class _YesBank:
         return ReconcileAnswer(
             code=ResponseCode.ACCEPTED, ack_mac=bytes(_ACK_BYTES), posted=posted
         )
+
+    def download(self, query: DownloadQuery) -> Offer:
+        raise AssertionError("this bank publishes nothing, so nobody asks")
 
 
 class _Watch:

@@ -265,7 +265,6 @@ def settlement_failed(error: SettlementError) -> Advice:
 
 def line_failure(error: ModemError) -> str:
     """What happened to the call, in one sentence."""
-    """What went wrong with the line, in one sentence."""
     match error:
         case CertificateRefusedError():
             return certificate_refused(error)
