@@ -177,14 +177,17 @@ def test_bank_in_another_process(certificates: Certificates) -> None:
         command += [str(pair.far_path), str(certificates.directory)]
         # The program and its arguments are this test's own.
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as bank:  # noqa: S603
-            with dial(
-                str(pair.near_path), PLAN, certificates.client(), SERVER_NAME, print
-            ) as call:
-                call.send(b"one")
-                call.send(b"two")
-                assert call.receive(PATIENCE_MS) == b"seen one"
-                assert call.receive(PATIENCE_MS) == b"seen two"
-            output, _ = bank.communicate(timeout=PATIENCE_MS / 1000)
+            try:
+                with dial(
+                    str(pair.near_path), PLAN, certificates.client(), SERVER_NAME, print
+                ) as call:
+                    call.send(b"one")
+                    call.send(b"two")
+                    assert call.receive(PATIENCE_MS) == b"seen one"
+                    assert call.receive(PATIENCE_MS) == b"seen two"
+                output, _ = bank.communicate(timeout=PATIENCE_MS / 1000)
+            finally:
+                bank.kill()
     assert (bank.returncode, output) == (0, "closed by T0000007\n")
 
 

@@ -115,21 +115,24 @@ def _converse(answers: list[bytes]) -> str:
     with subprocess.Popen(  # noqa: S603 - our own fixed words
         [sys.executable, "-c", _ASK], stdin=far, stdout=far, stderr=far
     ) as program:
-        os.close(far)
-        shown = b""
-        while True:
-            ready, _, _ = select.select([near], [], [], 20)
-            assert ready, shown
-            try:
-                chunk = os.read(near, 1000)
-            except OSError:
-                break  # Linux: the last of the far side's holders has closed it
-            if not chunk:
-                break
-            shown += chunk
-            if chunk.endswith(b": ") and answers:
-                os.write(near, answers.pop(0))
-        assert program.wait(20) == 0
+        try:
+            os.close(far)
+            shown = b""
+            while True:
+                ready, _, _ = select.select([near], [], [], 20)
+                assert ready, shown
+                try:
+                    chunk = os.read(near, 1000)
+                except OSError:
+                    break  # Linux: the last of the far side's holders has closed it
+                if not chunk:
+                    break
+                shown += chunk
+                if chunk.endswith(b": ") and answers:
+                    os.write(near, answers.pop(0))
+            assert program.wait(20) == 0
+        finally:
+            program.kill()
     os.close(near)
     return shown.decode()
 

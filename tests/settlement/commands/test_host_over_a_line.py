@@ -286,10 +286,13 @@ def test_serve_ends_in_order_when_it_is_told_to(branch: World, line: ModemPair) 
         text=True,
         env=os.environ,
     ) as host:
-        assert host.stdout is not None
-        assert "waiting for a call" in host.stdout.readline()
-        host.send_signal(signal.SIGTERM)
-        assert host.wait(20) == 0
+        try:
+            assert host.stdout is not None
+            assert "waiting for a call" in host.stdout.readline()
+            host.send_signal(signal.SIGTERM)
+            assert host.wait(20) == 0
+        finally:
+            host.kill()
 
 
 @pytest.mark.parametrize(
