@@ -214,6 +214,13 @@ _WORDS_OF_KINDS: Final = {
     TypeError: "there is no serial port of such a name",
 }
 """For what comes out of pyserial and not out of the system."""
+_CONTROL_OPTION: Final = "option 'control'"
+"""How pyserial names DTR, RTS and flow control of RFC 2217: when no answer to a setting
+came in time (SerialException), and when it was another one (ValueError)."""
+_UNCONFIRMED: Final = (
+    "the serial server does not confirm that control lines are set; if its port has "
+    "none, add ?ign_set_control to the port's name"
+)
 
 
 def _reason(error: Exception) -> str:
@@ -222,6 +229,8 @@ def _reason(error: Exception) -> str:
     pyserial puts the system's number, words and the path into its own sentence, and
     keeps the error itself only as the context of its own.
     """
+    if _CONTROL_OPTION in str(error):
+        return _UNCONFIRMED
     number = _system_number(error)
     if number is not None:
         return _WORDS.get(number) or os.strerror(number)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import serial
 
-from modem.errors import CallLostError
+from modem.errors import CallLostError, PortError
+from modem.serial_port import SerialPort
 from sim.modems.exchange import TelephoneExchange
 from sim.modems.pair import ModemPair
 from sim.modems.rfc2217_port import Rfc2217Port
@@ -89,6 +90,16 @@ def test_whole_calls_pass_before_a_modem_without_control_lines(
                     carry_messages(*ends)
                     close_both(*ends)
         assert pair.calls_connected == 2
+
+
+def test_a_modem_without_control_lines_is_told_with_the_remedy(tmp_path: Path) -> None:
+    with ModemPair(FAST) as pair:
+        device = f"serialdev,{pair.near_path.resolve()},115200n81,local"
+        with (
+            ser2net(device, tmp_path / "log") as url,
+            pytest.raises(PortError, match=r"add \?ign_set_control to the port's name"),
+        ):
+            SerialPort(url, 115_200)
 
 
 def test_whole_call_passes_with_control_lines(

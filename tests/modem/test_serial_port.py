@@ -6,12 +6,15 @@ import os
 import pty
 import queue
 import select
+import socket
+import threading
 import tty
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 import serial
+import serial.rfc2217
 
 from modem.errors import PortError
 from modem.serial_port import SerialPort
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATIENCE_S = 10
+# pyserial 3.5 sets its reader thread up by methods that Python will lose one day.
+RFC2217_CLIENT = pytest.mark.filterwarnings(
+    "ignore:set(Daemon|Name):DeprecationWarning"
+)
 Inbox = queue.SimpleQueue[bytes | PortError]
 
 
@@ -47,6 +54,45 @@ def terminal() -> Iterator[tuple[int, int, str]]:
             # A test may have hung it up.
             with suppress(OSError):
                 os.close(descriptor)
+
+
+class ServerWithoutControlLines:
+    """A serial server, pyserial's, that does not confirm what sets control lines."""
+
+    def __init__(self, client: socket.socket, answer: bytes) -> None:
+        """Say ``answer`` in the place of each confirmation."""
+        self._client = client
+        self._answer = answer
+        device = serial.serial_for_url("loop://")
+        self._manager = serial.rfc2217.PortManager(device, self)  # type: ignore[arg-type]  # the stubs ask for two ports
+
+    def write(self, data: bytes) -> None:
+        """Send to the client; `PortManager` calls this."""
+        confirms = data[3:4] == serial.rfc2217.SERVER_SET_CONTROL
+        self._client.sendall(self._answer if confirms else data)
+
+    def serve(self) -> None:
+        """Talk with the client until it is gone."""
+        with suppress(ConnectionError):
+            while data := self._client.recv(1024):
+                b"".join(self._manager.filter(data))
+
+
+@contextmanager
+def without_control_lines(answer: bytes) -> Iterator[str]:
+    """URL of a `ServerWithoutControlLines`, for one client."""
+
+    def serve() -> None:
+        client, _ = listener.accept()
+        with client:
+            ServerWithoutControlLines(client, answer).serve()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE_S)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"rfc2217://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
 
 
 def take(inbox: Inbox, size: int) -> bytes:
@@ -164,6 +210,37 @@ def test_port_that_cannot_be_opened_is_named_once_with_the_reason_in_words(
     with pytest.raises(PortError) as caught:
         SerialPort(url, 9_600)
     assert caught.value.what == f"The serial port {url} cannot be used: {reason}."
+
+
+UNCONFIRMED = pytest.mark.parametrize(
+    "answer",
+    [b"", bytes.fromhex("FFFA 2C69 00 FFF0")],
+    ids=["no-answer", "another-value"],
+)
+
+
+@UNCONFIRMED
+@RFC2217_CLIENT
+def test_server_that_confirms_no_control_lines_is_told_with_the_remedy(
+    answer: bytes,
+) -> None:
+    with without_control_lines(answer) as url:
+        with pytest.raises(PortError) as caught:
+            SerialPort(url, 9_600)
+        assert caught.value.reason == (
+            "the serial server does not confirm that control lines are set; if its "
+            "port has none, add ?ign_set_control to the port's name"
+        )
+
+
+@UNCONFIRMED
+@RFC2217_CLIENT
+def test_the_remedy_opens_a_port_without_control_lines(answer: bytes) -> None:
+    with (
+        without_control_lines(answer) as url,
+        opened(f"{url}?ign_set_control") as (port, _),
+    ):
+        assert port.write(b"AT\r") == 3
 
 
 def test_port_is_opened_by_one_only() -> None:
