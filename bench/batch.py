@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from bench.customs_day import TERMINAL, draw_day
 from bench.virtual_call import CallReport, Ends, VirtualLine, new_ends, upload_once
+from bench.yes_bank import YesBank
 from settlement import iso8583
 from settlement.detail_groups import GROUP_PAYMENTS_MAX, group_message
 from settlement.group_layout import pack
@@ -30,27 +31,14 @@ from settlement.message_codec import (
     record_fields,
     totals_message,
 )
-from settlement.messages import (
-    BatchAnswer,
-    BatchHeader,
-    LogonAnswer,
-    OpenAnswer,
-    ReconcileAnswer,
-    RecordAnswer,
-    ResponseCode,
-    TerminalVersions,
-    Total,
-)
+from settlement.messages import BatchHeader, TerminalVersions
 from settlement.upload import Collected, UploadMachine
 from sim.modems.line import LineSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from settlement.audit_head import AuditHead
-    from settlement.download import DownloadQuery, Offer
-    from settlement.messages import BatchTotals
-    from settlement.payment import BatchToUpload, OpenItem, PaymentRecord
+    from settlement.payment import BatchToUpload
 
 __all__ = ["batch_seconds", "measure"]
 
@@ -197,7 +185,7 @@ def batch_seconds(
 def _call(batch: BatchToUpload, ends: Ends, line: VirtualLine) -> CallReport:
     report = upload_once(
         UploadMachine(batch, stan_start=1),
-        IntakeMachine(TERMINAL, _YesBank(), _KEY),
+        IntakeMachine(TERMINAL, YesBank(), _KEY),
         ends=ends,
         now=_NOW,
         line=line,
@@ -205,53 +193,3 @@ def _call(batch: BatchToUpload, ends: Ends, line: VirtualLine) -> CallReport:
     if not isinstance(report.events[-1], Collected):
         raise RuntimeError(f"the batch was not collected: {report.events[-1]}")
     return report
-
-
-class _YesBank:
-    """A bank that takes all, at once."""
-
-    def __init__(self) -> None:
-        self._taken: list[int] = []
-
-    def logon(
-        self, terminal_id: str, versions: TerminalVersions, now: datetime
-    ) -> LogonAnswer:
-        """See `settlement.intake.IntakeBank`."""
-        del terminal_id, now
-        return LogonAnswer(code=ResponseCode.ACCEPTED, versions=versions)
-
-    def begin_batch(
-        self, header: BatchHeader, now: datetime, audit_head: AuditHead | None = None
-    ) -> BatchAnswer:
-        """See `settlement.intake.IntakeBank`."""
-        del header, now, audit_head
-        return BatchAnswer(code=ResponseCode.ACCEPTED)
-
-    def take_payments(
-        self, header: BatchHeader, payments: Sequence[PaymentRecord], now: datetime
-    ) -> Sequence[RecordAnswer]:
-        """See `settlement.intake.IntakeBank`."""
-        del header, now
-        self._taken += [payment.tx.amount_minor for payment in payments]
-        return [RecordAnswer(code=ResponseCode.ACCEPTED) for _ in payments]
-
-    def take_open(
-        self, header: BatchHeader, item: OpenItem, now: datetime
-    ) -> OpenAnswer:
-        """See `settlement.intake.IntakeBank`."""
-        del header, item, now
-        return OpenAnswer(code=ResponseCode.ACCEPTED)
-
-    def download(self, query: DownloadQuery) -> Offer:
-        """See `settlement.intake.IntakeBank`."""
-        raise AssertionError("this bank publishes nothing, so nobody asks")
-
-    def reconcile(
-        self, header: BatchHeader, totals: BatchTotals, now: datetime
-    ) -> ReconcileAnswer:
-        """See `settlement.intake.IntakeBank`."""
-        del header, totals, now
-        posted = Total(count=len(self._taken), sum_minor=sum(self._taken))
-        return ReconcileAnswer(
-            code=ResponseCode.ACCEPTED, ack_mac=bytes(16), posted=posted
-        )

@@ -28,24 +28,16 @@ from typing import TYPE_CHECKING, Final
 
 from bench.lines_batches import EVENING, prepare
 from bench.lines_callers import DELAY_MS, RATE_BPS, run_callers
+from bench.yes_bank import YesBank
 from modem.dial_plan import AnswerPlan
 from modem.events import Secured, WaitingForCall
 from modem.tls import server_context
 from settlement.bank import Bank
 from settlement.host import CallEnded, Host
-from settlement.intake import (
-    BatchAnswer,
-    LogonAnswer,
-    ReconcileAnswer,
-    RecordAnswer,
-    ResponseCode,
-    Total,
-)
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.store import BankStore
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterator, Sequence
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
@@ -53,17 +45,8 @@ if TYPE_CHECKING:
     from bench.lines_batches import Terminal
     from bench.lines_callers import CallOutcome
     from modem.events import CallEvent
-    from settlement.audit_head import AuditHead
-    from settlement.download import DownloadQuery, Offer
     from settlement.host import HostEvent
-    from settlement.intake import (
-        BatchHeader,
-        BatchTotals,
-        IntakeBank,
-        OpenAnswer,
-        TerminalVersions,
-    )
-    from settlement.payment import OpenItem, PaymentRecord
+    from settlement.intake import IntakeBank
 
 __all__ = ["measure"]
 
@@ -75,7 +58,6 @@ SHARE_MAX: Final = 0.8
 """Of one core, without books: with more, some lines would wait for others."""
 _CALLER_PROCESSES: Final = 2
 _STOP: Final = "stop"
-_ACK_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,53 +242,10 @@ def _bank(folder: Path) -> Iterator[IntakeBank]:
     """The production bank where there are books, else one that says yes."""
     books = folder / "bank.sqlite"
     if not books.exists():
-        yield _YesBank()
+        yield YesBank()
         return
     with BankStore.open(books) as store:
         yield Bank(store, MasterKeyStore(TEST_MASTERS))
-
-
-class _YesBank:
-    """Accepts at once whatever it is asked; see `settlement.intake.IntakeBank`."""
-
-    def logon(
-        self, terminal_id: str, versions: TerminalVersions, now: dt.datetime
-    ) -> LogonAnswer:
-        del terminal_id, now
-        return LogonAnswer(code=ResponseCode.ACCEPTED, versions=versions)
-
-    def begin_batch(
-        self,
-        header: BatchHeader,
-        now: dt.datetime,
-        audit_head: AuditHead | None = None,
-    ) -> BatchAnswer:
-        del header, now, audit_head
-        return BatchAnswer(code=ResponseCode.ACCEPTED)
-
-    def take_payments(
-        self, header: BatchHeader, payments: Sequence[PaymentRecord], now: dt.datetime
-    ) -> Sequence[RecordAnswer]:
-        del header, now
-        return [RecordAnswer(code=ResponseCode.ACCEPTED)] * len(payments)
-
-    def take_open(
-        self, header: BatchHeader, item: OpenItem, now: dt.datetime
-    ) -> OpenAnswer:
-        raise AssertionError("no batch of this benchmark has open records")
-
-    def reconcile(
-        self, header: BatchHeader, totals: BatchTotals, now: dt.datetime
-    ) -> ReconcileAnswer:
-        del now, totals
-        close = header.close
-        posted = Total(count=close.count, sum_minor=close.sum_minor)
-        return ReconcileAnswer(
-            code=ResponseCode.ACCEPTED, ack_mac=bytes(_ACK_BYTES), posted=posted
-        )
-
-    def download(self, query: DownloadQuery) -> Offer:
-        raise AssertionError("this bank publishes nothing, so nobody asks")
 
 
 class _Watch:

@@ -8,7 +8,6 @@ The reference of the resumed handshake is the full one of the same run.
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Final
@@ -19,7 +18,8 @@ from modem.link import Link
 from modem.session import SecureSession, SessionEnded
 from modem.tls import TLSSession
 from settlement.pki import HOST_DNS_NAME
-from sim.modems.line import LineSettings, Wire
+from sim.modems.line import LineSettings
+from sim.modems.virtual import VirtualWires
 
 if TYPE_CHECKING:
     from modem.tls_context import LinkContext
@@ -29,7 +29,6 @@ __all__ = ["measure"]
 _RATE_BPS: Final = 9600
 _DELAY_MS: Final = 100
 _SEEDS: Final = 10
-_LIMIT_MS: Final = 600_000
 _BIT_ERRORS: Final = (0.0, 1e-5, 1e-4)
 _RESUMED_RATIO_MAX: Final = 0.6
 """A resumed handshake is worth having when it takes at most this of a full one."""
@@ -121,57 +120,39 @@ def _secure(
 ) -> _Measured:
     near_tls = _Counting(near_context, server_name=HOST_DNS_NAME)
     far_tls = _Counting(far_context, server_name=None)
+    world = VirtualWires(settings, seed=seed, in_slices=False)
+    start_ms = world.now_ms
     near, far = (
-        SecureSession(Link(nonce=nonce, line_rate_bps=settings.rate_bps, now_ms=0), tls)
+        SecureSession(
+            Link(nonce=nonce, line_rate_bps=settings.rate_bps, now_ms=start_ms), tls
+        )
         for nonce, tls in ((1, near_tls), (2, far_tls))
     )
-    up = Wire(settings, random.Random(seed + 1))
-    down = Wire(settings, random.Random(seed + 2))
-    now_ms = link_ms = 0
-    while True:
-        near.receive_data(down.receive(now_ms), now_ms)
-        far.receive_data(up.receive(now_ms), now_ms)
-        near.on_timer(now_ms)
-        far.on_timer(now_ms)
-        up.send(near.data_to_send(now_ms), now_ms)
-        down.send(far.data_to_send(now_ms), now_ms)
-        if near_tls.sent_bytes and not link_ms:
-            link_ms = now_ms
-        secured = _secured(near)
-        if secured is not None:
-            break
-        now_ms = max(now_ms, _next_ms(near, far, up, down, now_ms))
-        if now_ms > _LIMIT_MS:
-            raise RuntimeError(f"the call was not secured: seed {seed}")
-    if secured.resumed is not resumed:
-        raise RuntimeError(f"resumed is {secured.resumed}, not {resumed}: seed {seed}")
+    world.plug(near, world.near_port)
+    world.plug(far, world.far_port)
+    world.run_until(lambda: near_tls.sent_bytes > 0)
+    link_ms = world.now_ms - start_ms
+    told: list[Secured] = []
+    world.run_until(lambda: _is_secured(near, told))
+    secured_ms = world.now_ms - start_ms
+    if told[0].resumed is not resumed:
+        raise RuntimeError(f"resumed is {told[0].resumed}: seed {seed}")
     for end in (near, far):
         # As at the end of any call: the ticket is good only of one that was ended.
-        end.line_lost("the measurement is over", now_ms)
+        end.line_lost("the measurement is over", world.now_ms)
     return _Measured(
         terminal_bytes=near_tls.sent_bytes,
         host_bytes=far_tls.sent_bytes,
         link_ms=link_ms,
-        secured_ms=now_ms,
+        secured_ms=secured_ms,
     )
 
 
-def _secured(session: SecureSession) -> Secured | None:
+def _is_secured(session: SecureSession, told: list[Secured]) -> bool:
+    """Whether the session has told so; ``told`` gets the event."""
     while (event := session.next_event()) is not None:
-        if isinstance(event, Secured):
-            return event
         if isinstance(event, SessionEnded):
             raise RuntimeError(f"the call ended: {event.error}")
-    return None
-
-
-def _next_ms(
-    near: SecureSession, far: SecureSession, up: Wire, down: Wire, now_ms: int
-) -> int:
-    due = (
-        near.deadline_ms(now_ms),
-        far.deadline_ms(now_ms),
-        up.deadline_ms(),
-        down.deadline_ms(),
-    )
-    return min(time_ms for time_ms in due if time_ms is not None)
+        if isinstance(event, Secured):
+            told.append(event)
+    return bool(told)
