@@ -201,7 +201,7 @@ def _serve(folder: Path, ports: Sequence[str], parent: Connection) -> None:
         host = Host(
             bank=bank,
             tls_context=server_context(
-                folder / "ca.pem", folder / "host.pem", folder / "host.key"
+                folder / "ca-terminals.pem", folder / "host.pem", folder / "host.key"
             ),
             clock=lambda: EVENING,
             random_bytes=secrets.token_bytes,

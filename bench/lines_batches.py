@@ -201,6 +201,7 @@ def _make_certificates(folder: Path, terminals: list[Terminal]) -> None:
     now = dt.datetime.now(dt.UTC)  # noqa: TID251  TLS looks at the real clock
     authority = Authority.create(now)
     (folder / "ca.pem").write_bytes(authority.certificate_pem)
+    (folder / "ca-terminals.pem").write_bytes(authority.terminals_certificate_pem)
     _write(folder, "host", authority.issue_host(HOST_DNS_NAME, now))
     for terminal in terminals:
         _write(folder, terminal.id, authority.issue_terminal(terminal.id, now))
