@@ -7,9 +7,11 @@ BIN := .venv/bin
 READY := .venv/.ready
 # How many scenarios of three faults `make soak` draws.
 SOAK ?= 50000
+# How many strings `make fuzz` throws; CI throws fewer.
+FUZZ ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo terminal test check format faults soak crash crash-bank model bench catalogue screens lock packages clean
+.PHONY: help demo terminal test check format faults soak crash crash-bank model fuzz bench catalogue screens lock packages clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
@@ -49,6 +51,9 @@ crash-bank: $(READY) ## kill the bank's host 200 times while it takes batches
 
 model: $(READY) ## search the model of a payment through with Spin: properties, witnesses, mutants
 	$(BIN)/python -m sim.model
+
+fuzz: $(READY) ## a million random and damaged strings into everything that reads the line
+	$(BIN)/python -m sim.fuzz --count $(FUZZ) --output build/reliability/fuzz.json
 
 bench: $(READY) ## measure, as ratios against named references
 	$(BIN)/python -m bench

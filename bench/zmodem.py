@@ -11,6 +11,7 @@ import contextlib
 import os
 import pty
 import random
+import select
 import subprocess
 import tempfile
 import time
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 from sim.modems.line import LineSettings, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["SETTINGS", "Transfer", "run_all"]
 
@@ -63,7 +64,7 @@ class _Side:
         self.master, slave = pty.openpty()
         tty.setraw(slave)
         os.set_blocking(self.master, False)
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # noqa: S603  our own words
             command, cwd=folder, stdin=slave, stdout=slave, stderr=subprocess.DEVNULL
         )
         os.close(slave)
@@ -109,6 +110,11 @@ class _Running:
         """Carry what is due."""
         _carry(self._sender, self._up, self._receiver, now_ms)
         _carry(self._receiver, self._down, self._sender, now_ms)
+
+    def open_ends(self, now_ms: int) -> list[int]:
+        """The PTYs from which the wires could take something now."""
+        sides = ((self._sender, self._up), (self._receiver, self._down))
+        return [side.master for side, wire in sides if _has_room(wire, now_ms)]
 
     @property
     def has_ended(self) -> bool:
@@ -165,11 +171,21 @@ def run_all(
             if now_s + started - told >= _PROGRESS_S:
                 told = now_s + started
                 on_progress(len(transfers) - len(running), len(transfers), now_s)
-            time.sleep(_TICK_S)
+            _wait(running.values(), round(now_s * 1000))
     return seconds
 
 
+def _wait(running: Iterable[_Running], now_ms: int) -> None:
+    """Until a program sends, or for as long as something may arrive."""
+    open_ends = [end for one in running for end in one.open_ends(now_ms)]
+    select.select(open_ends, [], [], _TICK_S)
+
+
 def _carry(source: _Side, wire: Wire, target: _Side, now_ms: int) -> None:
-    if wire.backlog_bytes(now_ms) < _READ_AHEAD_BYTES:
+    if _has_room(wire, now_ms):
         wire.send(source.read(), now_ms)
     target.write(wire.receive(now_ms))
+
+
+def _has_room(wire: Wire, now_ms: int) -> bool:
+    return wire.backlog_bytes(now_ms) < _READ_AHEAD_BYTES

@@ -1,0 +1,213 @@
+"""What the bytes are thrown at: everything of ours that reads what others sent.
+
+A target takes strings, one after the other, and keeps what it has become by them, as a
+machine on a line does. It may raise nothing but what its documentation says; those
+errors it catches itself. Whatever else comes out of `feed` is a defect.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from modem.dial_plan import AnswerPlan, DialPlan
+from modem.framing import FrameDecoder, encode_frame
+from modem.hayes import Answerer, Dialer
+from modem.link import Link
+from modem.link_frames import parse
+from modem.link_state import LinkClosed, LinkLost
+from settlement import answers, iso8583
+from settlement.errors import MessageError
+from settlement.message_parser import parse_request
+from sim.fuzz.corpus import MODEM_LINES, documented
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Sequence
+
+    from modem.hayes import Connector
+
+__all__ = ["TARGETS", "Target"]
+
+_STEP_MS_MAX: Final = 3_000
+_OUT_BYTES_MAX: Final = 1 << 20
+_KEY: Final = bytes(range(16))
+
+
+class Reader(Protocol):
+    """Something that takes strings."""
+
+    def feed(self, data: bytes) -> None:
+        """Take one string."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Something that is fed.
+
+    Attributes:
+        name: as the report calls it.
+        corpus: makes the sound strings that are damaged.
+        begin: makes a fresh one, with a random source for time and choices.
+    """
+
+    name: str
+    corpus: Callable[[], Sequence[bytes]]
+    begin: Callable[[random.Random], Reader]
+
+
+class _Framing:
+    """A decoder on an endless line, and the parser of what it finds."""
+
+    def __init__(self, _draw: random.Random) -> None:
+        self._decoder = FrameDecoder()
+
+    def feed(self, data: bytes) -> None:
+        parse(data)
+        for content in self._decoder.receive_data(data):
+            parse(content)
+
+
+class _Linked:
+    """A link whose peer is mad; half of what comes is damage inside sound frames."""
+
+    def __init__(self, draw: random.Random) -> None:
+        self._draw = draw
+        self._now_ms = 0
+        self._link = self._fresh()
+
+    def feed(self, data: bytes) -> None:
+        self._now_ms += self._draw.randrange(_STEP_MS_MAX)
+        framed = encode_frame(data) if 0 < len(data) <= 1024 else data
+        self._link.receive_data(self._draw.choice((data, framed)), self._now_ms)
+        self._link.on_timer(self._now_ms)
+        sent = self._link.data_to_send(self._now_ms)
+        assert len(sent) < _OUT_BYTES_MAX, "an answer without end"
+        while (event := self._link.next_event()) is not None:
+            if isinstance(event, LinkClosed | LinkLost):
+                self._link = self._fresh()
+
+    def _fresh(self) -> Link:
+        link = Link(nonce=0x11223344, line_rate_bps=33_600, now_ms=self._now_ms)
+        link.send(self._draw.randbytes(self._draw.randrange(1, 5_000)))
+        for opening in documented("modem-link.md", by_line=True)[1:4:2]:
+            link.receive_data(opening, self._now_ms)
+        return link
+
+
+class _Dialled:
+    """A dialling and an answering side on a modem that says anything."""
+
+    def __init__(self, draw: random.Random) -> None:
+        self._draw = draw
+        self._now_ms = 0
+        self._sides = [self._dialer(), self._answerer()]
+
+    def feed(self, data: bytes) -> None:
+        self._now_ms += self._draw.randrange(_STEP_MS_MAX)
+        for place, side in enumerate(self._sides):
+            side.receive_data(data, self._now_ms)
+            side.on_timer(self._now_ms)
+            assert len(side.data_to_send(self._now_ms)) < _OUT_BYTES_MAX
+            while side.next_event() is not None:
+                pass
+            if side.rate_bps is not None or side.error is not None:
+                side.take_rest()
+                self._sides[place] = (self._dialer, self._answerer)[place]()
+
+    def _dialer(self) -> Connector:
+        plan = DialPlan(numbers=("5551234", "0,5551235"), baud=9600)
+        return Dialer(plan, now_ms=self._now_ms)
+
+    def _answerer(self) -> Connector:
+        return Answerer(AnswerPlan(baud=9600), now_ms=self._now_ms)
+
+
+class _Messages:
+    """The decoder of messages, and all parsers of what it lets through."""
+
+    def __init__(self, draw: random.Random) -> None:
+        self._draw = draw
+
+    def feed(self, data: bytes) -> None:
+        try:
+            message = iso8583.decode(data)
+        except MessageError:
+            return
+        again = iso8583.encode(message, _KEY)
+        assert again[: -iso8583.MAC_BYTES] == data[: -iso8583.MAC_BYTES] or not (
+            message.mac
+        ), "a message has exactly one byte form"
+        for read in _PARSERS:
+            try:
+                read(message)
+            except MessageError:
+                continue
+
+
+_PARSERS: Final[tuple[Callable[[iso8583.Message], object], ...]] = (
+    parse_request,
+    answers.parse_code,
+    answers.parse_text,
+    answers.parse_logon,
+    answers.parse_reconcile,
+)
+
+
+class _Fields:
+    """The parsers again, behind a decoder that has nothing to object to.
+
+    One field of a sound message is damaged, and the message is put together anew, so
+    that lengths, bitmap and MAC fit.
+    """
+
+    def __init__(self, draw: random.Random) -> None:
+        self._draw = draw
+        self._messages = _Messages(draw)
+        self._sound = [iso8583.decode(data) for data in _message_corpus()]
+
+    def feed(self, data: bytes) -> None:
+        sound = self._draw.choice(self._sound)
+        number = self._draw.choice(sorted(sound.fields))
+        held = sound.fields[number]
+        value = self._text(held, data) if isinstance(held, str) else data[:999]
+        fields = {**sound.fields, number: value}
+        try:
+            damaged = iso8583.Message(mti=sound.mti, fields=fields)
+            whole = iso8583.encode(damaged, _KEY)
+        except (MessageError, ValueError, AssertionError):
+            return
+        self._messages.feed(whole)
+
+    def _text(self, held: str, data: bytes) -> str:
+        """As long as before, mostly: what has another length is refused sooner."""
+        text = data.decode("latin-1")
+        if self._draw.randrange(4) == 0:
+            return text[:90]
+        digits = "".join(chr(0x30 + byte % 10) for byte in data)
+        return (digits + held)[: len(held)] if held.isdigit() else text[: len(held)]
+
+
+def _message_corpus() -> list[bytes]:
+    found = documented("iso8583.md", by_line=False)
+    return [data for data in found if data[:1] == b"0"]
+
+
+def _line_corpus() -> list[bytes]:
+    return documented("modem-link.md", by_line=True)
+
+
+def _content_corpus() -> list[bytes]:
+    decoder = FrameDecoder()
+    return list(itertools.chain(*map(decoder.receive_data, _line_corpus())))
+
+
+TARGETS: Final = (
+    Target(name="framing", corpus=_line_corpus, begin=_Framing),
+    Target(name="link", corpus=_content_corpus, begin=_Linked),
+    Target(name="dialer", corpus=lambda: MODEM_LINES, begin=_Dialled),
+    Target(name="messages", corpus=_message_corpus, begin=_Messages),
+    Target(name="fields", corpus=_message_corpus, begin=_Fields),
+)
