@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bench import batch, downloads, line, lines, payment, session
+from bench import batch, downloads, line, lines, link, payment, session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,7 @@ FOLDER: Final = Path("build/bench")
 BENCHMARKS: Final[dict[str, Callable[[], dict[str, object]]]] = {
     "payment": payment.measure,
     "line": line.measure,
+    "link": link.measure,
     "lines": lines.measure,
     "session": session.measure,
     "batch": batch.measure,

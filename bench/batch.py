@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from settlement.payment import BatchToUpload
 
-__all__ = ["batch_seconds", "measure"]
+__all__ = ["batch_messages", "batch_seconds", "measure"]
 
 _PAYMENTS: Final = 300
 _DAYS: Final = 5
@@ -180,6 +180,11 @@ def batch_seconds(
     assert report.secured_ms is not None
     assert report.finished_ms is not None
     return report.secured_ms / 1000, report.finished_ms / 1000
+
+
+def batch_messages(batch: BatchToUpload) -> bytes:
+    """What goes up in a call with a batch, before encryption, as one string."""
+    return b"".join(_call(batch, new_ends(TERMINAL), VirtualLine()).sent)
 
 
 def _call(batch: BatchToUpload, ends: Ends, line: VirtualLine) -> CallReport:

@@ -229,7 +229,7 @@ class Link:
         self._outgoing.mark = self._opening.mark_out
         self._decoder.mark = self._opening.mark_in
         if hello.heard is not None and self._state is LinkState.OPENING:
-            self._outgoing.welcomed(self._opening.only_hello, now_ms)
+            self._outgoing.welcomed(self._opening, now_ms)
             self._opened(now_ms)
 
     def _opened(self, now_ms: int) -> None:

@@ -72,6 +72,11 @@ class Opening:
             self.repeat_ms = frame.handed_ms + self._hello_ms
 
     @property
+    def first_hello(self) -> HandedOut | None:
+        """The first HELLO, than which a WELCOME answers no earlier one."""
+        return self._hellos[0] if self._hellos else None
+
+    @property
     def only_hello(self) -> HandedOut | None:
         """The HELLO that a WELCOME answers, if only one was said."""
         return self._hellos[0] if len(self._hellos) == 1 else None

@@ -17,6 +17,7 @@ from modem.link_window import SendWindow
 
 if TYPE_CHECKING:
     from modem.link_frames import Ack
+    from modem.link_opening import Opening
     from modem.link_state import LinkSettings
 
 __all__ = ["Outgoing"]
@@ -113,11 +114,14 @@ class Outgoing:
             self.window.lost_before(position)
         return news
 
-    def welcomed(self, hello: HandedOut | None, now_ms: int) -> None:
-        """The other side has answered ``hello``, if it is clear which it was."""
-        if hello is not None:
-            self.pace.passed(hello.position, now_ms)
-            self.pace.answered(hello, now_ms, waits_ms=0)
+    def welcomed(self, opening: Opening, now_ms: int) -> None:
+        """The other side has answered a HELLO; maybe it is clear which."""
+        only, first = opening.only_hello, opening.first_hello
+        if only is not None:
+            self.pace.passed(only.position, now_ms)
+            self.pace.answered(only, now_ms, waits_ms=0)
+        elif first is not None:
+            self.pace.answered_or_later(first, now_ms)
 
     def tail_in_doubt(self) -> HandedOut | None:
         """The last frame sent, when nothing follows it and it is likely lost."""

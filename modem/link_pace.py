@@ -68,6 +68,7 @@ class LinePace:
         self._smoothed_ms: float | None = None
         self._deviation_ms = 0.0
         self._shortest_ms: int | None = None
+        self._at_most_ms = _ROUND_TRIP_FIRST_MS
         self._busy_from = 0
         self._changed_at = 0
         self._since: tuple[int, int] | None = None
@@ -140,7 +141,7 @@ class LinePace:
     def timeout_ms(self, waits_ms: int) -> int:
         """Patience for an answer, from when the line is free."""
         if self._smoothed_ms is None:
-            return 2 * _ROUND_TRIP_FIRST_MS + waits_ms
+            return 2 * self._at_most_ms + waits_ms
         margin_ms = max(4 * self._deviation_ms, _SLACK_MS + waits_ms)
         return int(self._smoothed_ms + margin_ms)
 
@@ -173,6 +174,14 @@ class LinePace:
         elif self._shortest_ms is None or sample_ms < self._shortest_ms:
             self._shortest_ms = max(0, sample_ms)
         self._smooth(max(0, sample_ms))
+
+    def answered_or_later(self, frame: HandedOut, now_ms: int) -> None:
+        """``frame`` has an answer, or one that was handed out after it has.
+
+        A round trip cannot be longer than that; how much shorter, nobody knows.
+        """
+        longest_ms = max(_SLACK_MS, now_ms - frame.free_ms)
+        self._at_most_ms = min(self._at_most_ms, longest_ms)
 
     def _smooth(self, sample_ms: int) -> None:
         if self._smoothed_ms is None:

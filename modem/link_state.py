@@ -125,7 +125,7 @@ class LinkSettings:
     frame_ms: int = 500
     window_bytes: int = 14_000
     lead_ms: int = 40
-    hello_ms: int = 1_000
+    hello_ms: int = 400
     opening_ms: int = 20_000
     keep_alive_ms: int = 5_000
     silent_ms: int = 25_000

@@ -13,7 +13,7 @@ from typing import Final
 __all__ = ["MODEM_LINES", "documented"]
 
 _DOCS: Final = Path(__file__).parents[2] / "docs"
-_BLOCK: Final = re.compile(r"^```hex\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_BLOCK: Final = re.compile(r"^```hex[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _HEX_LINE: Final = re.compile(r"^[A-Z]? ?((?:[0-9A-F]{2} *)+)(?:#.*)?$")
 
 MODEM_LINES: Final = (

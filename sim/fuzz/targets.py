@@ -8,6 +8,8 @@ errors it catches itself. Whatever else comes out of `feed` is a defect.
 from __future__ import annotations
 
 import itertools
+import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -15,11 +17,20 @@ from modem.dial_plan import AnswerPlan, DialPlan
 from modem.framing import FrameDecoder, encode_frame
 from modem.hayes import Answerer, Dialer
 from modem.link import Link
-from modem.link_frames import parse
-from modem.link_state import LinkClosed, LinkLost
-from settlement import answers, iso8583
+from modem.link_frames import call_mark, parse
+from modem.link_state import LinkClosed, LinkLost, LinkOpened
+from settlement import answers, iso8583, outcomes
+from settlement.download import DownloadForm, DownloadKind
+from settlement.download_codec import (
+    apply_payload,
+    make_payload,
+    nothing_held,
+    offer_head,
+)
 from settlement.errors import MessageError
+from settlement.group_layout import Shared, unpack
 from settlement.message_parser import parse_request
+from settlement.messages import GroupRequest
 from sim.fuzz.corpus import MODEM_LINES, documented
 
 if TYPE_CHECKING:
@@ -33,6 +44,10 @@ __all__ = ["TARGETS", "Target"]
 _STEP_MS_MAX: Final = 3_000
 _OUT_BYTES_MAX: Final = 1 << 20
 _KEY: Final = bytes(range(16))
+_NONCE: Final = 0x11223344
+_MARK: Final = call_mark(sender=0x55667788, receiver=_NONCE)
+"""Those of the documented dialogue, in which the other side is the host."""
+_SHARED: Final = Shared(mid=bytes(8), currency=512)
 
 
 class Reader(Protocol):
@@ -80,7 +95,7 @@ class _Linked:
 
     def feed(self, data: bytes) -> None:
         self._now_ms += self._draw.randrange(_STEP_MS_MAX)
-        framed = encode_frame(data) if 0 < len(data) <= 1024 else data
+        framed = encode_frame(data, mark=_MARK) if 0 < len(data) <= 1024 else data
         self._link.receive_data(self._draw.choice((data, framed)), self._now_ms)
         self._link.on_timer(self._now_ms)
         sent = self._link.data_to_send(self._now_ms)
@@ -90,10 +105,11 @@ class _Linked:
                 self._link = self._fresh()
 
     def _fresh(self) -> Link:
-        link = Link(nonce=0x11223344, line_rate_bps=33_600, now_ms=self._now_ms)
+        link = Link(nonce=_NONCE, line_rate_bps=33_600, now_ms=self._now_ms)
         link.send(self._draw.randbytes(self._draw.randrange(1, 5_000)))
-        for opening in documented("modem-link.md", by_line=True)[1:4:2]:
+        for opening in documented("modem-link.md", by_line=True)[1:3]:
             link.receive_data(opening, self._now_ms)
+        assert link.next_event() == LinkOpened(), "the page's other side opens it"
         return link
 
 
@@ -153,6 +169,8 @@ _PARSERS: Final[tuple[Callable[[iso8583.Message], object], ...]] = (
     answers.parse_text,
     answers.parse_logon,
     answers.parse_reconcile,
+    outcomes.parse_held,
+    outcomes.parse_outcomes,
 )
 
 
@@ -190,6 +208,55 @@ class _Fields:
         return (digits + held)[: len(held)] if held.isdigit() else text[: len(held)]
 
 
+class _Groups:
+    """The columns of a group of payments, with TACs as many as they say."""
+
+    def __init__(self, _draw: random.Random) -> None:
+        pass
+
+    def feed(self, data: bytes) -> None:
+        count = 1 + (data[0] >> 3 if data else 0)
+        with suppress(MessageError):
+            unpack(data, bytes(8 * count), _SHARED)
+
+
+class _Payloads:
+    """What unpacks a download: damaged as it is, and damaged before it was packed."""
+
+    def __init__(self, draw: random.Random) -> None:
+        self._draw = draw
+
+    def feed(self, data: bytes) -> None:
+        for kind, form in itertools.product(DownloadKind, _FORMS):
+            for payload in (data, _deflated(data)):
+                head = offer_head(form, nothing_held(kind), payload)
+                with suppress(MessageError):
+                    apply_payload(kind, head, payload, _CONTENT)
+
+
+_FORMS: Final = (DownloadForm.DELTA, DownloadForm.FULL)
+_CONTENT: Final = {bytes.fromhex(f"64{number:014}"): b"" for number in (1, 400, 9007)}
+
+
+def _deflated(data: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return packer.compress(data) + packer.flush()
+
+
+def _group_corpus() -> list[bytes]:
+    sound = [parse_request(iso8583.decode(data)) for data in _request_corpus()]
+    return [one.columns for one in sound if isinstance(one, GroupRequest)]
+
+
+def _payload_corpus() -> list[bytes]:
+    packed = [make_payload(kind, _CONTENT, {})[1] for kind in DownloadKind]
+    return [*packed, *(zlib.decompress(one, -15) for one in packed)]
+
+
+def _request_corpus() -> list[bytes]:
+    return [data for data in _message_corpus() if data[2:4] in {b"00", b"20"}]
+
+
 def _message_corpus() -> list[bytes]:
     found = documented("iso8583.md", by_line=False)
     return [data for data in found if data[:1] == b"0"]
@@ -210,4 +277,6 @@ TARGETS: Final = (
     Target(name="dialer", corpus=lambda: MODEM_LINES, begin=_Dialled),
     Target(name="messages", corpus=_message_corpus, begin=_Messages),
     Target(name="fields", corpus=_message_corpus, begin=_Fields),
+    Target(name="groups", corpus=_group_corpus, begin=_Groups),
+    Target(name="payloads", corpus=_payload_corpus, begin=_Payloads),
 )
