@@ -109,7 +109,7 @@ STORIES: Final = (
         begin=_nothing,
         main=_pay_both,
         follow_ups=(*FOLLOW_UPS, OVERRIDDEN),
-        one_pair_in=3,
+        one_pair_in=8,
     ),
     Story(
         name="load",
@@ -117,7 +117,7 @@ STORIES: Final = (
         main=load,
         follow_ups=LOAD_FOLLOW_UPS,
         has_bank=True,
-        one_pair_in=96,
+        one_pair_in=48,
     ),
     Story(
         name="batch close",
@@ -125,7 +125,7 @@ STORIES: Final = (
         main=_close_without_line,
         has_bank=True,
         ends_with_day=True,
-        one_pair_in=96,
+        one_pair_in=48,
     ),
     Story(
         name="bank acknowledgement",
@@ -133,7 +133,7 @@ STORIES: Final = (
         main=_close,
         has_bank=True,
         ends_with_day=True,
-        one_pair_in=96,
+        one_pair_in=48,
     ),
     Story(
         name="open record",
