@@ -131,6 +131,18 @@ class Outgoing:
         high = self.window.loss_share(newest) > _LOSS_SHARE_HIGH
         return newest if high else None
 
+    def double_tail(self, now_ms: int) -> bool:
+        """Send a piece of a tail in doubt once more; False when there is none.
+
+        Nothing follows it whose answer would tell of its loss, and the line is free.
+        """
+        if self.tail_in_doubt() is None:
+            return False
+        piece = self.window.next_double()
+        if piece is not None:
+            self.hand_out(self.window.data(*piece), now_ms)
+        return piece is not None
+
     def timeout_ms(self, other_frame_bytes: int) -> int:
         """Patience for an answer, from when its frame is out."""
         return self.pace.timeout_ms(self._waits_ms(other_frame_bytes))

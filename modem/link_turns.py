@@ -94,6 +94,8 @@ class Turns:
             self._hand_out_end(now_ms)
         elif self._receiver.ack_due:
             self._outgoing.hand_out(self._receiver.next_ack(), now_ms)
+        elif self.data_allowed and self._outgoing.double_tail(now_ms):
+            pass
         elif self.ping_due:
             self.ping_due = False
             ping = self._life.next_ping()

@@ -16,7 +16,7 @@ at the size that suits the line by then.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modem.link_frames import OFFSET_MODULUS, Data
@@ -39,6 +39,7 @@ class _Piece:
     end: int
     repeated: bool
     frame: HandedOut
+    doubled: bool = False
 
 
 class SendWindow:
@@ -113,6 +114,19 @@ class SendWindow:
         start = self._sent
         self._sent += min(size, self.unsent_bytes, self._room)
         return start, self._sent
+
+    def next_double(self) -> tuple[int, int] | None:
+        """A piece on the line to send once more at once; None when there is none.
+
+        It may have gone through: whichever of the two arrives is answered, and the
+        answer no longer tells how long its frame was on its way.
+        """
+        for place, piece in enumerate(self._flying):
+            if not piece.doubled:
+                self._flying[place] = replace(piece, repeated=True, doubled=True)
+                self.frames_resent += 1
+                return max(piece.start, self._arrived), piece.end
+        return None
 
     def data(self, start: int, end: int) -> Data:
         """The frame for a piece of the stream."""
