@@ -45,6 +45,8 @@ __all__ = ["EVENING", "Terminal", "prepare"]
 EVENING: Final = dt.datetime(2026, 3, 4, 17, 30, tzinfo=dt.UTC)
 """What the clocks of the bank and of all terminals say."""
 _MORNING: Final = EVENING - dt.timedelta(hours=10)
+_BETWEEN: Final = dt.timedelta(seconds=40)
+"""Two payments: so hundreds of them fit into a day."""
 _OFFICE: Final = "SOHAR"
 _CURRENCY: Final = 512
 _ACCOUNT: Final = "0100000001"
@@ -139,7 +141,7 @@ def _pay(
         mid=mid,
         kv=1,
         digest=payment_digest(declaration),
-        at=_MORNING + dt.timedelta(minutes=stan),
+        at=_MORNING + stan * _BETWEEN,
         cid=PurseSession(channels[Role.PURSE]).select().card_id,
     )
     exchange = PurchaseExchange(terms, pin_block(_PIN))
