@@ -109,7 +109,7 @@ STORIES: Final = (
         begin=_nothing,
         main=_pay_both,
         follow_ups=(*FOLLOW_UPS, OVERRIDDEN),
-        one_pair_in=8,
+        one_pair_in=16,
     ),
     Story(
         name="load",
