@@ -99,7 +99,11 @@ class Call:
         self._driver.wake()
 
     def receive(self, timeout_ms: int) -> bytes:
-        """Wait up to ``timeout_ms`` for the next message.
+        """Wait for the next message, up to ``timeout_ms`` in which nothing moves.
+
+        What is still on its way, either way, moves: on a slow line a message takes
+        minutes, and to say it again would take as long. A line on which nothing gets
+        through any more is told as lost by the link.
 
         Raises:
             CallTimeoutError: none came in time; the call is still up.
@@ -108,7 +112,11 @@ class Call:
         """
         driver = self._driver
         with self._changed:
-            self._changed.wait_for(self._may_receive, timeout_ms / 1000)
+            moving = self._machine.under_way
+            while not self._changed.wait_for(self._may_receive, timeout_ms / 1000):
+                before, moving = moving, self._machine.under_way
+                if moving == before and not moving[0]:
+                    break
             if driver.messages:
                 message = driver.messages.popleft()
                 driver.received_bytes -= len(message)

@@ -223,6 +223,11 @@ class CallMachine:
         return 0 if self._session is None else self._session.unsent_bytes
 
     @property
+    def under_way(self) -> tuple[int, int]:
+        """Bytes not known to have arrived there, and bytes that have come here."""
+        return (0, 0) if self._session is None else self._session.under_way
+
+    @property
     def statistics(self) -> LinkStatistics | None:
         """Counters of the link; None before there is one."""
         return None if self._session is None else self._session.statistics

@@ -61,6 +61,7 @@ class SecureSession:
         self._events: deque[SessionEvent] = deque()
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
+        self._received_bytes = 0
         self._closing = False
         self._error: ModemError | None = None
         self._secure_by_ms: int | None = None
@@ -75,6 +76,12 @@ class SecureSession:
     def unsent_bytes(self) -> int:
         """Message bytes that have not been on the line yet."""
         return self._waiting_bytes + self._link.unsent_bytes
+
+    @property
+    def under_way(self) -> tuple[int, int]:
+        """Bytes not known to have arrived there, and bytes that have come here."""
+        undelivered = self._waiting_bytes + self._link.unacknowledged_bytes
+        return undelivered, self._received_bytes
 
     @property
     def statistics(self) -> LinkStatistics:
@@ -152,6 +159,7 @@ class SecureSession:
                 self._tls.start()
                 self._flush_tls()
             case DataReceived(data=data):
+                self._received_bytes += len(data)
                 self._take_stream(data)
             case LinkClosed():
                 self._link_closed(event)

@@ -68,7 +68,7 @@ from settlement.payment import STAN_MAX
 from settlement.upload import REPEATS_MAX, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from settlement.download import DownloadKind, Entries, OfferHead
@@ -79,6 +79,7 @@ __all__ = [
     "DownloadPhase",
     "Partial",
     "Stock",
+    "versions_of",
 ]
 
 WINDOW_DEFAULT: Final = 4
@@ -111,6 +112,12 @@ class Stock:
     held: Held
     entries: Entries = field(repr=False)
     partial: Partial | None = None
+
+
+def versions_of(stocks: Iterable[Stock]) -> TerminalVersions:
+    """What a logon tells of what a terminal holds."""
+    held = {stock.kind.name.lower(): stock.held.version for stock in stocks}
+    return TerminalVersions(**held)
 
 
 @unique
@@ -264,7 +271,7 @@ class DownloadMachine:
             if self._unanswered:
                 return None
             message = logon_message(
-                self._terminal_id, self._take_stan(), self._versions(), now
+                self._terminal_id, self._take_stan(), versions_of(self._stocks), now
             )
             return _Unanswered(message=message, query=None)
         query = self._next_query(self._waiting[0])
@@ -288,10 +295,6 @@ class DownloadMachine:
             chunk=number,
             wanted=fetch.head.wanted,
         )
-
-    def _versions(self) -> TerminalVersions:
-        held = {stock.kind.name.lower(): stock.held.version for stock in self._stocks}
-        return TerminalVersions(**held)
 
     def _take_stan(self) -> int:
         stan = self._next_stan

@@ -276,8 +276,10 @@ class DayFlow:
         try:
             call = self._dial(self._on_call_event)
             try:
-                session, stan = self._send_all(call, batches)
-                if session is not None or self._all_finished(batches):
+                left = self._left_of(batches)
+                session, stan = self._send_all(call, left)
+                # A terminal that was refused is not asked for a second time.
+                if session is not None or not left:
                     self._fetch(call, session, stan)
             finally:
                 # However the call ends, what was answered in it has been kept.
@@ -291,8 +293,9 @@ class DayFlow:
             return True
         return False
 
-    def _all_finished(self, batches: list[JournalBatch]) -> bool:
-        return all((one.mid, one.number) in self._finished for one in batches)
+    def _left_of(self, batches: list[JournalBatch]) -> list[JournalBatch]:
+        """Those of which the bank has not said its last word in an earlier call."""
+        return [one for one in batches if (one.mid, one.number) not in self._finished]
 
     def _send_all(
         self, call: MessageCall, batches: list[JournalBatch]
@@ -301,11 +304,10 @@ class DayFlow:
         session: Session | None = None
         stan = 1
         for batch in batches:
-            if (batch.mid, batch.number) in self._finished:
-                continue
             machine = UploadMachine(
                 self._desk.assemble(batch, self._config),
                 stan_start=stan,
+                versions=self._shelf.versions(),
                 session=session,
             )
             self._send(call, machine, batch)

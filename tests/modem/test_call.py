@@ -233,6 +233,21 @@ def test_messages_before_the_end_are_still_delivered(
         far.close()
 
 
+def test_patience_does_not_run_while_a_message_is_on_its_way(
+    certificates: Certificates,
+) -> None:
+    """To say it again on a slow line would take as long, and the link repeats."""
+    slow = ExchangeSettings(line=LineSettings(rate_bps=4_800, delay_ms=0))
+    message = os.urandom(1_500)  # over three seconds
+    with ModemPair(slow) as pair, call_up(pair, certificates) as (near, far, _):
+        near.send(message)
+        with pytest.raises(CallTimeoutError):
+            near.receive(500)
+        assert far.receive(10) == message
+        near.end()
+        far.close()
+
+
 def test_sender_is_held_back_and_nothing_is_lost(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
