@@ -50,8 +50,9 @@ def measure() -> dict[str, object]:
         down, up = figures[name]
         seconds = down * _BITS_A_BYTE / _RATE_BPS
         print(
-            f"downloads: {words}: {down} bytes down, {up} up; {seconds:.1f} s of a "
-            f"{_RATE_BPS} bit/s line. The {CARDS} numbers alone: {reference} bytes."
+            f"downloads: {words}: {down} bytes down, {up} up; by arithmetic, not "
+            f"measured: {seconds:.1f} s down a {_RATE_BPS} bit/s line. "
+            f"The {CARDS} numbers alone: {reference} bytes."
         )
     return {
         "cards": CARDS,
