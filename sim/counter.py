@@ -18,13 +18,13 @@ from card.profile import Role
 from sim.ending import ended_by_signals
 from sim.pcscd import PrivatePCSCDError
 from sim.programs import ProgramError
-from sim.site import CURRENCY, Site, SiteError
+from sim.site import CURRENCY, Site, SiteError, office_now
 from sim.slots import SlotsError
 from sim.story import CUSTOMERS
 from terminal.app import CounterApp
 from terminal.catalogue import msgid
 from terminal.config import load_config
-from terminal.machine import local_now, open_counter
+from terminal.machine import open_counter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,9 +113,9 @@ def counter(folder: Path, fresh: bool) -> None:
 
 
 def _open_counter(site: Site) -> None:
-    service = open_counter(load_config(site.terminal_toml))
+    service = open_counter(load_config(site.terminal_toml), clock=office_now)
     try:
-        SimulatedCounterApp(service, local_now, site).run()
+        SimulatedCounterApp(service, office_now, site).run()
     finally:
         service.stop()
 

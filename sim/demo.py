@@ -21,12 +21,12 @@ from sim.ending import ended_by_signals
 from sim.failures import told
 from sim.pcscd import PrivatePCSCDError
 from sim.programs import ProgramError
-from sim.site import CURRENCY, OFFICE, Site, SiteError
+from sim.site import CURRENCY, OFFICE, Site, SiteError, office_now
 from sim.slots import SlotsError
 from sim.story import PAYMENTS
 from terminal.app import CounterApp
 from terminal.config import load_config
-from terminal.machine import local_now, open_counter
+from terminal.machine import open_counter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +94,7 @@ def _prepare(output: Path) -> None:
 
 
 def _run(output: Path, site: Site, say: Callable[[str], None]) -> DemoResult:
-    first_day = local_now().date() - dt.timedelta(days=1)
+    first_day = office_now().date() - dt.timedelta(days=1)
     with site:
         loaded = _chips(site)
         clerk, paid, day, call_seconds = asyncio.run(_work(site, output, say))
@@ -120,8 +120,8 @@ async def _work(
     site: Site, output: Path, say: Callable[[str], None]
 ) -> tuple[Clerk, Chips, DayResult, float]:
     say("opening the counter")
-    counter = open_counter(load_config(site.terminal_toml))
-    app = CounterApp(counter, local_now)
+    counter = open_counter(load_config(site.terminal_toml), clock=office_now)
+    app = CounterApp(counter, office_now)
     try:
         async with app.run_test(size=_SCREEN) as pilot:
             clerk = Clerk(pilot, app, counter, site, output, say)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from card.profile import CardState, Role
+from settlement.statements import BANK_ZONE
 from sim.cards.application import STATE
 from sim.cards.errors import SimulatedCardError
 from sim.cards.issue import blank_customs_card, blank_purse
@@ -27,9 +28,11 @@ from sim.pcscd import PrivatePCSCD
 from sim.programs import BackgroundProgram, call
 from sim.slots import Slots
 from sim.story import CUSTOMERS, Customer
+from terminal.machine import local_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
     from types import TracebackType
 
@@ -41,6 +44,7 @@ __all__ = [
     "Site",
     "SiteCard",
     "SiteError",
+    "office_now",
 ]
 
 TERMINAL_ID: Final = "T0000007"
@@ -55,6 +59,15 @@ _PASSPHRASE_FILE: Final = "bank-passphrase"  # noqa: S105  its name, not it
 _FINISHED_FILE: Final = "finished"
 _LOCK_FILE: Final = "raseed-site.lock"
 _CUSTOMS_SERIAL: Final = "C000000000000007"
+
+
+def office_now() -> datetime:
+    """The time at the office, which has one date with its bank.
+
+    The machine that plays both may be set to any zone; a card of the bank's today would
+    not be valid yet on a counter that is some hours behind.
+    """
+    return local_now().astimezone(BANK_ZONE)
 
 
 class SiteError(Exception):

@@ -36,11 +36,12 @@ from sim.cards.memory import Memory
 from sim.modems.exchange import ExchangeSettings, Outcome
 from sim.modems.line import LineSettings
 from sim.modems.pair import ModemPair
+from sim.site import office_now
 from terminal.config import load_config
 from terminal.day import DayPhase, DayProgress, DayResult, DayVerdict
 from terminal.entries import BatchState
 from terminal.journal import Journal
-from terminal.machine import local_now, open_counter
+from terminal.machine import open_counter
 from terminal.orders import Paid, RefusalReason, Refused, Unknown
 from tests.branch import PASSPHRASE, World, at_work
 from tests.fake_readers import NAMES, Clock, FakeReaders
@@ -73,7 +74,7 @@ class Site:
     def __init__(self, folder: Path, pair: ModemPair) -> None:
         self.pair = pair
         # Certificates are checked against the real clock: ours starts from it.
-        self.clock = Clock(local_now())
+        self.clock = Clock(office_now())
         self.world = World(folder)
         self.world.now = self.clock.now
         self.readers = FakeReaders()

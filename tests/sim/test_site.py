@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 
+from settlement.statements import BANK_ZONE
 from sim.cards.errors import MemoryInUseError
 from sim.counter import counter
 from sim.demo import demo
 from sim.owned_folder import try_lock
-from sim.site import Site, SiteError
+from sim.site import Site, SiteError, office_now
 
 if TYPE_CHECKING:
     import click
@@ -84,3 +86,16 @@ def test_results_that_cannot_be_kept_are_told_before_anything_starts(
     words = run(demo, tmp_path / "site", "--output", "/proc/nope")
     assert "The results cannot be put there (/proc/nope" in words
     assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize("zone", ["UTC0", "<+13>-13", "<-11>11"])
+def test_the_office_has_the_banks_date_in_whatever_zone_the_machine_is(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert office_now().utcoffset() == BANK_ZONE.utcoffset(None)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
