@@ -105,11 +105,15 @@ class Call:
         minutes, and to say it again would take as long. A line on which nothing gets
         through any more is told as lost by the link.
 
+        Args:
+            timeout_ms: above 0; see `fetch` for what has come already.
+
         Raises:
             CallTimeoutError: none came in time; the call is still up.
             CallClosedError: the other side ended the call in order.
             CallLostError: the call broke off, or was ended on this side.
         """
+        assert timeout_ms > 0, "it would ask again and again while anything moves"
         driver = self._driver
         with self._changed:
             moving = self._machine.under_way
@@ -118,12 +122,15 @@ class Call:
                 if moving == before and not moving[0]:
                     break
             if driver.messages:
-                message = driver.messages.popleft()
-                driver.received_bytes -= len(message)
-                return message
+                return self._next_message()
             if (over := self._over()) is not None:
                 raise over
         raise CallTimeoutError(timeout_ms)
+
+    def fetch(self) -> bytes | None:
+        """The next message when it has come already, else None; waits for nothing."""
+        with self._changed:
+            return self._next_message() if self._driver.messages else None
 
     def end(self) -> None:
         """Ask for the end and wait for nothing; `receive` and `send` tell it.
@@ -159,6 +166,11 @@ class Call:
         self.close()
 
     # All that follows runs while `_changed` is held.
+
+    def _next_message(self) -> bytes:
+        message = self._driver.messages.popleft()
+        self._driver.received_bytes -= len(message)
+        return message
 
     def _may_send(self) -> bool:
         return self._over() is not None or (

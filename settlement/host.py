@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from modem.call import answer
 from modem.errors import (
     CallClosedError,
-    CallLostError,
     CallTimeoutError,
     ModemError,
     ModemRefusedError,
@@ -344,10 +343,8 @@ def _next_messages(call: Call) -> list[bytes]:
         CallLostError: the call is over.
     """
     arrived = [call.receive(SILENCE_MS)]
-    # A call that is lost by now is told by the next receive that has to wait.
-    with suppress(CallTimeoutError, CallLostError):
-        while len(arrived) < GROUP_MAX:
-            arrived.append(call.receive(0))
+    while len(arrived) < GROUP_MAX and (message := call.fetch()) is not None:
+        arrived.append(message)
     return arrived
 
 

@@ -248,6 +248,24 @@ def test_patience_does_not_run_while_a_message_is_on_its_way(
         far.close()
 
 
+def test_what_has_come_is_fetched_while_an_answer_is_on_its_way(
+    certificates: Certificates,
+) -> None:
+    """A host that waited for its own answers would keep a slow line idle."""
+    slow = ExchangeSettings(line=LineSettings(rate_bps=4_800, delay_ms=0))
+    answer_bytes = os.urandom(4_000)  # over eight seconds
+    with ModemPair(slow) as pair, call_up(pair, certificates) as (near, far, _):
+        for number in range(2):
+            near.send(b"%d" % number)
+        assert far.receive(PATIENCE_MS) == b"0"
+        far.send(answer_bytes)
+        assert far.receive(PATIENCE_MS) == b"1"
+        assert far.fetch() is None
+        assert far.unsent_bytes
+        near.end()
+        far.close()
+
+
 def test_sender_is_held_back_and_nothing_is_lost(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,11 @@ class FakeCall:
         self.waited_ms += timeout_ms
         raise CallTimeoutError(timeout_ms)
 
+    def fetch(self) -> bytes | None:
+        if self._arrives and isinstance(self._arrives[0], bytes):
+            return self.receive(0)
+        return None
+
     def send(self, message: bytes) -> None:
         self.sent.append(message)
 
