@@ -45,27 +45,29 @@ from settlement.download_events import (
     Downloaded,
     DownloadEvent,
     DownloadFailed,
-    LoggedOn,
     Refused,
     ResponseDiscarded,
 )
 from settlement.download_messages import parse_chunk, query_message
 from settlement.errors import (
     DownloadError,
-    MessageAuthenticationError,
     MessageError,
-    NoAnswerError,
 )
 from settlement.message_codec import (
     MessageKey,
-    as_repeat,
     logon_message,
-    request_key,
     response_key,
 )
 from settlement.messages import ResponseCode, TerminalVersions
 from settlement.payment import STAN_MAX
-from settlement.upload import REPEATS_MAX, Session
+from settlement.terminal_call import (
+    Request,
+    RequestsUnderWay,
+    Session,
+    check_mac,
+    encode,
+    open_session,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -130,15 +132,6 @@ class DownloadPhase(Enum):
     DONE = "done"
 
 
-@dataclass(slots=True, kw_only=True)
-class _Unanswered:
-    """A request on its way; ``query`` is None for the logon."""
-
-    message: iso8583.Message
-    query: DownloadQuery | None
-    repeats: int = 0
-
-
 @dataclass(slots=True)
 class _Fetch:
     """One kind under way."""
@@ -184,7 +177,9 @@ class DownloadMachine:
         self._window = window
         self._waiting: deque[_Fetch] = deque()
         self._phase = DownloadPhase.LOGON
-        self._unanswered: dict[MessageKey, _Unanswered] = {}
+        self._unanswered = RequestsUnderWay[DownloadQuery | None](
+            in_vain="the bank stopped answering; what came down before stays in use"
+        )
         # Questions about a payload that another one has taken the place of.
         self._given_up: set[MessageKey] = set()
         if session is not None:
@@ -208,8 +203,8 @@ class DownloadMachine:
         """
         messages: list[bytes] = []
         while (request := self._next_request(now)) is not None:
-            self._unanswered[request_key(request.message)] = request
-            messages.append(self._encode(request.message))
+            self._unanswered.add(request)
+            messages.append(encode(request.message, self._session))
         return messages
 
     def repeat_unanswered(self) -> list[bytes]:
@@ -218,16 +213,7 @@ class DownloadMachine:
         Raises:
             NoAnswerError: A message was repeated `REPEATS_MAX` times already.
         """
-        for request in self._unanswered.values():
-            if request.repeats >= REPEATS_MAX:
-                raise NoAnswerError(
-                    "the bank stopped answering; what came down before stays in use"
-                )
-            request.repeats += 1
-        return [
-            self._encode(as_repeat(request.message))
-            for request in self._unanswered.values()
-        ]
+        return [encode(one, self._session) for one in self._unanswered.repeat()]
 
     def receive(self, data: bytes, now: datetime) -> list[DownloadEvent]:
         """Take one message from the bank; never raises on what it contains.
@@ -260,10 +246,7 @@ class DownloadMachine:
         else:
             self._phase = DownloadPhase.FETCHING
 
-    def _encode(self, message: iso8583.Message) -> bytes:
-        return iso8583.encode(message, self._session.key if self._session else None)
-
-    def _next_request(self, now: datetime) -> _Unanswered | None:
+    def _next_request(self, now: datetime) -> Request[DownloadQuery | None] | None:
         """The next request that may go out, or None."""
         if self._phase is DownloadPhase.DONE:
             return None
@@ -273,12 +256,12 @@ class DownloadMachine:
             message = logon_message(
                 self._terminal_id, self._take_stan(), versions_of(self._stocks), now
             )
-            return _Unanswered(message=message, query=None)
+            return Request(message=message, carries=None)
         query = self._next_query(self._waiting[0])
         if query is None:
             return None
         message = query_message(self._terminal_id, self._take_stan(), query, now)
-        return _Unanswered(message=message, query=query)
+        return Request(message=message, carries=query)
 
     def _next_query(self, fetch: _Fetch) -> DownloadQuery | None:
         if fetch.head is None:
@@ -304,21 +287,20 @@ class DownloadMachine:
     def _receive(self, data: bytes, now: datetime) -> list[DownloadEvent]:
         response = iso8583.decode(data)
         key = response_key(response)
-        request = self._unanswered.get(key)
+        request = self._unanswered.find(key)
         if request is None:
             if key in self._given_up:
                 self._given_up.discard(key)
                 return []
             reason = f"{response} answers nothing that was asked, or answers it again"
             return [ResponseDiscarded(reason=reason)]
-        if request.query is None:
+        if request.carries is None:
             events = self._on_logon(data, response, now)
-            del self._unanswered[key]
+            self._unanswered.remove(key)
             return events
         assert self._session is not None, "questions follow the logon"
-        if not iso8583.is_authentic(data, response, self._session.key):
-            raise MessageAuthenticationError(f"the MAC of {response} is wrong")
-        return self._on_answer(key, response, request.query)
+        check_mac(data, response, self._session.key)
+        return self._on_answer(key, response, request.carries)
 
     def _on_logon(
         self, data: bytes, response: iso8583.Message, now: datetime
@@ -329,22 +311,9 @@ class DownloadMachine:
             text = answers.parse_text(response)
             self._phase = DownloadPhase.DONE
             return [Refused(code=code, text=text)]
-        logon = answers.parse_logon(response)
-        if not iso8583.is_authentic(data, response, logon.session_key):
-            raise MessageAuthenticationError(f"the MAC of {response} is wrong")
-        self._begin(
-            Session(
-                key=logon.session_key, versions=logon.versions, digests=logon.digests
-            )
-        )
-        return [
-            LoggedOn(
-                bank_time=logon.bank_time,
-                clock_offset=logon.bank_time - now,
-                parameters_version=logon.versions.parameters,
-                hotlist_version=logon.versions.hotlist,
-            )
-        ]
+        session, told = open_session(data, response, now)
+        self._begin(session)
+        return [told]
 
     def _on_answer(
         self, key: MessageKey, response: iso8583.Message, query: DownloadQuery
@@ -360,7 +329,7 @@ class DownloadMachine:
             head = chunk.head or fetch.head
             assert head is not None, "a question names a payload, or its answer does"
             _check_chunk(chunk, head)
-        del self._unanswered[key]
+        self._unanswered.remove(key)
         if chunk.unchanged is not None:
             return self._on_unchanged(fetch, chunk.unchanged)
         return self._on_chunk(fetch, chunk)

@@ -29,24 +29,18 @@ before to the next one, which then starts with HEADER.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Final
 
 from settlement import answers, iso8583
 from settlement.detail_groups import GROUP_PAYMENTS_MAX
 from settlement.errors import (
-    MessageAuthenticationError,
     MessageError,
-    NoAnswerError,
 )
 from settlement.message_codec import (
-    MessageKey,
-    as_repeat,
     batch_totals,
     header_message,
     logon_message,
-    request_key,
     response_key,
     totals_message,
 )
@@ -57,6 +51,14 @@ from settlement.messages import (
     TerminalVersions,
 )
 from settlement.payment import STAN_MAX, BatchToUpload, OpenItem, PaymentRecord
+from settlement.terminal_call import (
+    Request,
+    RequestsUnderWay,
+    Session,
+    check_mac,
+    encode,
+    open_session,
+)
 from settlement.upload_details import Detail, DetailQueue, refused
 from settlement.upload_events import (
     ClosureReceived,
@@ -89,8 +91,6 @@ __all__ = [
 
 WINDOW_DEFAULT: Final = 4
 """Unanswered messages of details at a time: 4 kB, four seconds of a 9600 bit/s line."""
-REPEATS_MAX: Final = 3
-"""How often one message is repeated in one call before the call is given up."""
 
 
 @unique
@@ -110,33 +110,6 @@ _NEXT_PHASE: Final = {
     UploadPhase.DETAILS: UploadPhase.TOTALS,
     UploadPhase.TOTALS: UploadPhase.DONE,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """What a logon leaves for the rest of its call.
-
-    Attributes:
-        versions: of what the bank publishes.
-        digests: see `settlement.messages.LogonAnswer`.
-    """
-
-    key: bytes = field(repr=False)
-    versions: TerminalVersions = field(default=TerminalVersions(), repr=False)
-    digests: bytes = field(default=b"", repr=False)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Unanswered:
-    """A request on its way.
-
-    Attributes:
-        detail: what it carries, when it is of details.
-    """
-
-    message: iso8583.Message
-    detail: Detail | None = None
-    repeats: int = 0
 
 
 class UploadMachine:
@@ -178,7 +151,10 @@ class UploadMachine:
         self._window = window
         self._session = session
         self._phase = UploadPhase.HEADER if session else UploadPhase.LOGON
-        self._unanswered: dict[MessageKey, _Unanswered] = {}
+        self._unanswered = RequestsUnderWay[Detail | None](
+            in_vain="the bank stopped answering; no money is lost, the batch stays "
+            "here and can be sent again"
+        )
 
     @property
     def phase(self) -> UploadPhase:
@@ -205,9 +181,9 @@ class UploadMachine:
         """How far the details are."""
         sent = len(self._records) - self._details.waiting
         on_the_way = sum(
-            request.detail.record_count
+            request.carries.record_count
             for request in self._unanswered.values()
-            if request.detail is not None
+            if request.carries is not None
         )
         return Progress(sent=sent, answered=sent - on_the_way, total=len(self._records))
 
@@ -219,8 +195,8 @@ class UploadMachine:
         """
         messages: list[bytes] = []
         while (request := self._next_request(now)) is not None:
-            self._unanswered[request_key(request.message)] = request
-            messages.append(self._encode(request.message))
+            self._unanswered.add(request)
+            messages.append(encode(request.message, self._session))
         return messages
 
     def repeat_unanswered(self) -> list[bytes]:
@@ -230,18 +206,7 @@ class UploadMachine:
             NoAnswerError: A message was repeated `REPEATS_MAX` times already. The
                 batch stays pending; hang up and send it again in a later call.
         """
-        for request in self._unanswered.values():
-            if request.repeats >= REPEATS_MAX:
-                message = (
-                    "the bank stopped answering; no money is lost, the batch stays "
-                    "here and can be sent again"
-                )
-                raise NoAnswerError(message)
-            request.repeats += 1
-        return [
-            self._encode(as_repeat(request.message))
-            for request in self._unanswered.values()
-        ]
+        return [encode(one, self._session) for one in self._unanswered.repeat()]
 
     def receive(self, data: bytes, now: datetime) -> list[UploadEvent]:
         """Take one message from the bank; never raises on what it contains.
@@ -255,10 +220,7 @@ class UploadMachine:
         except MessageError as error:
             return [ResponseDiscarded(reason=str(error))]
 
-    def _encode(self, message: iso8583.Message) -> bytes:
-        return iso8583.encode(message, self._session.key if self._session else None)
-
-    def _next_request(self, now: datetime) -> _Unanswered | None:
+    def _next_request(self, now: datetime) -> Request[Detail | None] | None:
         """The next request that may go out, or None."""
         if self._phase is UploadPhase.DETAILS:
             if len(self._unanswered) >= self._window:
@@ -266,10 +228,11 @@ class UploadMachine:
             detail = self._details.next_detail(self._take_stan, now)
             if detail is None:
                 return None
-            return _Unanswered(message=detail.message, detail=detail)
+            return Request(message=detail.message, carries=detail)
         if self._phase is UploadPhase.DONE or self._unanswered:
             return None
-        return _Unanswered(message=self._control_message(self._take_stan(), now))
+        message = self._control_message(self._take_stan(), now)
+        return Request(message=message, carries=None)
 
     def _control_message(self, stan: int, now: datetime) -> iso8583.Message:
         """The one request of each phase that is not of details."""
@@ -292,18 +255,18 @@ class UploadMachine:
     def _receive(self, data: bytes, now: datetime) -> list[UploadEvent]:
         response = iso8583.decode(data)
         key = response_key(response)
-        request = self._unanswered.get(key)
+        request = self._unanswered.find(key)
         if request is None:
             reason = f"{response} answers nothing that was asked, or answers it again"
             return [ResponseDiscarded(reason=reason)]
         if self._session is not None:
-            _check_mac(data, response, self._session.key)
+            check_mac(data, response, self._session.key)
         # Handlers raise before they change anything: what cannot be read counts as
         # no answer, and the request stays to be repeated.
-        events = self._handle(data, response, request.detail, now)
-        del self._unanswered[key]
+        events = self._handle(data, response, request.carries, now)
+        self._unanswered.remove(key)
         self._advance(refused=any(isinstance(event, Refused) for event in events))
-        if request.detail is not None:
+        if request.carries is not None:
             events.append(self.progress)
         return events
 
@@ -334,19 +297,8 @@ class UploadMachine:
             # The only answer without a MAC: a terminal that may not log on has no
             # key. TLS says that it is the bank's, and it moves nothing.
             return [refused(response)]
-        logon = answers.parse_logon(response)
-        _check_mac(data, response, logon.session_key)
-        self._session = Session(
-            key=logon.session_key, versions=logon.versions, digests=logon.digests
-        )
-        return [
-            LoggedOn(
-                bank_time=logon.bank_time,
-                clock_offset=logon.bank_time - now,
-                parameters_version=logon.versions.parameters,
-                hotlist_version=logon.versions.hotlist,
-            )
-        ]
+        self._session, told = open_session(data, response, now)
+        return [told]
 
     def _on_header(self, response: iso8583.Message) -> list[UploadEvent]:
         if answers.parse_code(response) is not ResponseCode.ACCEPTED:
@@ -394,8 +346,3 @@ class UploadMachine:
         self._phase = _NEXT_PHASE[self._phase]
         if self._phase is UploadPhase.DETAILS and not left:
             self._phase = UploadPhase.TOTALS
-
-
-def _check_mac(data: bytes, response: iso8583.Message, key: bytes) -> None:
-    if not iso8583.is_authentic(data, response, key):
-        raise MessageAuthenticationError(f"the MAC of {response} is wrong")

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from settlement.download import DownloadKind
     from settlement.download_events import DownloadEvent
-    from settlement.upload import Session
+    from settlement.terminal_call import Session
     from terminal.download_shelf import Shelf
 
 __all__ = ["DownloadCall", "DownloadFlow"]

@@ -51,7 +51,8 @@ from settlement.payment import (
     PaymentLine,
     PaymentRecord,
 )
-from settlement.upload import REPEATS_MAX, WINDOW_DEFAULT
+from settlement.terminal_call import REPEATS_MAX
+from settlement.upload import WINDOW_DEFAULT
 from settlement.word_columns import DIGITS_MAX
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from settlement.messages import (
 )
 from settlement.outcomes import outcome_fields
 from settlement.payment import STAN_MAX, BatchToUpload
+from settlement.terminal_call import REPEATS_MAX
 from settlement.upload import (
-    REPEATS_MAX,
     Collected,
     LoggedOn,
     Progress,
