@@ -7,6 +7,7 @@ whoever builds the other end, so each example that is added there is damaged her
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,8 @@ MODEM_LINES: Final = (
 """What modems say, and what is left of what was said to them."""
 
 
-def documented(page: str, *, by_line: bool) -> list[bytes]:
+@cache
+def documented(page: str, *, by_line: bool) -> tuple[bytes, ...]:
     """The hexadecimal examples of a page.
 
     Args:
@@ -40,4 +42,4 @@ def documented(page: str, *, by_line: bool) -> list[bytes]:
         matches = (_HEX_LINE.match(line.strip()) for line in block.splitlines())
         pieces = [bytes.fromhex(match[1]) for match in matches if match]
         found += pieces if by_line else [b"".join(pieces)]
-    return found
+    return tuple(found)

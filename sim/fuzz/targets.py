@@ -262,7 +262,7 @@ def _message_corpus() -> list[bytes]:
     return [data for data in found if data[:1] == b"0"]
 
 
-def _line_corpus() -> list[bytes]:
+def _line_corpus() -> Sequence[bytes]:
     return documented("modem-link.md", by_line=True)
 
 
