@@ -70,7 +70,7 @@ from settlement.terminal_call import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from settlement.download import DownloadKind, Entries, OfferHead
@@ -81,7 +81,6 @@ __all__ = [
     "DownloadPhase",
     "Partial",
     "Stock",
-    "versions_of",
 ]
 
 WINDOW_DEFAULT: Final = 4
@@ -114,12 +113,6 @@ class Stock:
     held: Held
     entries: Entries = field(repr=False)
     partial: Partial | None = None
-
-
-def versions_of(stocks: Iterable[Stock]) -> TerminalVersions:
-    """What a logon tells of what a terminal holds."""
-    held = {stock.kind.name.lower(): stock.held.version for stock in stocks}
-    return TerminalVersions(**held)
 
 
 @unique
@@ -253,9 +246,9 @@ class DownloadMachine:
         if self._phase is DownloadPhase.LOGON:
             if self._unanswered:
                 return None
-            message = logon_message(
-                self._terminal_id, self._take_stan(), versions_of(self._stocks), now
-            )
+            held = {stock.kind: stock.held for stock in self._stocks}
+            versions = TerminalVersions.of_held(held)
+            message = logon_message(self._terminal_id, self._take_stan(), versions, now)
             return Request(message=message, carries=None)
         query = self._next_query(self._waiting[0])
         if query is None:

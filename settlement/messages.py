@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Self
 from settlement.download import DownloadQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from card.records import BatchClose
     from settlement.audit_head import AuditHead
-    from settlement.download import DownloadKind
+    from settlement.download import DownloadKind, Held
     from settlement.payment import BatchToUpload, Closure, OpenItem, PaymentRecord
 
 __all__ = [
@@ -68,6 +70,11 @@ class TerminalVersions:
     hotlist: int = 0
     catalogue: int = 0
     requests: int = 0
+
+    @classmethod
+    def of_held(cls, held: Mapping[DownloadKind, Held]) -> Self:
+        """What a logon tells of what a terminal holds."""
+        return cls(**{kind.name.lower(): one.version for kind, one in held.items()})
 
     def of(self, kind: DownloadKind) -> int:
         """The version of one kind."""

@@ -24,10 +24,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from modem.certificates import EXPIRY_WARNING
-from modem.errors import CallLostError, CallTimeoutError, ModemError
+from modem.errors import CallLostError, ModemError
 from modem.events import Closed, Connected, DialFailed, Dialling, Secured, Securing
 from settlement.errors import NoAnswerError
 from settlement.money import Money
@@ -42,6 +42,7 @@ from settlement.upload import (
     UploadMachine,
     UploadPhase,
 )
+from terminal.conversation import Conversation, MessageLine
 from terminal.day import (
     BatchOutcome,
     DayPhase,
@@ -88,22 +89,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DayFlow", "Dial", "MessageCall"]
 
-ANSWER_TIMEOUT_MS: Final = 30_000
-"""Patience with the bank: a window of details takes some 4 s at 9600 bit/s."""
-DISCARDED_MAX: Final = 100
-"""Answers of one call that fit nothing asked; a sound bank sends none."""
 
-
-class MessageCall(Protocol):
+class MessageCall(MessageLine, Protocol):
     """A secured call to the bank; see `modem.call.Call`."""
-
-    def send(self, message: bytes) -> None:
-        """Queue one message."""
-        ...
-
-    def receive(self, timeout_ms: int) -> bytes:
-        """Wait for the next message."""
-        ...
 
     def close(self) -> None:
         """Send what is queued, end the call in order, hang up."""
@@ -135,14 +123,16 @@ class DayFlow:
         self._on_line = on_line
         self._downloads: DownloadsResult | None = None
         self._outcomes: list[BatchOutcome] = []
-        self._answered: set[tuple[bytes, int]] = set()
         self._finished: set[tuple[bytes, int]] = set()
         self._confirmed: dict[tuple[bytes, int], int] = {}
         self._told_refused: set[str] = set()
         self._closures: list[Closure] = []
         self._certificate_until: datetime | None = None
         self._redial = Redial()
-        self._discarded = 0
+        self._conversation = Conversation(
+            clock=parts.clock,
+            note=lambda kind, detail: parts.journal.note(kind, parts.clock(), detail),
+        )
         self._phase = DayPhase.CLOSING
         self._refused_in = DayPhase.RECONCILING
         self._on_progress: Callable[[DayProgress], None] = lambda _: None
@@ -243,7 +233,7 @@ class DayFlow:
             return [
                 self._outcome(batch, collected=False, code=batch.code, text=batch.text)
                 for batch in self._desk.waiting()
-                if (batch.mid, batch.number) not in self._answered
+                if (batch.mid, batch.number) not in self._finished
             ]
         return []
 
@@ -347,19 +337,13 @@ class DayFlow:
         self, call: MessageCall, machine: UploadMachine, batch: JournalBatch
     ) -> None:
         self._tell_sending(batch, machine.progress)
-        while not machine.finished:
-            for message in machine.messages_to_send(self._clock()):
-                call.send(message)
+
+        def on_sent() -> None:
             if machine.phase is UploadPhase.TOTALS:
                 self._tell(DayProgress(phase=DayPhase.RECONCILING, batch=batch.number))
-            try:
-                answer = call.receive(ANSWER_TIMEOUT_MS)
-            except CallTimeoutError:
-                for message in machine.repeat_unanswered():
-                    call.send(message)
-                continue
-            for event in machine.receive(answer, self._clock()):
-                self._on_event(batch, event)
+
+        for event in self._conversation.hold(call, machine, on_sent=on_sent):
+            self._on_event(batch, event)
 
     def _on_event(self, batch: JournalBatch, event: UploadEvent) -> None:
         match event:
@@ -376,7 +360,7 @@ class DayFlow:
             case Refused(code=code, text=text):
                 self._refused(batch, code.value, text)
             case ResponseDiscarded(reason=reason):
-                self._count_discarded(reason)
+                self._conversation.discard(reason)
             case LoggedOn(clock_offset=offset):
                 detail = clock_words(offset.total_seconds())
                 self._journal.note("logged-on", self._clock(), detail)
@@ -410,7 +394,6 @@ class DayFlow:
             posted=self._share(posted),
             suspended=self._share(held) if held.count else None,
         )
-        self._answered.add((batch.mid, batch.number))
         self._outcomes.append(outcome)
         self._tell(DayProgress(phase=DayPhase.ACKNOWLEDGING, batch=batch.number))
         self._desk.acknowledge()
@@ -420,7 +403,6 @@ class DayFlow:
         self._has_last_word(batch)
         if batch.state is BatchState.CLOSED:
             self._journal.batches.refused(batch, code, text, self._clock())
-        self._answered.add((batch.mid, batch.number))
         self._outcomes.append(
             self._outcome(batch, collected=False, code=code, text=text)
         )
@@ -444,12 +426,6 @@ class DayFlow:
 
     def _money(self, amount_minor: int) -> Money:
         return Money(amount_minor=amount_minor, currency=self._config.currency)
-
-    def _count_discarded(self, reason: str) -> None:
-        self._discarded += 1
-        self._journal.note("response-discarded", self._clock(), reason)
-        if self._discarded >= DISCARDED_MAX:
-            raise NoAnswerError("the bank's answers fit nothing that was asked")
 
     def _tell(self, progress: DayProgress) -> None:
         self._phase = progress.phase

@@ -7,9 +7,9 @@ failure here makes a batch or a payment fail.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING
 
-from modem.errors import CallTimeoutError, ModemError
+from modem.errors import ModemError
 from settlement.download import DownloadForm
 from settlement.download_events import (
     ChunkReceived,
@@ -22,6 +22,7 @@ from settlement.download_events import (
 )
 from settlement.download_machine import DownloadMachine
 from settlement.errors import NoAnswerError
+from terminal.conversation import Conversation
 from terminal.downloads import DownloadsResult, Fetched
 from terminal.errors import DownloadStoreError
 from terminal.wording_downloads import (
@@ -38,26 +39,10 @@ if TYPE_CHECKING:
     from settlement.download import DownloadKind
     from settlement.download_events import DownloadEvent
     from settlement.terminal_call import Session
+    from terminal.conversation import MessageLine
     from terminal.download_shelf import Shelf
 
-__all__ = ["DownloadCall", "DownloadFlow"]
-
-ANSWER_TIMEOUT_MS: Final = 30_000
-"""Patience with the bank: a window of chunks takes some 4 s at 9600 bit/s."""
-DISCARDED_MAX: Final = 100
-"""Answers of one call that fit nothing asked; a sound bank sends none."""
-
-
-class DownloadCall(Protocol):
-    """A secured call to the bank, as far as it is used here."""
-
-    def send(self, message: bytes) -> None:
-        """Queue one message."""
-        ...
-
-    def receive(self, timeout_ms: int) -> bytes:
-        """Wait for the next message."""
-        ...
+__all__ = ["DownloadFlow", "clock_words"]
 
 
 class DownloadFlow:
@@ -89,10 +74,10 @@ class DownloadFlow:
         self._fetched: list[Fetched] = []
         self._failed: list[tuple[DownloadKind, str]] = []
         self._refusal = ""
-        self._discarded = 0
+        self._conversation = Conversation(clock=clock, note=note)
 
     def run(
-        self, call: DownloadCall, session: Session | None, stan: int
+        self, call: MessageLine, session: Session | None, stan: int
     ) -> DownloadsResult:
         """Fetch what differs; never raises for the line, the bank or the disk.
 
@@ -123,21 +108,12 @@ class DownloadFlow:
             clock_ahead=clock.ahead if clock is not None and is_off else None,
         )
 
-    def _fetch(self, call: DownloadCall, session: Session | None, stan: int) -> None:
+    def _fetch(self, call: MessageLine, session: Session | None, stan: int) -> None:
         machine = DownloadMachine(
             self._terminal_id, self._shelf.stocks(), stan_start=stan, session=session
         )
-        while not machine.finished:
-            for message in machine.messages_to_send(self._clock()):
-                call.send(message)
-            try:
-                answer = call.receive(ANSWER_TIMEOUT_MS)
-            except CallTimeoutError:
-                for message in machine.repeat_unanswered():
-                    call.send(message)
-                continue
-            for event in machine.receive(answer, self._clock()):
-                self._on_event(event)
+        for event in self._conversation.hold(call, machine):
+            self._on_event(event)
 
     def _on_event(self, event: DownloadEvent) -> None:
         match event:
@@ -159,7 +135,7 @@ class DownloadFlow:
                 self._failed.append((kind, reason))
                 self._note("download-failed", f"{kind.name.lower()}: {reason}")
             case ResponseDiscarded(reason=reason):
-                self._discard(reason)
+                self._conversation.discard(reason)
 
     def _put(self, event: Downloaded) -> None:
         self._shelf.put(event, self._clock())
@@ -181,12 +157,6 @@ class DownloadFlow:
                 payload_bytes=event.payload_bytes,
             )
         )
-
-    def _discard(self, reason: str) -> None:
-        self._discarded += 1
-        self._note("response-discarded", reason)
-        if self._discarded >= DISCARDED_MAX:
-            raise NoAnswerError("the bank's answers fit nothing that was asked")
 
 
 def clock_words(ahead_s: float) -> str:

@@ -19,8 +19,9 @@ from settlement.download_items import (
     parse_request,
     parse_service,
 )
-from settlement.download_machine import Stock, versions_of
+from settlement.download_machine import Stock
 from settlement.errors import DownloadError
+from settlement.messages import TerminalVersions
 from terminal.catalogue import plain
 from terminal.download_files import ClockNote, DownloadFiles, Kept
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from settlement.download import Entries, Held
     from settlement.download_events import ChunkReceived, DownloadBegun, Downloaded
     from settlement.download_items import PaymentRequest, Service
-    from settlement.messages import TerminalVersions
 
 __all__ = ["CLOCK_LIMIT_DEFAULT", "Shelf", "ShelfState"]
 
@@ -139,7 +139,7 @@ class Shelf:
 
     def versions(self) -> TerminalVersions:
         """What a logon tells of what is held."""
-        return versions_of(self.stocks())
+        return TerminalVersions.of_held({k: self._held(k) for k in DownloadKind})
 
     def stocks(self) -> list[Stock]:
         """What is held, for the machine: the short ones before the long ones."""
