@@ -232,8 +232,8 @@ class Issuing:
     def hotlist(self, cid: bytes, *, reason: str, listed: bool = True) -> None:
         """Put a card on the hotlist (or take it off): no loads, payments reported."""
         with self._store.write() as books:
-            books.cards.set_hotlisted(
-                cid, listed=listed, reason=reason, since=self._clock()
+            books.publications.list_cards(
+                {cid: reason}, listed=listed, since=self._clock()
             )
 
     def status(self, cid: bytes) -> PurseStatus:

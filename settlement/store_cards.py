@@ -222,23 +222,6 @@ class CardTables:
         """All issued purses, by card number."""
         return self._purses(_PURSES)
 
-    def set_hotlisted(
-        self, cid: bytes, *, listed: bool, reason: str, since: datetime
-    ) -> None:
-        """Put a card on the hotlist, or take it off."""
-        serial = self._next(hotlist.c.serial, hotlist.c.cid == cid)
-        self._connection.execute(
-            sa.insert(hotlist),
-            {
-                "cid": cid,
-                "serial": serial,
-                "version": self._next(hotlist.c.version),
-                "listed": listed,
-                "reason": reason,
-                "since": since,
-            },
-        )
-
     def hotlisted(self, cid: bytes) -> str | None:
         """Why a card is on the hotlist, or None."""
         row = self._connection.execute(_HOTLISTED, {"of_cid": cid}).first()

@@ -171,7 +171,7 @@ def test_a_writer_reads_only_what_the_writer_before_it_left(tmp_path: Path) -> N
 
 def test_times_come_back_in_utc(tmp_path: Path) -> None:
     with BankStore.create(tmp_path / "bank.sqlite") as store, store.write() as books:
-        books.cards.set_hotlisted(bytes(8), listed=True, reason="lost", since=AT)
+        books.publications.list_cards({bytes(8): "lost"}, listed=True, since=AT)
         text = books.ledger._connection.exec_driver_sql("SELECT since FROM hotlist")
         assert text.scalar() == "2025-11-22T10:15:00.000000Z"
     assert AT.astimezone(UTC).hour == 10
