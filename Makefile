@@ -36,10 +36,10 @@ format: $(READY) ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-faults: $(READY) ## every fault at every point, and pairs of faults (two minutes)
+faults: $(READY) ## every fault at every point, and pairs of faults (some three minutes)
 	$(BIN)/raseed-sim faults --output build/reliability/faults.json
 
-soak: $(READY) ## every pair of faults, then three at once, sampled (some half an hour)
+soak: $(READY) ## every pair of faults, then three at once, sampled (some hours)
 	$(BIN)/raseed-sim faults --all-pairs --output build/reliability/faults-all.json
 	$(BIN)/raseed-sim faults --soak $(SOAK) --output build/reliability/soak.json
 
