@@ -22,7 +22,7 @@ from settlement.download_machine import DownloadMachine, Stock
 from settlement.intake import IntakeMachine
 from settlement.issuing import Issuing
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 
 __all__ = ["measure"]
 

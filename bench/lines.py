@@ -35,7 +35,7 @@ from modem.tls import server_context
 from settlement.bank import Bank
 from settlement.host import CallEnded, Host
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -28,8 +28,8 @@ from settlement.payment import (
     PaymentRecord,
 )
 from settlement.pki import HOST_DNS_NAME, Authority
-from settlement.store import BankStore
-from settlement.store_cards import PurseRow
+from settlement.store.books import BankStore
+from settlement.store.cards import PurseRow
 from sim.cards.issue import CustomsData, PurseData, issue_customs_card, issue_purse
 
 if TYPE_CHECKING:

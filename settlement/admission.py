@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from modem.certificates import PeerCertificate
-    from settlement.store import BankStore
-    from settlement.store_certificates import CertificateRow
+    from settlement.store.books import BankStore
+    from settlement.store.certificates import CertificateRow
 
 __all__ = ["Admission", "certificate_trouble"]
 

@@ -31,8 +31,8 @@ from settlement.messages import (
 )
 from settlement.reconcile import Difference, batch_records, compare_batch
 from settlement.shadow import loaded_totals
-from settlement.store_batches import CollectedRow, IncidentRow, OpenRow
-from settlement.store_records import Decision, PaymentRow, RecordRow
+from settlement.store.batches import CollectedRow, IncidentRow, OpenRow
+from settlement.store.records import Decision, PaymentRow, RecordRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from settlement.keystore import KeyStore
     from settlement.messages import BatchHeader, BatchTotals, TerminalVersions
     from settlement.payment import OpenItem, PaymentRecord
-    from settlement.store import BankStore, Books
+    from settlement.store.books import BankStore, Books
 
 __all__ = ["Bank"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from settlement.audit_trail import judge_head
 from settlement.clearing import IncidentCode
-from settlement.store_batches import IncidentRow
+from settlement.store.batches import IncidentRow
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from settlement.audit_head import AuditHead
     from settlement.messages import BatchHeader
     from settlement.payment import OpenItem
-    from settlement.store import Books
+    from settlement.store.books import Books
 
 __all__ = ["keep_head", "note_batch", "note_open"]
 

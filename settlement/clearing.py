@@ -34,14 +34,14 @@ from card.fields import uint4
 from card.profile import ALGORITHM_AES_CMAC
 from card.records import payment_digest
 from settlement.messages import BatchHeader, RecordAnswer, ResponseCode
-from settlement.store_records import Decision, PaymentRow, RecordRow, details_to_text
+from settlement.store.records import Decision, PaymentRow, RecordRow, details_to_text
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from settlement.payment import PaymentRecord
-    from settlement.store_batches import OpenRow
-    from settlement.store_cards import PurseRow
+    from settlement.store.batches import OpenRow
+    from settlement.store.cards import PurseRow
 
 __all__ = [
     "Facts",

@@ -27,7 +27,7 @@ from settlement.messages import TerminalVersions
 
 if TYPE_CHECKING:
     from settlement.download import Entries
-    from settlement.store_publications import PublicationTables
+    from settlement.store.publications import PublicationTables
 
 __all__ = ["DELTA_VERSIONS_MAX", "OfferMaker"]
 

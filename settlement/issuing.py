@@ -34,7 +34,7 @@ from settlement.ledger import (
 )
 from settlement.payment import PaymentKind
 from settlement.shadow import Shadow, shadow_of
-from settlement.store_cards import LoadOutcome, LoadRow, PurseRow, TerminalRow
+from settlement.store.cards import LoadOutcome, LoadRow, PurseRow, TerminalRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from card.records import LoadRequest
     from settlement.keystore import KeyStore
-    from settlement.store import BankStore, Books
-    from settlement.store_ledger import AccountRow
+    from settlement.store.books import BankStore, Books
+    from settlement.store.ledger import AccountRow
 
 __all__ = ["Issuing", "LoadAuthorisation", "PendingLoad", "PurseStatus"]
 

@@ -18,7 +18,7 @@ core-bank clearing   owns   what the core bank has moved in
 ===================  =====  =======================================================
 
 "owes" accounts grow by credits, "owns" accounts by debits. This module is pure: it
-builds entries and checks them. `settlement.store_ledger` writes them, and the
+builds entries and checks them. `settlement.store.ledger` writes them, and the
 database's own triggers check them again.
 """
 

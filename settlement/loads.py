@@ -15,15 +15,15 @@ from settlement.errors import LoadProblem, LoadRefusedError
 from settlement.ledger import load_entry, load_reversal_entry
 from settlement.money import Money, currency_by_number
 from settlement.shadow import shadow_of
-from settlement.store_batches import IncidentRow
-from settlement.store_cards import LoadOutcome, LoadRow, PurseRow
+from settlement.store.batches import IncidentRow
+from settlement.store.cards import LoadOutcome, LoadRow, PurseRow
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from card.records import LoadRequest
     from settlement.keystore import KeyStore
-    from settlement.store import Books
+    from settlement.store.books import Books
 
 __all__ = [
     "NOTHING_MOVED",

@@ -22,7 +22,7 @@ from card import certificates
 from card.profile import KeyUse
 from settlement import open_records
 from settlement.errors import IssuingError
-from settlement.store_opens import Resolution, ResolvedBy
+from settlement.store.opens import Resolution, ResolvedBy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from card.records import DebitProof, TransactionRecord
     from settlement.keystore import KeyStore
-    from settlement.store import BankStore
-    from settlement.store_batches import OpenRow
-    from settlement.store_opens import KnownOpen
+    from settlement.store.batches import OpenRow
+    from settlement.store.books import BankStore
+    from settlement.store.opens import KnownOpen
 
 __all__ = ["OpenDesk", "OpenPayment", "is_answered_by_purse"]
 

@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING
 from card import certificates
 from settlement.clearing import IncidentCode, never_debited
 from settlement.payment import DebitClosure, VoidClosure
-from settlement.store_batches import IncidentRow
-from settlement.store_cards import LoadOutcome
-from settlement.store_opens import Resolution, ResolvedBy
+from settlement.store.batches import IncidentRow
+from settlement.store.cards import LoadOutcome
+from settlement.store.opens import Resolution, ResolvedBy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from card.records import TransactionRecord
     from settlement.messages import BatchHeader
     from settlement.payment import Closure
-    from settlement.store import Books
-    from settlement.store_batches import OpenRow
-    from settlement.store_cards import LoadRow
-    from settlement.store_opens import KnownOpen
-    from settlement.store_records import PaymentRow
+    from settlement.store.batches import OpenRow
+    from settlement.store.books import Books
+    from settlement.store.cards import LoadRow
+    from settlement.store.opens import KnownOpen
+    from settlement.store.records import PaymentRow
 
 __all__ = [
     "OpenFacts",

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final
 from card.records import CHAIN_START, chain_next
 from settlement.messages import BatchTotals, ResponseCode, Total
 from settlement.payment import PaymentKind
-from settlement.store_records import Decision
+from settlement.store.records import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from settlement.messages import BatchHeader
-    from settlement.store_batches import OpenRow
-    from settlement.store_records import RecordRow
+    from settlement.store.batches import OpenRow
+    from settlement.store.records import RecordRow
 
 __all__ = ["Difference", "batch_records", "chain_of", "compare_batch"]
 

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
-from settlement.store_cards import LoadOutcome
+from settlement.store.cards import LoadOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from settlement.store import Books
-    from settlement.store_cards import LoadRow
-    from settlement.store_records import PaymentRow
+    from settlement.store.books import Books
+    from settlement.store.cards import LoadRow
+    from settlement.store.records import PaymentRow
 
 __all__ = ["Shadow", "loaded_totals", "make_shadow", "shadow_of"]
 

@@ -24,14 +24,14 @@ from settlement.statement import (
     StatementEntry,
 )
 from settlement.statement_document import document_digest, from_document, to_document
-from settlement.store_records import Decision
-from settlement.store_statements import IssuedRow
+from settlement.store.records import Decision
+from settlement.store.statements import IssuedRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from settlement.store import BankStore, Books
-    from settlement.store_statements import MovementRow, PaymentFacts
+    from settlement.store.books import BankStore, Books
+    from settlement.store.statements import MovementRow, PaymentFacts
 
 __all__ = ["BANK_ZONE", "Statements"]
 

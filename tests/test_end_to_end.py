@@ -21,7 +21,7 @@ from card.profile import Role
 from modem.tls import server_context
 from settlement.bank import Bank
 from settlement.bank_config import BankDirectory
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.clearing import IncidentCode
 from settlement.host import BatchEnded, CallEnded, Host, HostEvent, ModemTrouble
 from settlement.keystore import FileKeyStore
@@ -30,7 +30,7 @@ from settlement.payment import PaymentKind
 from settlement.pki import HOST_DNS_NAME, Authority
 from settlement.statement import check_statement
 from settlement.statements import Statements
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 from sim.cards.issue import blank_customs_card, blank_purse
 from sim.cards.memory import Memory
 from sim.modems.exchange import ExchangeSettings, Outcome

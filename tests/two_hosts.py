@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from settlement.bank import Bank
 from settlement.intake import IntakeMachine
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 from settlement.upload import UploadEvent, UploadMachine
 
 if TYPE_CHECKING:

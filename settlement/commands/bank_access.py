@@ -14,7 +14,7 @@ from settlement.commands.secret_input import read_passphrase, wipe
 from settlement.errors import KeyStoreError
 from settlement.keystore import FileKeyStore
 from settlement.pki import Authority
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

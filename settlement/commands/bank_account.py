@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from settlement.commands.bank_access import OpenBank
     from settlement.commands.environment import Environment
-    from settlement.store_ledger import AccountRow
+    from settlement.store.ledger import AccountRow
 
 __all__ = ["account"]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from settlement.store_heads import KeptHead
+    from settlement.store.heads import KeptHead
 
 __all__ = ["audit"]
 

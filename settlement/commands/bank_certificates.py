@@ -29,7 +29,7 @@ from settlement.commands.terminal_kit import refuse_inside
 from settlement.errors import IssuingError
 from settlement.pki import END_DAYS
 from settlement.pki_files import RequestError, read_facts, read_request
-from settlement.store_certificates import IssuedFor
+from settlement.store.certificates import IssuedFor
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from settlement.commands.bank_access import OpenBank
     from settlement.pki import Authority
     from settlement.pki_files import PublicKey
-    from settlement.store_certificates import CertificateRow
+    from settlement.store.certificates import CertificateRow
 
 __all__ = [
     "certificate_document",

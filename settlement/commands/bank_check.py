@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from card.records import mask_card_number
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.commands.bank_access import (
     NoKeys,
     bank_option,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from settlement.check import CheckReport, CheckTotals
+    from settlement.check.bank import CheckReport, CheckTotals
     from settlement.issuing import PurseStatus
 
 __all__ = ["check", "purse", "status"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from settlement.money import Currency
-    from settlement.store_batches import NotedIncident
+    from settlement.store.batches import NotedIncident
 
 __all__ = ["incident_document", "incident_table", "incidents"]
 

@@ -22,7 +22,7 @@ from settlement.errors import KeyStoreError
 from settlement.keystore import TEST_MASTERS, FileKeyStore, IssuerMasters
 from settlement.money import CURRENCIES
 from settlement.pki import Authority
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 
 if TYPE_CHECKING:
     import datetime as dt

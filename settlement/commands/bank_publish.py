@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from settlement.download import Entries
     from settlement.money import Currency
-    from settlement.store_publications import PublishedVersion
+    from settlement.store.publications import PublishedVersion
 
 __all__ = ["check_size", "publish", "published_facts", "read_file"]
 

@@ -45,13 +45,13 @@ from settlement.errors import InputError, IssuingError
 from settlement.issuing import Issuing
 from settlement.money import parse_amount
 from settlement.pki_files import read_facts
-from settlement.store_certificates import IssuedFor
+from settlement.store.certificates import IssuedFor
 
 if TYPE_CHECKING:
     from typing import Any
 
     from settlement.commands.bank_access import OpenBank
-    from settlement.store_cards import TerminalRow
+    from settlement.store.cards import TerminalRow
 
 __all__ = ["terminal"]
 

@@ -30,7 +30,7 @@ from settlement.issuing import Issuing
 from settlement.ledger import Account
 from settlement.money import Money, currency_by_number
 from settlement.open_desk import OpenDesk
-from settlement.store_cards import LoadOutcome, PurseRow
+from settlement.store.cards import LoadOutcome, PurseRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from settlement.commands.environment import Environment
     from settlement.issuing import PendingLoad
     from settlement.keystore import FileKeyStore
-    from settlement.store import BankStore
+    from settlement.store.books import BankStore
 
 __all__ = [
     "Desk",

@@ -39,7 +39,7 @@ from settlement.commands.output import (
 from settlement.commands.secret_input import pin_options, pin_source
 from settlement.errors import InputError
 from settlement.money import format_amount, parse_amount
-from settlement.store_cards import LoadOutcome
+from settlement.store.cards import LoadOutcome
 
 if TYPE_CHECKING:
     from datetime import date, datetime

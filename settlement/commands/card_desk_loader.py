@@ -23,7 +23,7 @@ from settlement.commands.card_desk_access import CardDeskError
 from settlement.commands.card_desk_bank import settle_card
 from settlement.commands.secret_input import wipe
 from settlement.errors import IssuingError, SettlementError
-from settlement.store_cards import LoadOutcome
+from settlement.store.cards import LoadOutcome
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from settlement.commands.card_desk_bank import Desk
     from settlement.commands.secret_input import PINSource
     from settlement.money import Money
-    from settlement.store_cards import LoadRow
+    from settlement.store.cards import LoadRow
 
 __all__ = ["REPEAT_WINDOW", "loaded_just_now", "run_load"]
 

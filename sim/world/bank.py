@@ -22,8 +22,8 @@ from settlement.issuing import Issuing
 from settlement.keystore import TEST_MASTERS, FileKeyStore, MasterKeyStore
 from settlement.ledger import Account
 from settlement.open_desk import OpenDesk
-from settlement.store import BankStore
-from settlement.store_cards import PurseRow
+from settlement.store.books import BankStore
+from settlement.store.cards import PurseRow
 from sim.world.books import BooksReader
 from sim.world.fate import Fate, FaultKind, PowerOffError, Site
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modem.events import CallEvent
-    from settlement.store import Books
+    from settlement.store.books import Books
     from sim.cards.issue import CustomsData, PurseData
 
 __all__ = [

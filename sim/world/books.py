@@ -1,8 +1,8 @@
 """The bank's books as somebody reads them who trusts none of the bank's programs.
 
 What is asked after every step of a story is asked of the file itself, in the tables
-that `settlement/schema.py` lays down, so that a mistake in the bank's own questions
-cannot hide what it has done.
+that `settlement/store/schema.py` lays down, so that a mistake in the bank's own
+questions cannot hide what it has done.
 """
 
 from __future__ import annotations

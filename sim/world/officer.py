@@ -17,7 +17,7 @@ from settlement.commands.card_desk_bank import settle_card
 from settlement.commands.card_desk_loader import loaded_just_now, run_load
 from settlement.commands.card_desk_opens import settle_opens
 from settlement.errors import SettlementError
-from settlement.store_cards import LoadOutcome
+from settlement.store.cards import LoadOutcome
 from sim.cards.purse_runtime import BALANCE, CARD_ID, CUMULATIVE_DEBIT
 from sim.world import words
 from sim.world.fate import PowerOffError

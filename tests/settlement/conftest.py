@@ -33,7 +33,7 @@ from card.records import (
     payment_digest,
 )
 from settlement.bank import Bank
-from settlement.check import FindingCode, check_bank
+from settlement.check.bank import FindingCode, check_bank
 from settlement.issuing import Issuing, LoadAuthorisation
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.ledger import Account
@@ -45,8 +45,8 @@ from settlement.payment import (
     PaymentKind,
     PaymentRecord,
 )
-from settlement.store import BankStore
-from settlement.store_cards import PurseRow
+from settlement.store.books import BankStore
+from settlement.store.cards import PurseRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

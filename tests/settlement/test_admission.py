@@ -12,8 +12,8 @@ from modem.certificates import CertificateTrouble, PeerCertificate
 from settlement.admission import Admission, certificate_trouble
 from settlement.errors import LedgerError
 from settlement.pki_files import CertificateFacts
-from settlement.store import BankStore
-from settlement.store_certificates import CertificateRow, IssuedFor
+from settlement.store.books import BankStore
+from settlement.store.certificates import CertificateRow, IssuedFor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import pytest
 
 from settlement.audit_head import AuditHead
 from settlement.audit_trail import judge_head
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.clearing import IncidentCode
 from settlement.messages import ResponseCode
 

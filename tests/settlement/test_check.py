@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from settlement.check import FindingCode, check_bank
+from settlement.check.bank import FindingCode, check_bank
 from settlement.keystore import IssuerMasters, MasterKeyStore
 from settlement.ledger import payee_account
 from settlement.payment import PaymentKind

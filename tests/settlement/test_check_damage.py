@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from settlement.check import FindingCode, check_bank
+from settlement.check.bank import FindingCode, check_bank
 from settlement.ledger import payee_account
 from settlement.payment import PaymentKind
-from settlement.schema import metadata
 from settlement.statements import Statements
+from settlement.store.schema import metadata
 
 if TYPE_CHECKING:
     Desk = Any

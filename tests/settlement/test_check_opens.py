@@ -9,7 +9,7 @@ import pytest
 from card import certificates
 from card.profile import KeyUse
 from settlement.audit_head import AuditHead
-from settlement.check import FindingCode, check_bank
+from settlement.check.bank import FindingCode, check_bank
 from settlement.open_desk import OpenDesk
 
 if TYPE_CHECKING:

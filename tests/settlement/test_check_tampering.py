@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from settlement.check import FindingCode
+from settlement.check.bank import FindingCode
 from settlement.ledger import Account, payee_account
 from settlement.payment import PaymentKind
 from settlement.statements import Statements

@@ -19,7 +19,7 @@ from card.profile import Role
 from card.purchase import PurchaseExchange
 from card.purchase_result import Approved, OutcomeUnknown, PurchaseTerms
 from card.records import payment_digest
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.intake import IntakeMachine
 from settlement.ledger import payee_account
 from settlement.messages import Total

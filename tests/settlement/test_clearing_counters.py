@@ -12,9 +12,9 @@ from card.records import TransactionRecord
 from settlement.clearing import counter_problems, never_debited
 from settlement.payment import PaymentRecord
 from settlement.shadow import loaded_totals, make_shadow
-from settlement.store_batches import OpenRow
-from settlement.store_cards import LoadOutcome, LoadRow
-from settlement.store_records import PaymentRow
+from settlement.store.batches import OpenRow
+from settlement.store.cards import LoadOutcome, LoadRow
+from settlement.store.records import PaymentRow
 
 CID = bytes.fromhex("64 00 00 00 00 00 00 01")
 MID = bytes.fromhex("43 55 53 00 00 00 00 07")

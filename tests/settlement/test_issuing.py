@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.errors import (
     IssuingError,
     KeyStoreError,
@@ -15,7 +15,7 @@ from settlement.errors import (
     LoadRefusedError,
 )
 from settlement.ledger import Account
-from settlement.store_cards import LoadOutcome
+from settlement.store.cards import LoadOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,7 +26,7 @@ from card.load import (
     Transmit,
 )
 from card.pin import pin_block
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from sim.cards.errors import CardTakenError
 from sim.cards.issue import PurseData, issue_purse
 from sim.cards.tearing import TearingMemory

@@ -24,7 +24,7 @@ from settlement.ledger import (
     payment_entry,
 )
 from settlement.payment import PaymentKind
-from settlement.store_triggers import APPEND_ONLY_TABLES
+from settlement.store.triggers import APPEND_ONLY_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.ledger import payee_account
 from settlement.messages import BatchHeader, BatchTotals, ResponseCode
 from settlement.payment import PaymentKind, PaymentRecord

@@ -10,7 +10,7 @@ import pytest
 
 from card import certificates
 from card.profile import KeyUse
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.clearing import IncidentCode
 from settlement.errors import IssuingError
 from settlement.ledger import payee_account

@@ -9,12 +9,12 @@ import pytest
 
 from card import certificates
 from card.profile import KeyUse
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.clearing import IncidentCode
 from settlement.errors import LedgerError
 from settlement.ledger import payee_account
 from settlement.payment import OpenItem, PaymentKind, VoidClosure
-from settlement.store_opens import Resolution, ResolvedBy
+from settlement.store.opens import Resolution, ResolvedBy
 
 if TYPE_CHECKING:
     from settlement.payment import Closure

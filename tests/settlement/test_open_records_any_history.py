@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from card.records import TransactionRecord
 from settlement.open_records import OpenFacts, settled_by
-from settlement.store_batches import OpenRow
-from settlement.store_cards import LoadOutcome, LoadRow
-from settlement.store_opens import ResolvedBy
-from settlement.store_records import PaymentRow
+from settlement.store.batches import OpenRow
+from settlement.store.cards import LoadOutcome, LoadRow
+from settlement.store.opens import ResolvedBy
+from settlement.store.records import PaymentRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable

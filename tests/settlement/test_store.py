@@ -12,7 +12,7 @@ import pytest
 
 from settlement.errors import BankUnavailableError, LedgerError, StoreError
 from settlement.ledger import Account
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 
 if TYPE_CHECKING:
     from pathlib import Path

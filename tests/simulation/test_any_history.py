@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from card.profile import Role
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from sim.faults.stories import Story
 from sim.faults.workshop import Workshop
 from sim.world.beliefs import Want

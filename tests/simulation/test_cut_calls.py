@@ -21,7 +21,7 @@ from bench.customs_day import MID, OFFICE, OMR, TERMINAL, close_of, draw_day
 from bench.virtual_call import CallReport, Ends, VirtualLine, new_ends, upload_once
 from settlement import iso8583
 from settlement.bank import Bank
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.clearing import IncidentCode
 from settlement.detail_groups import payments_of
 from settlement.intake import IntakeMachine
@@ -31,8 +31,8 @@ from settlement.ledger import Account, payee_account
 from settlement.message_parser import parse_request
 from settlement.messages import BatchHeader, GroupRequest, ResponseCode
 from settlement.payment import PaymentKind
-from settlement.store import BankStore
-from settlement.store_cards import PurseRow
+from settlement.store.books import BankStore
+from settlement.store.cards import PurseRow
 from settlement.upload import (
     WINDOW_DEFAULT,
     Collected,

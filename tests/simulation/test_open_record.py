@@ -8,7 +8,7 @@ import pytest
 
 from settlement import open_records
 from settlement.commands.card_desk_opens import SettledOpen
-from settlement.store_opens import ResolvedBy
+from settlement.store.opens import ResolvedBy
 from sim.faults.matrix import Task
 from sim.faults.stories import STORIES
 from sim.faults.workshop import Workshop

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from card.profile import Role
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 from terminal.disk import FREE_BYTES_MIN, DiskTrouble
 from terminal.errors import CardProblemCode, CardProblemError, JournalError
 from terminal.orders import Paid, RecoveryVerdict, RefusalReason, Refused, Unknown

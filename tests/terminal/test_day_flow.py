@@ -16,14 +16,14 @@ from modem.errors import BusyError, CallLostError, CallTimeoutError
 from modem.events import Connected, DialFailed, Dialling, Secured, Securing
 from modem.result_codes import ResultCode
 from settlement.bank import Bank
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.intake import IntakeMachine
 from settlement.issuing import Issuing
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.ledger import Account, payee_account
 from settlement.payment import PaymentKind
-from settlement.store import BankStore
-from settlement.store_cards import PurseRow
+from settlement.store.books import BankStore
+from settlement.store.cards import PurseRow
 from terminal.day import DayPhase, DayVerdict
 from terminal.entries import BatchState
 from terminal.errors import CounterStateError, JournalError

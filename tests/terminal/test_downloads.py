@@ -30,7 +30,7 @@ from settlement.intake import IntakeMachine
 from settlement.issuing import Issuing
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.payment import PaymentKind
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 from terminal.__main__ import terminal
 from terminal.day import DayPhase, DayVerdict
 from terminal.download_files import DownloadFiles, Kept

@@ -16,7 +16,7 @@ from settlement.commands.card_desk_bank import ask_purse
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.open_desk import OpenDesk
 from settlement.open_inquiry import OpenInquiry, PurseProved
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 from terminal.day import DayVerdict
 from terminal.entries import BatchState
 from terminal.errors import JournalError

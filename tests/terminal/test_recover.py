@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from card.profile import Role
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.clearing import IncidentCode
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.ledger import Account
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 from sim.cards.issue import CustomsData, issue_customs_card
 from terminal.day import DayVerdict
 from terminal.entries import BatchState

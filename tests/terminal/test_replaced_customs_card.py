@@ -13,7 +13,7 @@ from card.purse import PurseSession
 from settlement.issuing import Issuing
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.open_desk import OpenDesk
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 from sim.cards.issue import (
     CustomsData,
     PurseData,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from card.records import DebitProof
-    from settlement.store_batches import NotedIncident
+    from settlement.store.batches import NotedIncident
     from sim.cards.customs import SimulatedCustomsCard
     from terminal.day import DayProgress, DayResult
     from tests.terminal.conftest import Bench

@@ -34,7 +34,7 @@ from settlement.payment import (
     PaymentKind,
     PaymentRecord,
 )
-from settlement.store_records import Decision
+from settlement.store.records import Decision
 from sim.cards.customs import SimulatedCustomsCard
 from sim.cards.issue import CustomsData, PurseData, issue_customs_card, issue_purse
 from sim.cards.memory import Memory

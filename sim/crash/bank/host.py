@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from settlement.bank import Bank
 from settlement.intake import IntakeMachine
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 from sim.crash.frames import Frame
 from sim.crash.kill_points import Moment, arm
 

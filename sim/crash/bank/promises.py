@@ -18,7 +18,7 @@ from settlement.message_codec import (
 )
 from settlement.messages import RecordAnswer, ResponseCode
 from settlement.outcomes import held_digest, parse_held, parse_outcomes
-from settlement.store_records import Decision
+from settlement.store.records import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

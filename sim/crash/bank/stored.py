@@ -3,7 +3,7 @@
 The copy is made when every host has ended, however it ended: so what is read is what
 the next host will find, and reading it does not do that host's recovery for it. Rows
 are counted as SQLite holds them, past everything that the bank says about itself; the
-bank's own proof of its books (`settlement.check`) is made as well.
+bank's own proof of its books (`settlement.check.bank`) is made as well.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.ledger import EntryKind
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 from sim.crash.bank.host import BANK_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from settlement.store_audit import StoredTables
-    from settlement.store_batches import IncidentRow
+    from settlement.store.audit import StoredTables
+    from settlement.store.batches import IncidentRow
 
 __all__ = ["BatchKey", "Stored", "read_bank"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from card.errors import StatusError
 from settlement.clearing import IncidentCode
 from settlement.payment import VoidClosure
-from settlement.store_records import Decision
+from settlement.store.records import Decision
 from settlement.upload import ClosureReceived
 from sim.crash.bank.promises import batch_key, batch_name
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from settlement.issuing import Issuing
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.ledger import Account
-from settlement.store import BankStore
-from settlement.store_cards import PurseRow
+from settlement.store.books import BankStore
+from settlement.store.cards import PurseRow
 from sim.crash.bank.calls import Call, Script
 from sim.crash.bank.counters import CURRENCY, MORNING, PURSE_MINOR, open_counters
 from sim.crash.bank.host import BANK_FILE, HostOrder

@@ -6,11 +6,11 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.ledger import payee_account
 from settlement.payment import PaymentKind
-from settlement.store_records import Decision
+from settlement.store.records import Decision
 from sim.world.bank import OFFICE
 from sim.world.world import CUSTOMS
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from settlement.store import BankStore, Books
+    from settlement.store.books import BankStore, Books
     from sim.crash.counter.stories import Story
     from sim.crash.counter.truth import Truth
 

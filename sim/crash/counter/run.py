@@ -17,7 +17,7 @@ from sim.world.clock import WorldClock
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from settlement.store import BankStore
+    from settlement.store.books import BankStore
     from sim.crash.children import ForkServer
     from sim.crash.counter.stories import Story
     from sim.crash.kill_points import TracedCall

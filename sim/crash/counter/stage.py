@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 from sim.crash.children import ForkServer
 from sim.crash.counter.run import play
 from sim.crash.counter.stories import STORIES

@@ -31,7 +31,7 @@ from settlement.payment import (
     PaymentRecord,
     VoidClosure,
 )
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 from settlement.upload import ClosureReceived, Collected, UploadEvent, UploadMachine
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 from settlement.commands.bank import bank as bank_program
 from settlement.commands.card_desk import card_desk as desk_program
 from settlement.pki import Authority
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 from terminal.config import load_config
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from modem.certificates import CertificateTrouble
 from modem.errors import CertificateRefusedError
 from modem.tls import TLSSession, client_context, server_context
 from settlement.admission import Admission
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 from tests.branch import NOW
 
 if TYPE_CHECKING:

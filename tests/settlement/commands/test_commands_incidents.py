@@ -14,8 +14,8 @@ from settlement.bank import Bank
 from settlement.clearing import IncidentCode
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.messages import BatchHeader
-from settlement.store import BankStore
-from settlement.store_batches import IncidentRow
+from settlement.store.batches import IncidentRow
+from settlement.store.books import BankStore
 
 if TYPE_CHECKING:
     # The world of this folder's conftest: test folders are no packages.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.download import DownloadKind
 from settlement.download_items import (
     Parameters,
@@ -14,7 +14,7 @@ from settlement.download_items import (
     parse_request,
     parse_service,
 )
-from settlement.store import BankStore
+from settlement.store.books import BankStore
 from tests.branch import PASSPHRASE
 
 if TYPE_CHECKING:

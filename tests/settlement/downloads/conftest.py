@@ -21,8 +21,8 @@ from settlement.download_machine import DownloadMachine, Partial, Stock
 from settlement.download_offers import OfferMaker
 from settlement.intake import IntakeMachine
 from settlement.messages import LogonAnswer, ResponseCode
-from settlement.schema import metadata
-from settlement.store_publications import PublicationTables
+from settlement.store.publications import PublicationTables
+from settlement.store.schema import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

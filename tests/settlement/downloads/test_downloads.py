@@ -31,7 +31,7 @@ from settlement.download_events import (
 from settlement.download_machine import ROUNDS_MAX, Stock
 from settlement.download_offers import DELTA_VERSIONS_MAX, OfferMaker
 from settlement.errors import MalformedMessageError, NoAnswerError
-from settlement.store_publications import PublicationTables
+from settlement.store.publications import PublicationTables
 from settlement.terminal_call import REPEATS_MAX
 from tests.settlement.downloads.conftest import HOTLIST, KEY, NOW, Counter, make_bank
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from settlement.audit_head import AuditHead
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.clearing import IncidentCode
 from settlement.errors import NoAnswerError
 from settlement.intake import ResponseCode

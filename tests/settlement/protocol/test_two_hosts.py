@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from settlement.audit_head import AuditHead
-from settlement.check import check_bank
+from settlement.check.bank import check_bank
 from settlement.clearing import IncidentCode
 from settlement.ledger import payee_account
 from settlement.payment import BatchToUpload, PaymentKind

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         RecordAnswer,
     )
     from settlement.payment import OpenItem, PaymentRecord
-    from settlement.store import Books
+    from settlement.store.books import Books
     from sim.crash.frames import FrameSocket
 
 

@@ -11,17 +11,17 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Any
 
 from settlement.audit_trail import judge_head
-from settlement.check_report import FindingCode
+from settlement.check.report import FindingCode
 from settlement.clearing import IncidentCode
 from settlement.errors import KeyStoreError
 from settlement.open_desk import is_answered_by_purse
 from settlement.open_records import OpenFacts, closing_words, settled_by
-from settlement.store_heads import kept_head
-from settlement.store_opens import Resolution, ResolvedBy, resolution_row
+from settlement.store.heads import kept_head
+from settlement.store.opens import Resolution, ResolvedBy, resolution_row
 
 if TYPE_CHECKING:
-    from settlement.check_report import CheckRun
-    from settlement.store_batches import OpenRow
+    from settlement.check.report import CheckRun
+    from settlement.store.batches import OpenRow
 
 __all__ = ["check_opens", "open_sums"]
 

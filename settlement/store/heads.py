@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from settlement.audit_head import AuditHead
-from settlement.schema import audit_head
-from settlement.store_records import batch_key, same_batch
+from settlement.store.records import batch_key, same_batch
+from settlement.store.schema import audit_head
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,7 +34,7 @@ class KeptHead:
     received_at: datetime
 
 
-# Made once, for the reason that `settlement.store_records` gives.
+# Made once, for the reason that `settlement.store.records` gives.
 _SAME_HEAD: Final = sa.select(audit_head.c.serial).where(
     *same_batch(audit_head),
     *(

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from settlement.errors import LedgerError
 from settlement.ledger import Account, AccountKind, EntryKind
-from settlement.schema import account, entry, leg
+from settlement.store.schema import account, entry, leg
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,7 +44,7 @@ class AccountRow:
         return self.account.kind.growth_minor(self.debit_minor, self.credit_minor)
 
 
-# Made once, for the reason that `settlement.store_records` gives.
+# Made once, for the reason that `settlement.store.records` gives.
 _IS_WANTED: Final = (
     account.c.kind == sa.bindparam("of_kind"),
     account.c.owner == sa.bindparam("of_owner"),

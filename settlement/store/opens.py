@@ -1,7 +1,7 @@
 """Open records and what became of them, in the database.
 
 An open record goes up with every batch until its customs card has closed it, so one
-payment has many reports (`settlement.store_batches`) and one row here. What became of
+payment has many reports (`settlement.store.batches`) and one row here. What became of
 it is a further row, once and for all.
 """
 
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from card.records import DebitProof
-from settlement.schema import load, open_record, open_report, open_resolution
-from settlement.store_batches import OpenRow, open_row
+from settlement.store.batches import OpenRow, open_row
+from settlement.store.schema import load, open_record, open_report, open_resolution
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -76,7 +76,7 @@ class Resolution:
     at: datetime
 
 
-# Made once, for the reason that `settlement.store_records` gives.
+# Made once, for the reason that `settlement.store.records` gives.
 _OPENS: Final = (
     sa.select(open_report, open_record.c.lsn_then, open_record.c.incident_id)
     .select_from(open_record.join(open_report))

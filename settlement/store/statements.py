@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from card.records import TransactionRecord
 from settlement.ledger import EntryKind
-from settlement.schema import entry, leg, payment, record, statement
-from settlement.store_records import Decision, details_from_text
+from settlement.store.records import Decision, details_from_text
+from settlement.store.schema import entry, leg, payment, record, statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

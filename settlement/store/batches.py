@@ -11,14 +11,14 @@ from sqlalchemy.dialects.sqlite import insert
 
 from card.records import BatchClose, TransactionRecord
 from settlement.messages import BatchHeader, Total
-from settlement.schema import (
+from settlement.store.records import batch_key, details_to_text, same_batch
+from settlement.store.schema import (
     batch,
     batch_collected,
     incident,
     incident_closed,
     open_report,
 )
-from settlement.store_records import batch_key, details_to_text, same_batch
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -129,7 +129,7 @@ class NotedIncident:
         return self.closed_at is None
 
 
-# Made once, for the reason that `settlement.store_records` gives.
+# Made once, for the reason that `settlement.store.records` gives.
 _BATCHES: Final = sa.select(batch).order_by(
     batch.c.terminal_id, batch.c.mid, batch.c.batch
 )

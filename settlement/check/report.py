@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from card.profile import KeyUse
-    from settlement.check_rows import StoredRows
+    from settlement.check.rows import StoredRows
     from settlement.keystore import KeyStore
     from settlement.shadow import Shadow
 

@@ -13,27 +13,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from settlement.check_batches import check_batches
-from settlement.check_entries import check_entries
-from settlement.check_opens import check_opens, open_sums
-from settlement.check_purses import check_purses
-from settlement.check_records import check_records
-from settlement.check_report import (
+from settlement.check.batches import check_batches
+from settlement.check.entries import check_entries
+from settlement.check.opens import check_opens, open_sums
+from settlement.check.purses import check_purses
+from settlement.check.records import check_records
+from settlement.check.report import (
     CheckReport,
     CheckRun,
     CheckTotals,
     Finding,
     FindingCode,
 )
-from settlement.check_rows import read_rows
-from settlement.check_statements import check_statements
+from settlement.check.rows import read_rows
+from settlement.check.statements import check_statements
 from settlement.ledger import AccountKind
-from settlement.store_ledger import AccountRow
-from settlement.store_records import Decision
+from settlement.store.ledger import AccountRow
+from settlement.store.records import Decision
 
 if TYPE_CHECKING:
     from settlement.keystore import KeyStore
-    from settlement.store import BankStore
+    from settlement.store.books import BankStore
 
 __all__ = ["CheckReport", "CheckTotals", "Finding", "FindingCode", "check_bank"]
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from card.records import mask_card_number
-from settlement.check_report import FindingCode
+from settlement.check.report import FindingCode
 from settlement.errors import LedgerError
 from settlement.ledger import (
     Account,
@@ -26,17 +26,17 @@ from settlement.ledger import (
     payee_account,
     payment_entry,
 )
-from settlement.store_cards import LoadOutcome
-from settlement.store_records import Decision
+from settlement.store.cards import LoadOutcome
+from settlement.store.records import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from settlement.check_report import CheckRun
-    from settlement.check_rows import StoredRows
-    from settlement.store_cards import LoadRow
-    from settlement.store_records import PaymentRow, RecordRow
+    from settlement.check.report import CheckRun
+    from settlement.check.rows import StoredRows
+    from settlement.store.cards import LoadRow
+    from settlement.store.records import PaymentRow, RecordRow
 
 __all__ = ["check_entries"]
 

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 from card import certificates
 from card.profile import KeyUse
 from card.records import payment_digest
-from settlement.check_report import FindingCode
-from settlement.check_rows import batch_key_of
+from settlement.check.report import FindingCode
+from settlement.check.rows import batch_key_of
 from settlement.clearing import IncidentCode, content_digest, evidence_digest
 from settlement.download import DownloadKind
-from settlement.store_batches import incident_row
-from settlement.store_records import Decision, details_to_text
+from settlement.store.batches import incident_row
+from settlement.store.records import Decision, details_to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from settlement.check_report import CheckRun
-    from settlement.store_records import PaymentRow, RecordRow
+    from settlement.check.report import CheckRun
+    from settlement.store.records import PaymentRow, RecordRow
 
 __all__ = ["check_records"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from settlement.download import DownloadKind
-from settlement.schema import hotlist, published
+from settlement.store.schema import hotlist, published
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

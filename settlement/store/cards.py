@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from settlement.ledger import Account, AccountKind
-from settlement.schema import account, hotlist, load, load_outcome, purse, terminal
+from settlement.store.schema import (
+    account,
+    hotlist,
+    load,
+    load_outcome,
+    purse,
+    terminal,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -115,7 +122,7 @@ class LoadRow:
     proof: bytes | None = field(default=None, repr=False)
 
 
-# Made once, for the reason that `settlement.store_records` gives.
+# Made once, for the reason that `settlement.store.records` gives.
 _OF_CID: Final[sa.BindParameter[bytes]] = sa.bindparam("of_cid")
 _PURSES: Final = (
     sa.select(purse, account.c.owner, account.c.currency.label("of"))

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 from card import certificates
 from card.profile import ALGORITHM_AES_CMAC, KeyUse
 from card.records import LoadRequest, mask_card_number
-from settlement.check_report import FindingCode
+from settlement.check.report import FindingCode
 from settlement.clearing import counter_problems
 from settlement.errors import KeyStoreError
 from settlement.ledger import Account
 from settlement.loads import is_proved
 from settlement.shadow import loaded_totals, make_shadow
-from settlement.store_cards import LoadOutcome
+from settlement.store.cards import LoadOutcome
 
 if TYPE_CHECKING:
-    from settlement.check_report import CheckRun
-    from settlement.store_cards import LoadRow, PurseRow
-    from settlement.store_records import PaymentRow
+    from settlement.check.report import CheckRun
+    from settlement.store.cards import LoadRow, PurseRow
+    from settlement.store.records import PaymentRow
 
 __all__ = ["check_purses"]
 

@@ -23,17 +23,17 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from settlement.errors import BankUnavailableError, LedgerError, StoreError
-from settlement.schema import SCHEMA_VERSION, metadata
-from settlement.store_audit import SCHEMA_QUERY, StoredTables
-from settlement.store_batches import BatchTables
-from settlement.store_cards import CardTables
-from settlement.store_certificates import CertificateTables
-from settlement.store_heads import HeadTables
-from settlement.store_ledger import LedgerTables
-from settlement.store_opens import OpenTables
-from settlement.store_publications import PublicationTables
-from settlement.store_records import RecordTables
-from settlement.store_statements import StatementTables
+from settlement.store.audit import SCHEMA_QUERY, StoredTables
+from settlement.store.batches import BatchTables
+from settlement.store.cards import CardTables
+from settlement.store.certificates import CertificateTables
+from settlement.store.heads import HeadTables
+from settlement.store.ledger import LedgerTables
+from settlement.store.opens import OpenTables
+from settlement.store.publications import PublicationTables
+from settlement.store.records import RecordTables
+from settlement.store.schema import SCHEMA_VERSION, metadata
+from settlement.store.statements import StatementTables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

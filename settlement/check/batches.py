@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 from card import certificates
 from card.profile import KeyUse
-from settlement.check_report import FindingCode
+from settlement.check.report import FindingCode
 from settlement.ledger import payee_account
 from settlement.messages import Total
 from settlement.payment import PaymentKind
 from settlement.reconcile import batch_records, chain_of
-from settlement.store_records import Decision
+from settlement.store.records import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from settlement.check_report import CheckRun
-    from settlement.check_rows import BatchKey
+    from settlement.check.report import CheckRun
+    from settlement.check.rows import BatchKey
     from settlement.messages import BatchHeader
-    from settlement.store_batches import CollectedRow
-    from settlement.store_records import RecordRow
+    from settlement.store.batches import CollectedRow
+    from settlement.store.records import RecordRow
 
 __all__ = ["check_batches"]
 

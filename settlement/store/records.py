@@ -17,7 +17,7 @@ from settlement.payment import (
     PaymentLine,
     PaymentRecord,
 )
-from settlement.schema import payment, record
+from settlement.store.schema import payment, record
 
 if TYPE_CHECKING:
     from datetime import datetime

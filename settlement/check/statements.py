@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from settlement.check_report import FindingCode
+from settlement.check.report import FindingCode
 from settlement.errors import SettlementError
 from settlement.ledger import AccountKind
 from settlement.money import currency_by_number
@@ -19,7 +19,7 @@ from settlement.statement_document import from_document
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from settlement.check_report import CheckRun
+    from settlement.check.report import CheckRun
     from settlement.ledger import Account
     from settlement.statement import Statement
 

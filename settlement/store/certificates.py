@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from settlement.schema import UTCTime, metadata
+from settlement.store.schema import UTCTime, metadata
 
 if TYPE_CHECKING:
     from datetime import datetime

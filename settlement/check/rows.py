@@ -21,19 +21,19 @@ from settlement.errors import SettlementError
 from settlement.ledger import Account, AccountKind, EntryKind
 from settlement.messages import BatchHeader, Total
 from settlement.money import currency_by_number
-from settlement.schema import UTCTime, metadata
-from settlement.store_batches import CollectedRow, OpenRow, open_row
-from settlement.store_cards import LoadOutcome, LoadRow, PurseRow
-from settlement.store_certificates import certificate_row
-from settlement.store_heads import kept_head
-from settlement.store_opens import resolution_row
-from settlement.store_records import payment_row, record_row
+from settlement.store.batches import CollectedRow, OpenRow, open_row
+from settlement.store.cards import LoadOutcome, LoadRow, PurseRow
+from settlement.store.certificates import certificate_row
+from settlement.store.heads import kept_head
+from settlement.store.opens import resolution_row
+from settlement.store.records import payment_row, record_row
+from settlement.store.schema import UTCTime, metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from settlement.store_audit import StoredTables
-    from settlement.store_records import PaymentRow, RecordRow
+    from settlement.store.audit import StoredTables
+    from settlement.store.records import PaymentRow, RecordRow
 
 __all__ = ["BatchKey", "StoredRows", "batch_key_of", "read_rows"]
 
