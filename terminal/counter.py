@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from terminal.config import TerminalConfig
     from terminal.customs_desk import CustomsAtHand
     from terminal.day import DayProgress, DayResult
-    from terminal.day_flow import Dial
+    from terminal.day_calls import Dial
     from terminal.journal import Journal
     from terminal.orders import (
         InterruptedPayment,

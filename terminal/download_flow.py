@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modem.errors import ModemError
+from modem.errors import CallLostError, ModemError
 from settlement.download import DownloadForm
 from settlement.download_events import (
     ChunkReceived,
@@ -46,7 +46,7 @@ __all__ = ["DownloadFlow", "clock_words"]
 
 
 class DownloadFlow:
-    """Fetches in one call."""
+    """Fetches in one call, or in several when it is cut."""
 
     def __init__(
         self,
@@ -73,38 +73,46 @@ class DownloadFlow:
         self._on_progress = on_progress
         self._fetched: list[Fetched] = []
         self._failed: list[tuple[DownloadKind, str]] = []
-        self._refusal = ""
+        self._trouble = ""
         self._conversation = Conversation(clock=clock, note=note)
 
-    def run(
-        self, call: MessageLine, session: Session | None, stan: int
-    ) -> DownloadsResult:
-        """Fetch what differs; never raises for the line, the bank or the disk.
+    def run(self, call: MessageLine, session: Session | None, stan: int) -> None:
+        """Fetch in one call what differs; `result` says what came of it.
 
         Args:
             call: secured; it is left open.
             session: of an upload in the same call, or None: log on first.
             stan: the next free STAN of the call.
+
+        Raises:
+            CallLostError: the call was cut; another one goes on where it was.
         """
-        trouble = ""
+        self._trouble = ""
+        self._failed.clear()
         try:
             self._fetch(call, session, stan)
+        except CallLostError as error:
+            self._trouble = what_failed_on_the_line(error)
+            raise
         except ModemError as error:
-            trouble = what_failed_on_the_line(error)
+            self._trouble = what_failed_on_the_line(error)
         except NoAnswerError:
-            trouble = stopped_answering()
+            self._trouble = stopped_answering()
         except DownloadStoreError as error:
-            trouble = not_kept(error.reason)
-        return self.result(trouble)
+            self._trouble = not_kept(error.reason)
 
     def result(self, trouble: str = "") -> DownloadsResult:
-        """What has come so far."""
+        """What has come so far, in however many calls.
+
+        Args:
+            trouble: why no call came about, when that is known better elsewhere.
+        """
         clock = self._shelf.clock
         is_off = clock is not None and self._shelf.is_clock_off
         return DownloadsResult(
             fetched=tuple(self._fetched),
             failed=tuple(self._failed),
-            trouble=trouble or self._refusal,
+            trouble=trouble or self._trouble,
             clock_ahead=clock.ahead if clock is not None and is_off else None,
         )
 
@@ -121,7 +129,7 @@ class DownloadFlow:
                 self._note("logged-on", clock_words(offset.total_seconds()))
                 self._shelf.note_clock(offset, self._clock())
             case Refused(code=code, text=text):
-                self._refusal = refused_by_bank(text)
+                self._trouble = refused_by_bank(text)
                 self._note("downloads-refused", code.value)
             case DownloadBegun():
                 self._shelf.begin(event)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from modem.events import CallEvent
     from modem.tls_context import ClientContexts
     from terminal.config import TerminalConfig
-    from terminal.day_flow import MessageCall
+    from terminal.day_calls import MessageCall
     from terminal.readers import ReaderLayer
     from terminal.rebuild import RecoverProgress, RecoverResult
 

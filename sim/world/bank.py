@@ -187,7 +187,7 @@ class WorldBank:
         self._clock = clock
 
     def dial(self, on_event: Callable[[CallEvent], None]) -> WorldCall:
-        """See `terminal.day_flow.Dial`."""
+        """See `terminal.day_calls.Dial`."""
         del on_event  # There is no line of which anything could be told.
         if self.line_is_dead:
             raise NoDialToneError("5551234")
@@ -196,7 +196,7 @@ class WorldBank:
 
 
 class WorldCall:
-    """One call; a `terminal.day_flow.MessageCall`."""
+    """One call; a `terminal.day_calls.MessageCall`."""
 
     def __init__(
         self, machine: IntakeMachine, store: WatchedStore, clock: Callable[[], datetime]
@@ -209,7 +209,7 @@ class WorldCall:
         self._answers: deque[bytes] = deque()
 
     def send(self, message: bytes) -> None:
-        """See `terminal.day_flow.MessageCall`."""
+        """See `terminal.day_calls.MessageCall`."""
         machine = self._machine
         if machine is None:
             raise CallLostError("the call is over")
@@ -227,7 +227,7 @@ class WorldCall:
             self._answers.extend(answers)
 
     def receive(self, timeout_ms: int) -> bytes:
-        """See `terminal.day_flow.MessageCall`."""
+        """See `terminal.day_calls.MessageCall`."""
         if self._answers:
             return self._answers.popleft()
         if self._machine is None:
@@ -235,7 +235,7 @@ class WorldCall:
         raise CallTimeoutError(timeout_ms)
 
     def close(self) -> None:
-        """See `terminal.day_flow.MessageCall`."""
+        """See `terminal.day_calls.MessageCall`."""
         self._machine = None
 
     def _lost(self) -> CallLostError:

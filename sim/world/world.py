@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from sim.cards.memory import Value
     from sim.cards.purse import SimulatedPurse
     from sim.world.bank import WorldBank
-    from terminal.day_flow import MessageCall
+    from terminal.day_calls import MessageCall
     from terminal.journal import Journal
     from terminal.orders import RecoveryOutcome
     from terminal.rebuild import RecoverResult

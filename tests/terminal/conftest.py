@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from modem.events import CallEvent
-    from terminal.day_flow import Dial, MessageCall
+    from terminal.day_calls import Dial, MessageCall
     from terminal.orders import PaymentOrder, PaymentResult, PurseSeen, RecoveryOutcome
 
 PIN = b"1234"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from modem.errors import CallLostError
+from modem.errors import BusyError, CallLostError, ModemError
 from settlement.bank import Bank
 from settlement.download import DownloadForm, DownloadKind, Entries, Held
 from settlement.download_codec import content_digest, make_payload, offer_head
@@ -43,6 +43,7 @@ from terminal.errors import (
 )
 from terminal.journal import audit_journal
 from terminal.orders import Paid, RefusalReason, Refused
+from terminal.redial import FRUITLESS_CALLS_MAX
 from terminal.wording_downloads import download_lines
 from tests.terminal.conftest import CONFIG_TEXT
 
@@ -79,6 +80,10 @@ class Office:
         self.bank = Bank(store, MasterKeyStore(TEST_MASTERS))
         self.bank_time = NOW
         self.cut_after = -1
+        # The same for the first calls, one each; and what a call fails with at once.
+        self.cuts: list[int] = []
+        self.no_call: dict[int, ModemError] = {}
+        self.calls = 0
         self.bytes_down = 0
         issuing = Issuing(store, MasterKeyStore(TEST_MASTERS), lambda: NOW)
         issuing.register_customs_card(
@@ -102,6 +107,11 @@ class Office:
 
     def dial(self, on_event: Callable[[CallEvent], None]) -> Call:
         del on_event
+        self.calls += 1
+        if self.calls in self.no_call:
+            raise self.no_call[self.calls]
+        if self.cuts:
+            self.cut_after = self.cuts.pop(0)
         return Call(self, IntakeMachine("T0000007", self.bank, bytes(16)))
 
     def close_day(self) -> DayResult:
@@ -324,6 +334,65 @@ def test_a_cut_during_the_lists_leaves_the_batch_collected_and_is_told(
     assert name == "Bank's lists"
     assert news.startswith("▲ The call to the bank was lost.")
     assert "the next call goes on from there" in news
+
+
+@pytest.mark.parametrize("cut_after", [4, 5, 6])
+def test_a_call_cut_during_the_lists_is_made_again_and_goes_on_there(
+    office: Office, cut_after: int
+) -> None:
+    office.stop_cards(cards(6000))
+    office.bench.pay()
+    office.cuts = [cut_after, -1]
+    progress: list[DayProgress] = []
+    result = office.bench.counter.close_day(progress.append)
+    assert office.calls == 2
+    assert result.verdict is DayVerdict.COLLECTED
+    assert len(result.batches) == 1
+    assert result.downloads is not None
+    assert result.downloads.is_complete
+    assert [one.count for one in result.downloads.fetched] == [6000]
+    assert office.shelf.stopped_cards() == sorted(cards(6000))
+    again = [step.detail for step in progress if "Dialling again" in step.detail]
+    assert again == [
+        "The call was cut; nothing is lost. Dialling again (call 2 of at most 12)"
+    ]
+    done = [step.done for step in progress if step.phase is DayPhase.FETCHING]
+    assert done[-1] == max(done)
+    assert done.count(0) <= office.calls, "no chunk is fetched twice"
+
+
+def test_each_chunk_that_comes_gives_the_line_new_credit(office: Office) -> None:
+    office.stop_cards(cards(6000))
+    office.cuts = [2] * (FRUITLESS_CALLS_MAX + 2) + [-1]
+    result = office.fetch()
+    assert result.downloads is not None
+    assert result.downloads.is_complete
+    assert office.calls == FRUITLESS_CALLS_MAX + 3
+    assert office.shelf.stopped_cards() == sorted(cards(6000))
+
+
+def test_a_line_that_brings_nothing_of_the_lists_is_given_up(office: Office) -> None:
+    office.stop_cards(cards(10))
+    office.cut_after = 0
+    result = office.fetch()
+    assert office.calls == FRUITLESS_CALLS_MAX
+    assert result.downloads is not None
+    assert result.downloads.trouble.startswith("The call to the bank was lost.")
+
+
+def test_a_busy_line_after_a_cut_during_the_lists_leaves_the_batch_collected(
+    office: Office,
+) -> None:
+    office.stop_cards(cards(6000))
+    office.bench.pay()
+    office.cuts = [5]
+    office.no_call = {2: BusyError("5551234")}
+    result = office.close_day()
+    assert result.verdict is DayVerdict.COLLECTED
+    assert [batch.collected for batch in result.batches] == [True]
+    assert result.downloads is not None
+    assert "busy" in result.downloads.trouble
+    assert noted(office, "fetch-cut") == [result.downloads.trouble]
 
 
 def test_downloads_leave_the_audit_chain_whole(office: Office) -> None:

@@ -116,19 +116,19 @@ class WiredCard:
 
 
 class WiredCall:
-    """A call; a `terminal.day_flow.MessageCall`."""
+    """A call; a `terminal.day_calls.MessageCall`."""
 
     def __init__(self, line: FrameSocket) -> None:
         """Be connected."""
         self._line = line
 
     def send(self, message: bytes) -> None:
-        """See `terminal.day_flow.MessageCall`."""
+        """See `terminal.day_calls.MessageCall`."""
         if _ask(self._line, "send", message).kind == NO:
             raise CallLostError("the line is dead")
 
     def receive(self, timeout_ms: int) -> bytes:
-        """See `terminal.day_flow.MessageCall`; silence is told at once."""
+        """See `terminal.day_calls.MessageCall`; silence is told at once."""
         answer = _ask(self._line, "receive")
         if answer.kind == SILENT:
             raise CallTimeoutError(timeout_ms)
@@ -137,14 +137,14 @@ class WiredCall:
         return answer.body
 
     def close(self) -> None:
-        """See `terminal.day_flow.MessageCall`."""
+        """See `terminal.day_calls.MessageCall`."""
         _ask(self._line, "hang-up")
 
 
 def dialler(
     line: FrameSocket,
 ) -> Callable[[Callable[[CallEvent], None]], WiredCall]:
-    """A `terminal.day_flow.Dial` over ``line``."""
+    """A `terminal.day_calls.Dial` over ``line``."""
 
     def dial(on_event: Callable[[CallEvent], None]) -> WiredCall:
         on_event(Dialling(number=_NUMBER, attempt=1))
