@@ -114,7 +114,10 @@ def make_payload(
         return DownloadForm.FULL, full
     changed = {k: v for k, v in entries.items() if base.get(k) != v}
     removed = _encode_keys(kind, base.keys() - entries.keys())
-    delta = _deflate(removed + encode_content(kind, changed))
+    raw_delta = removed + encode_content(kind, changed)
+    if len(raw_delta) > RAW_BYTES_MAX:
+        return DownloadForm.FULL, full
+    delta = _deflate(raw_delta)
     if len(delta) < len(full):
         return DownloadForm.DELTA, delta
     return DownloadForm.FULL, full

@@ -22,6 +22,7 @@ from settlement.payment import (
     TEXT_BYTES_MAX,
     PaymentKind,
 )
+from settlement.shown_text import text_fault
 
 if TYPE_CHECKING:
     from settlement.download import Entries
@@ -33,6 +34,7 @@ __all__ = [
     "encode_parameters",
     "encode_request",
     "encode_service",
+    "parse_day",
     "parse_parameters",
     "parse_request",
     "parse_service",
@@ -185,6 +187,24 @@ def parse_request(key: bytes, value: bytes) -> PaymentRequest:
     )
 
 
+def parse_day(text: str) -> date:
+    """A day as it is written here, YYYY-MM-DD, and in no other form of ISO 8601.
+
+    Raises:
+        DownloadError: it is none.
+
+    >>> parse_day("2025-11-22")
+    datetime.date(2025, 11, 22)
+    """
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise DownloadError("no day") from None
+    if day.isoformat() != text:
+        raise DownloadError("a day in another form than YYYY-MM-DD")
+    return day
+
+
 def _parameter(entries: Entries, name: bytes, most: int) -> int | None:
     text = entries.get(name, b"")
     # More digits than any limit has are no number that int() should be given.
@@ -207,8 +227,9 @@ def _key_text(key: bytes) -> str:
         text = key.decode()
     except UnicodeDecodeError:
         raise DownloadError("a key that is no text") from None
-    if not text.isprintable() or len(key) > min(TEXT_BYTES_MAX, KEY_BYTES_MAX):
-        raise DownloadError("a key that cannot be shown, or is too long")
+    fault = text_fault(text, bytes_max=min(TEXT_BYTES_MAX, KEY_BYTES_MAX), bytes_min=1)
+    if fault is not None:
+        raise DownloadError(f"a key {fault}")
     return text
 
 
@@ -217,7 +238,9 @@ class _Item:
 
     def __init__(self, value: bytes) -> None:
         try:
-            members = json.loads(value)
+            members = json.loads(value, object_pairs_hook=_members)
+        except DownloadError:
+            raise
         except (ValueError, RecursionError):
             raise DownloadError("an item that is not JSON") from None
         if not isinstance(members, dict):
@@ -226,12 +249,11 @@ class _Item:
 
     def text(self, name: str, bytes_max: int, least: int = 0) -> str:
         value = self._members.get(name, "")
-        if not isinstance(value, str) or not value.isprintable():
+        if not isinstance(value, str):
             raise DownloadError(f"{name} is no text")
-        # Lone surrogates come out of JSON and have no UTF-8.
-        size = len(value.encode(errors="replace"))
-        if not least <= size <= bytes_max or "\ufffd" in value:
-            raise DownloadError(f"{name} is too long, or empty")
+        fault = text_fault(value, bytes_max=bytes_max, bytes_min=least)
+        if fault is not None:
+            raise DownloadError(f"{name} {fault}")
         return value
 
     def kind(self) -> PaymentKind:
@@ -250,7 +272,12 @@ class _Item:
 
     def day(self, name: str) -> date | None:
         text = self.text(name, len("2025-11-22"))
-        try:
-            return date.fromisoformat(text) if text else None
-        except ValueError:
-            raise DownloadError(f"{name} is no day") from None
+        return parse_day(text) if text else None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        # Two ends could otherwise take two values out of one item.
+        raise DownloadError("an item that names a member twice")
+    return members

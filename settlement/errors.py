@@ -4,6 +4,7 @@
     * InputError                    what a person typed cannot be used
         * AmountError               ... as an amount (`reason` says why)
         * DeclarationError          ... as a declaration number (`reason` says why)
+        * FileMistakesError         ... a file (`mistakes` are all of them)
     * CurrencyError                 unknown currency, or two currencies in one sum
     * MessageError                  bytes from the other end that cannot be trusted
         * MalformedMessageError     not a message of the ISO 8583 profile
@@ -26,7 +27,12 @@ card number.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum, unique
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "AmountError",
@@ -36,6 +42,8 @@ __all__ = [
     "DeclarationError",
     "DeclarationProblem",
     "DownloadError",
+    "FileMistake",
+    "FileMistakesError",
     "HostError",
     "InputError",
     "IssuingError",
@@ -107,6 +115,49 @@ class DeclarationError(InputError):
     def __init__(self, problem: DeclarationProblem, message: str) -> None:
         super().__init__(message)
         self.problem = problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileMistake:
+    """One thing that is wrong in a file.
+
+    Attributes:
+        where: the line or the key; empty for the file as a whole.
+        what: is wrong there, and what would be right.
+    """
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        if self.where:
+            return f"{self.where}: {self.what}"
+        return self.what[:1].upper() + self.what[1:]
+
+
+class FileMistakesError(InputError):
+    """A file cannot be used; nothing of it was.
+
+    Attributes:
+        mistakes: all of them, or the first ones of very many.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        mistakes: Sequence[FileMistake],
+        *,
+        left_out: int = 0,
+        ending: str,
+    ) -> None:
+        count = len(mistakes) + left_out
+        many = "1 mistake" if count == 1 else f"{count} mistakes"
+        lines = [f"'{file}' cannot be used; it has {many}:"]
+        lines += [f"  {mistake}." for mistake in mistakes]
+        if left_out:
+            lines.append(f"  ... and {left_out} more.")
+        super().__init__("\n".join([*lines, ending]))
+        self.mistakes = tuple(mistakes)
 
 
 class CurrencyError(SettlementError):

@@ -45,6 +45,7 @@ __all__ = [
     "PaymentRecord",
     "VoidClosure",
     "approval_code",
+    "is_office_code",
 ]
 
 TERMINAL_ID_LENGTH: Final = 8
@@ -65,6 +66,15 @@ DECLARATION_PATTERN: Final = "[A-Z0-9][A-Z0-9/-]{3,23}"
 
 _TERMINAL_ID: Final = re.compile(r"[A-Z0-9]{8}")
 _OFFICE: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9 /-]{0,13}[A-Z0-9])?")
+
+
+def is_office_code(text: str) -> bool:
+    """Whether a counter's office can have this code.
+
+    >>> is_office_code("SOHAR"), is_office_code("Sohar")
+    (True, False)
+    """
+    return _OFFICE.fullmatch(text) is not None
 
 
 @unique

@@ -179,9 +179,14 @@ class World:
         other.customs.card = SimulatedCustomsCard(other.customs.memory)
         return other
 
-    def bank(self, *arguments: str, env: dict[str, str] | None = None) -> Result:
-        """Run ``raseed-bank``."""
-        return self._run(bank_program, arguments, env)
+    def bank(
+        self,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        typed: str | None = None,
+    ) -> Result:
+        """Run ``raseed-bank``; ``typed`` is what a person answers."""
+        return self._run(bank_program, arguments, env, typed)
 
     def desk(
         self,
@@ -215,9 +220,15 @@ class World:
         program: click.Command,
         arguments: tuple[str, ...],
         env: dict[str, str] | None,
+        typed: str | None = None,
     ) -> Result:
         result = CliRunner().invoke(
-            program, arguments, obj=self.environment, env=env, catch_exceptions=True
+            program,
+            arguments,
+            input=typed,
+            obj=self.environment,
+            env=env,
+            catch_exceptions=True,
         )
         if not {"--full-number", "--help"} & set(arguments):
             self.said.append(result.output)

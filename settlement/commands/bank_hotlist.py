@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,13 @@ import click
 
 from card.records import mask_card_number
 from settlement.commands.bank_access import bank_option, open_bank
-from settlement.commands.bank_publish import check_size, published_facts, read_file
+from settlement.commands.bank_publish import (
+    empty_option,
+    published_facts,
+    read_published,
+    refuse_empty,
+)
+from settlement.commands.confirmation import confirm, yes_option
 from settlement.commands.environment import environment_of
 from settlement.commands.output import (
     PlainErrorsGroup,
@@ -17,12 +24,17 @@ from settlement.commands.output import (
     output_of,
     table,
 )
-from settlement.download import ENTRIES_MAX, DownloadKind
+from settlement.commands.reason import reason_option
+from settlement.download import DownloadKind
 from settlement.errors import InputError
-from settlement.publish_files import NOTHING, REASON_MAX, card_number, read_hotlist
+from settlement.publish_check import check_publishable
+from settlement.publish_files import card_number, read_hotlist
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
+
+    from settlement.store.books import Books
 
 __all__ = ["hotlist"]
 
@@ -49,33 +61,61 @@ def hotlist() -> None:
 @hotlist.command()
 @click.argument("number", metavar="CID")
 @bank_option
-@click.option("--reason", required=True, help="Why, for people at the bank.")
+@reason_option
 @json_option
 @click.pass_context
 def add(ctx: click.Context, *, number: str, bank: Path, reason: str) -> None:
     """Put the card CID, 16 digits, on the hotlist."""
-    _change(ctx, bank, on={card_number(number): reason[:REASON_MAX]})
+    _change_and_tell(ctx, bank, on={card_number(number): reason})
 
 
 @hotlist.command()
 @click.argument("number", metavar="CID")
 @bank_option
-@click.option("--reason", required=True, help="Why, for people at the bank.")
+@reason_option
 @json_option
 @click.pass_context
 def remove(ctx: click.Context, *, number: str, bank: Path, reason: str) -> None:
     """Take the card CID, 16 digits, off the hotlist."""
-    _change(ctx, bank, off={card_number(number): reason[:REASON_MAX]})
+    _change_and_tell(ctx, bank, off={card_number(number): reason})
 
 
 @hotlist.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@empty_option
+@yes_option
 @bank_option
 @json_option
 @click.pass_context
-def replace(ctx: click.Context, *, file: Path, bank: Path) -> None:
-    """Make the cards in FILE the whole hotlist: one a line, the reason after it."""
-    _change(ctx, bank, whole=read_hotlist(read_file(file)))
+def replace(
+    ctx: click.Context, *, file: Path, bank: Path, empty: bool, yes: bool
+) -> None:
+    """Make the cards in FILE the whole hotlist: one a line, the reason after it.
+
+    Cards that are on the list now and not in FILE are let go: before that you are
+    asked. A file without cards is refused unless --empty is given.
+    """
+    whole = read_published(file, read_hotlist)
+    refuse_empty(file, len(whole), empty=empty)
+    with open_bank(bank) as opened:
+        with opened.store.read() as books:
+            version = books.publications.newest(DownloadKind.HOTLIST)
+            listed = books.publications.entries(DownloadKind.HOTLIST, version)
+        gone = len(listed.keys() - whole.keys())
+        if gone:
+            question = (
+                f"{_cards(gone)} of the {len(listed)} stopped now would be let go, and "
+                "every counter serve them from its next call on. Go on?"
+            )
+            confirm(ctx, question, yes=yes)
+        with opened.store.write() as books:
+            if books.publications.newest(DownloadKind.HOTLIST) != version:
+                raise InputError(
+                    "Somebody has changed the hotlist meanwhile. Nothing was changed; "
+                    "run the command again."
+                )
+            change = _change(books, environment_of(ctx).clock(), whole=whole)
+    _tell(ctx, change)
 
 
 @hotlist.command("list")
@@ -110,35 +150,71 @@ def list_cards(ctx: click.Context, *, bank: Path, full_number: bool) -> None:
     )
 
 
-def _change(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """What became of the hotlist: versions before and after, and numbers of cards."""
+
+    before: int
+    version: int
+    added: int
+    kept: int
+    gone: int
+
+
+def _change_and_tell(
     ctx: click.Context,
     bank: Path,
     *,
     on: Mapping[bytes, str] | None = None,
     off: Mapping[bytes, str] | None = None,
-    whole: Mapping[bytes, str] | None = None,
 ) -> None:
-    """List cards, take some off, or make ``whole`` the list; one version each way."""
     now = environment_of(ctx).clock()
     with open_bank(bank) as opened, opened.store.write() as books:
-        tables = books.publications
-        before = tables.newest(DownloadKind.HOTLIST)
-        listed = tables.entries(DownloadKind.HOTLIST, before)
-        if whole is not None:
-            on = whole
-            off = dict.fromkeys(listed.keys() - whole.keys(), "not in the new list")
-        wanted = {cid: why for cid, why in (on or {}).items() if cid not in listed}
-        gone = {cid: why for cid, why in (off or {}).items() if cid in listed}
-        entries = (listed.keys() | wanted.keys()) - gone.keys()
-        if len(entries) > ENTRIES_MAX:
-            raise InputError(f"More than {ENTRIES_MAX} cards. {NOTHING}")
-        check_size(DownloadKind.HOTLIST, dict.fromkeys(entries, b""))
-        tables.list_cards(gone, listed=False, since=now)
-        version = tables.list_cards(wanted, listed=True, since=now)
+        change = _change(books, now, on=on, off=off)
+    _tell(ctx, change)
+
+
+def _change(
+    books: Books,
+    now: datetime,
+    *,
+    on: Mapping[bytes, str] | None = None,
+    off: Mapping[bytes, str] | None = None,
+    whole: Mapping[bytes, str] | None = None,
+) -> _Change:
+    """List cards, take some off, or make ``whole`` the list; one version each way."""
+    tables = books.publications
+    before = tables.newest(DownloadKind.HOTLIST)
+    listed = tables.entries(DownloadKind.HOTLIST, before)
+    if whole is not None:
+        on = whole
+        off = dict.fromkeys(listed.keys() - whole.keys(), "not in the new list")
+    wanted = {cid: why for cid, why in (on or {}).items() if cid not in listed}
+    gone = {cid: why for cid, why in (off or {}).items() if cid in listed}
+    kept = listed.keys() - gone.keys()
+    entries = dict.fromkeys(kept | wanted.keys(), b"")
+    check_publishable(DownloadKind.HOTLIST, entries, listed)
+    tables.list_cards(gone, listed=False, since=now)
+    version = tables.list_cards(wanted, listed=True, since=now)
+    return _Change(
+        before=before,
+        version=version,
+        added=len(wanted),
+        kept=len(kept),
+        gone=len(gone),
+    )
+
+
+def _tell(ctx: click.Context, change: _Change) -> None:
     published_facts(
         ctx,
         DownloadKind.HOTLIST,
-        before=before,
-        version=version,
-        entries=len(entries),
+        before=change.before,
+        version=change.version,
+        entries=change.added + change.kept,
+        counts={"added": change.added, "kept": change.kept, "let go": change.gone},
     )
+
+
+def _cards(count: int) -> str:
+    return "1 card" if count == 1 else f"{count} cards"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -16,24 +16,33 @@ from settlement.commands.output import (
     output_of,
     table,
 )
-from settlement.download import PAYLOAD_BYTES_MAX, DownloadKind
-from settlement.download_codec import make_payload
-from settlement.errors import InputError
+from settlement.download import DownloadKind
+from settlement.publish_check import check_publishable
 from settlement.publish_files import (
-    NOTHING,
     read_catalogue,
     read_parameters,
     read_requests,
 )
+from settlement.publish_mistakes import Mistakes, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from settlement.download import Entries
     from settlement.money import Currency
     from settlement.store.publications import PublishedVersion
 
-__all__ = ["check_size", "publish", "published_facts", "read_file"]
+__all__ = [
+    "empty_option",
+    "publish",
+    "published_facts",
+    "read_published",
+    "refuse_empty",
+]
+
+ReadT = TypeVar("ReadT")
+
+FILE_BYTES_MAX: Final = 64 << 20
+"""Far more than a counter can hold, and no file that was meant to be published."""
 
 
 @click.group(
@@ -48,12 +57,19 @@ Examples:
 def publish() -> None:
     """Publish what counters fetch: parameters, services, payment requests.
 
-    A file replaces all that was published of its kind before. A counter fetches what
-    has changed with its next call. The hotlist has a command of its own.
+    A file replaces all that was published of its kind before. It is taken whole or not
+    at all: every mistake is named with its line, and what a counter could not take is
+    refused. A counter fetches what has changed with its next call. The hotlist has a
+    command of its own.
     """
 
 
 _file = click.argument("file", type=click.Path(path_type=Path))
+empty_option = click.option(
+    "--empty",
+    is_flag=True,
+    help="The file may be without entries: all that was published is withdrawn.",
+)
 
 
 @publish.command(
@@ -64,12 +80,13 @@ The file, each line as needed:
 """
 )
 @_file
+@empty_option
 @bank_option
 @json_option
 @click.pass_context
-def parameters(ctx: click.Context, *, file: Path, bank: Path) -> None:
+def parameters(ctx: click.Context, *, file: Path, bank: Path, empty: bool) -> None:
     """Publish the rules in the TOML file FILE: payment limit, clock limit."""
-    _publish(ctx, bank, DownloadKind.PARAMETERS, file, read_parameters)
+    _publish(ctx, bank, DownloadKind.PARAMETERS, file, read_parameters, empty=empty)
 
 
 @publish.command(
@@ -81,12 +98,13 @@ The file:
 """
 )
 @_file
+@empty_option
 @bank_option
 @json_option
 @click.pass_context
-def catalogue(ctx: click.Context, *, file: Path, bank: Path) -> None:
+def catalogue(ctx: click.Context, *, file: Path, bank: Path, empty: bool) -> None:
     """Publish the services in the CSV file FILE; a blank amount is keyed each time."""
-    _publish(ctx, bank, DownloadKind.CATALOGUE, file, read_catalogue)
+    _publish(ctx, bank, DownloadKind.CATALOGUE, file, read_catalogue, empty=empty)
 
 
 @publish.command(
@@ -97,12 +115,13 @@ The file:
 """
 )
 @_file
+@empty_option
 @bank_option
 @json_option
 @click.pass_context
-def requests(ctx: click.Context, *, file: Path, bank: Path) -> None:
+def requests(ctx: click.Context, *, file: Path, bank: Path, empty: bool) -> None:
     """Publish the payment requests in the CSV file FILE."""
-    _publish(ctx, bank, DownloadKind.REQUESTS, file, read_requests)
+    _publish(ctx, bank, DownloadKind.REQUESTS, file, read_requests, empty=empty)
 
 
 @publish.command("list")
@@ -137,15 +156,22 @@ def list_versions(ctx: click.Context, *, bank: Path) -> None:
 
 
 def published_facts(
-    ctx: click.Context, kind: DownloadKind, *, before: int, version: int, entries: int
+    ctx: click.Context,
+    kind: DownloadKind,
+    *,
+    before: int,
+    version: int,
+    entries: int,
+    counts: Mapping[str, int] | None = None,
 ) -> None:
-    """Say what a command has published."""
+    """Say what a command has published; ``counts`` by what they are of."""
     name = kind.name.lower()
     document = {
         "kind": name,
         "version": version,
         "entries": entries,
         "changed": version != before,
+        **{name.replace(" ", "_"): count for name, count in (counts or {}).items()},
     }
     told = "fetched by each counter with its next call"
     if version == before:
@@ -154,35 +180,39 @@ def published_facts(
         ("Published", name),
         ("Version", str(version)),
         ("Entries", str(entries)),
+        *((name.capitalize(), str(count)) for name, count in (counts or {}).items()),
         ("Next", told),
     ]
     output_of(ctx).show(document, lambda console: console.print(facts_table(facts)))
 
 
-def check_size(kind: DownloadKind, entries: Entries) -> None:
-    """Refuse what no counter could fetch.
+def read_published(file: Path, read: Callable[[str, Mistakes], ReadT]) -> ReadT:
+    """What a file says.
+
+    Args:
+        file: to be read.
+        read: takes its text apart, and tells every mistake.
 
     Raises:
-        InputError: there is too much of it.
+        FileMistakesError: with all mistakes.
+        OSError: it cannot be read.
     """
-    _, payload = make_payload(kind, entries, None)
-    if len(payload) > PAYLOAD_BYTES_MAX:
-        raise InputError(
-            f"That is {len(payload)} bytes for each counter to fetch; the most is "
-            f"{PAYLOAD_BYTES_MAX}. {NOTHING}"
-        )
+    mistakes = Mistakes(file)
+    found = read(read_text(file, mistakes, FILE_BYTES_MAX), mistakes)
+    mistakes.refuse_if_any()
+    return found
 
 
-def read_file(path: Path) -> str:
-    """The text of a file.
+def refuse_empty(file: Path, count: int, *, empty: bool) -> None:
+    """A file without entries withdraws everything: most often it is a wrong file.
 
     Raises:
-        InputError: it is not UTF-8.
+        FileMistakesError: it has none, and ``--empty`` was not given.
     """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"'{path}' is not a text in UTF-8. {NOTHING}") from None
+    if not count and not empty:
+        mistakes = Mistakes(file)
+        mistakes.add("", "it has no entries; to withdraw all there are, add --empty")
+        mistakes.refuse_if_any()
 
 
 def _publish(
@@ -190,13 +220,17 @@ def _publish(
     bank: Path,
     kind: DownloadKind,
     file: Path,
-    read: Callable[[str, Currency], dict[bytes, bytes]],
+    read: Callable[[str, Currency, Mistakes], dict[bytes, bytes]],
+    *,
+    empty: bool,
 ) -> None:
     with open_bank(bank) as opened:
-        entries = read(read_file(file), opened.directory.currency)
-        check_size(kind, entries)
+        currency = opened.directory.currency
+        entries = read_published(file, lambda text, told: read(text, currency, told))
+        refuse_empty(file, len(entries), empty=empty)
         with opened.store.write() as books:
             before = books.publications.newest(kind)
+            check_publishable(kind, entries, books.publications.entries(kind, before))
             now = environment_of(ctx).clock()
             version = books.publications.publish(kind, entries, now)
     published_facts(ctx, kind, before=before, version=version, entries=len(entries))

@@ -23,7 +23,12 @@ from rich.table import Table
 from rich.text import Text
 
 from card.errors import CardError
-from settlement.errors import BankUnavailableError, SettlementError, StatementError
+from settlement.errors import (
+    BankUnavailableError,
+    FileMistakesError,
+    SettlementError,
+    StatementError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -76,7 +81,12 @@ class Output:
         """Write why nothing more happens; in JSON ``{"error": {kind, message}}``."""
         if self.as_json:
             kind = type(error).__name__.removesuffix("Error")
-            document = {"error": {"kind": kind, "message": _sentence(error)}}
+            told: dict[str, Any] = {"kind": kind, "message": _sentence(error)}
+            if isinstance(error, FileMistakesError):
+                told["mistakes"] = [
+                    {"where": one.where, "what": one.what} for one in error.mistakes
+                ]
+            document = {"error": told}
             click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         else:
             click.echo(f"Error: {_sentence(error)}", err=True)

@@ -235,3 +235,21 @@ def test_a_list_that_changed_altogether_comes_whole() -> None:
         HOTLIST, cards_of_one_issuer(50), cards_of_one_issuer(500, seed=2)
     )
     assert form is DownloadForm.FULL
+
+
+def test_a_delta_that_unpacks_to_more_than_a_counter_takes_is_not_sent() -> None:
+    chance = random.Random(4)
+    stays = {b"s%d" % number: chance.randbytes(2048) for number in range(300)}
+    gone = {b"%060d" % number: b"" for number in range(55_000)}
+    new = {b"%04d" % number: b"x" * 2048 for number in range(1_000)}
+    before, after = {**stays, **gone}, {**stays, **new}
+    for content in (before, after):
+        assert len(encode_content(PARAMETERS, content)) <= RAW_BYTES_MAX
+    form, payload = make_payload(PARAMETERS, after, before)
+    assert form is DownloadForm.FULL
+    assert len(payload) <= PAYLOAD_BYTES_MAX
+    head = offered(payload, after)
+    assert apply_payload(PARAMETERS, head, payload, before) == after
+    less = {key: gone[key] for key in list(gone)[:20_000]}
+    form, _ = make_payload(PARAMETERS, after, {**stays, **less})
+    assert form is DownloadForm.DELTA

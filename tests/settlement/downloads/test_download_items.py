@@ -87,3 +87,43 @@ def test_a_parameter_that_makes_no_sense_is_as_if_absent(value: bytes) -> None:
 def test_an_unknown_parameter_is_passed_over() -> None:
     found = parse_parameters({b"colour": b"blue", b"clock-limit-s": b"60"})
     assert found == Parameters(clock_limit_s=60)
+
+
+@pytest.mark.parametrize("day", ["2026-W10-1", "20260304", "2026-W101", "2026-3-4"])
+def test_a_day_in_another_form_is_none(day: str) -> None:
+    key, value = encode_request(REQUEST)
+    spoiled = value.replace(b"2025-12-31", day.encode())
+    with pytest.raises(DownloadError):
+        parse_request(key, spoiled)
+
+
+def test_a_member_named_twice_makes_an_item_none() -> None:
+    value = b'{"amount_minor":1,"kind":"fees","name":"x","amount_minor":900}'
+    with pytest.raises(DownloadError, match="twice"):
+        parse_service(b"C1", value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"amount_minor":' + b"9" * 5000 + b"}",
+        b'{"amount_minor":true,"kind":"fees","name":"x"}',
+        b'{"amount_minor":1.0,"kind":"fees","name":"x"}',
+        b'{"amount_minor":1e999,"kind":"fees","name":"x"}',
+        b'{"kind":"fees","name":"x\\ud800"}',
+        b'{"kind":"fees","name":"x\\u202e"}',
+        b'{"kind":"fees","name":""}',
+        b'{"kind":["fees"],"name":"x"}',
+    ],
+)
+def test_an_item_out_of_all_bounds_is_refused(value: bytes) -> None:
+    with pytest.raises(DownloadError):
+        parse_service(b"C1", value)
+
+
+@pytest.mark.parametrize("key", [b"", b"x" * 33, b"\xff", "\u202e".encode()])
+def test_a_key_that_cannot_be_shown_is_refused(key: bytes) -> None:
+    with pytest.raises(DownloadError, match="a key"):
+        parse_service(key, encode_service(SERVICE)[1])
