@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -25,6 +25,7 @@ from settlement.commands.output import (
     output_of,
     table,
 )
+from settlement.commands.reason import reason_option
 from settlement.commands.terminal_kit import refuse_inside
 from settlement.errors import IssuingError
 from settlement.pki import END_DAYS
@@ -50,6 +51,9 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound="Callable[..., Any]")
+
+_GOOD: Final = frozenset({"in use", "not used yet"})
+"""States of certificates that the host lets in."""
 
 
 def days_option(command: F) -> F:
@@ -152,11 +156,7 @@ Example:
 )
 @click.argument("terminal_id", metavar="ID")
 @bank_option
-@click.option(
-    "--reason",
-    required=True,
-    help="Why, in words; kept in the books and shown by terminal show.",
-)
+@reason_option
 @click.option(
     "--number",
     type=click.IntRange(min=1),
@@ -174,8 +174,6 @@ def revoke(
     """
     environment = environment_of(ctx)
     now = environment.clock()
-    if not reason.strip():
-        raise click.UsageError("--reason is empty; it is what an auditor will ask for.")
     with open_bank(bank) as opened, opened.store.write() as books:
         held = books.certificates.of_terminal(terminal_id)
         revoked = [
@@ -190,19 +188,21 @@ def revoke(
                 "Nothing was changed; raseed-bank terminal list shows the terminals"
             )
         for row in revoked:
-            books.certificates.revoke(row, reason.strip(), environment.user(), now)
+            books.certificates.revoke(row, reason, environment.user(), now)
+        held = books.certificates.of_terminal(terminal_id)
+    good = [row.number for row in held if _state(row, held, now) in _GOOD]
     numbers = ", ".join(str(row.number) for row in revoked)
     facts = [
         ("Terminal", terminal_id),
-        ("Revoked", f"certificate {numbers}: {reason.strip()}"),
-        ("From now on", "refused at every call, before any message"),
-        ("Money", "none moved; what it has not sent is on its customs card"),
-        ("To admit it anew", f"raseed-bank terminal add {terminal_id} --again"),
+        ("Revoked", f"certificate {numbers}: {reason}"),
+        *_what_follows(terminal_id, good),
     ]
     document = {
         "terminal": terminal_id,
         "revoked": [row.number for row in revoked],
-        "reason": reason.strip(),
+        "reason": reason,
+        "still_good": good,
+        "shut_out": not good,
     }
     output_of(ctx).show(document, lambda console: console.print(facts_table(facts)))
 
@@ -281,6 +281,40 @@ def certificate_state(
             f"{row.revoked_for}"
         )
     return f"{state}, {_until(row)}"
+
+
+def _what_follows(terminal_id: str, good: Sequence[int]) -> list[tuple[str, str]]:
+    """What a revocation means, and what to do next, by the certificates still good."""
+    if good:
+        numbers = " and ".join(map(str, good))
+        return [
+            ("From now on", f"it calls with certificate {numbers} only"),
+            ("Money", "none moved; the terminal goes on paying and sending"),
+            (
+                "Next",
+                "nothing, if it has that one; else raseed-bank terminal renew "
+                f"{terminal_id} --output DIR, and carry DIR to it",
+            ),
+            (
+                "To shut it out",
+                f"raseed-bank terminal revoke {terminal_id} --reason WORDS",
+            ),
+        ]
+    return [
+        ("From now on", "refused at every call, before any message"),
+        ("Money", "none moved; what it has not sent is on its customs card"),
+        (
+            "Next",
+            "have its customs card taken out and kept; raseed-bank status shows the "
+            "batches that are under way",
+        ),
+        (
+            "To admit it anew",
+            f"raseed-bank terminal add {terminal_id} --again --office OFFICE --mid HEX "
+            "--number PHONE --output DIR, and carry DIR to its new machine",
+        ),
+        ("Then", "put in the customs card and close the day: what is on it comes in"),
+    ]
 
 
 def _state(

@@ -123,6 +123,7 @@ def test_a_revoked_terminal_is_shut_out_at_once_and_can_be_admitted_anew(
     )
     assert result.exit_code == 0, result.output
     assert "none moved" in result.output
+    assert "raseed-bank terminal add T0000007 --again --office OFFICE" in result.output
     for folder in (old, renewed(branch, "next")):
         assert call(branch, folder) is CertificateTrouble.REVOKED
     assert states(branch) == ["revoked", "revoked"]
@@ -148,7 +149,11 @@ def test_one_certificate_can_be_revoked_and_the_books_say_who_did_it(
         *("terminal", "revoke", "T0000007"),
         *("--number", "2", "--reason", "lost on its way"),
     )
-    assert branch.bank(*revoke).exit_code == 0
+    done = branch.bank(*revoke)
+    assert done.exit_code == 0
+    assert "it calls with certificate 1 only" in done.output
+    assert "raseed-bank terminal renew T0000007 --output DIR" in done.output
+    assert "terminal add" not in done.output
     assert call(branch, branch.folder / "terminal") is None
     assert call(branch, renewed(branch, "next")) is CertificateTrouble.REVOKED
     shown = branch.json(branch.bank("terminal", "show", "T0000007", "--json"))
@@ -262,6 +267,21 @@ def test_a_request_for_another_terminal_or_changed_on_its_way_issues_nothing(
     told = "not T0000007" if changed == "name" else "signature is wrong"
     assert told in " ".join(result.output.split())
     assert states(branch) == ["not used yet"]
+
+
+def test_revoking_the_certificate_in_use_says_that_nothing_is_left(
+    branch: World,
+) -> None:
+    assert renew(branch, "next").exit_code == 0
+    assert call(branch, renewed(branch, "next")) is None
+    revoked = branch.bank(
+        *("terminal", "revoke", "T0000007", "--number", "2"),
+        *("--reason", "copied", "--json"),
+    )
+    told = branch.json(revoked)
+    # The first one was replaced when the second was used.
+    assert (told["revoked"], told["still_good"], told["shut_out"]) == ([2], [], True)
+    assert call(branch, branch.folder / "terminal") is not None
 
 
 @pytest.mark.parametrize("command", ["renew", "revoke", "show"])
