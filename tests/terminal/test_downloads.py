@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import zlib
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,13 @@ from click.testing import CliRunner
 
 from modem.errors import BusyError, CallLostError, ModemError
 from settlement.bank import Bank
-from settlement.download import DownloadForm, DownloadKind, Entries, Held
+from settlement.download import (
+    RAW_BYTES_MAX,
+    DownloadForm,
+    DownloadKind,
+    Entries,
+    Held,
+)
 from settlement.download_codec import content_digest, make_payload, offer_head
 from settlement.download_events import ChunkReceived, DownloadBegun, Downloaded
 from settlement.download_items import (
@@ -593,3 +600,108 @@ def test_what_was_begun_is_kept_and_told(quick_path: Path) -> None:
     )
     _, text = run_command(quick_path)
     assert "Stopped cards: never fetched; 900 bytes of a newer one" in text
+
+
+# What the files say of themselves.
+
+
+def with_sum(body: bytes) -> bytes:
+    return body + zlib.crc32(body).to_bytes(4, "big")
+
+
+def test_a_list_whose_entries_are_not_those_of_its_digest_counts_as_none(
+    quick_path: Path,
+) -> None:
+    files = DownloadFiles(quick_path)
+    other = Held(version=1, digest=content_digest(HOTLIST, cards(4)))
+    files.write(replace(kept(1, cards(3)), held=other))
+    assert files.read(HOTLIST) is None
+    assert files.is_damaged(HOTLIST)
+
+
+def test_a_list_that_ends_anywhere_and_has_a_sum_all_the_same_counts_as_none(
+    quick_path: Path,
+) -> None:
+    files = DownloadFiles(quick_path)
+    files.write(kept(1, cards(3)))
+    path = quick_path / "downloads" / "hotlist"
+    body = path.read_bytes()[:-4]
+    for length in range(len(body)):
+        path.write_bytes(with_sum(body[:length]))
+        assert files.read(HOTLIST) is None
+    path.write_bytes(with_sum(body))
+    assert files.read(HOTLIST) == kept(1, cards(3))
+
+
+def test_a_list_of_another_form_or_kind_or_of_no_time_counts_as_none(
+    quick_path: Path,
+) -> None:
+    files = DownloadFiles(quick_path)
+    files.write(kept(1, cards(3)))
+    path = quick_path / "downloads" / "hotlist"
+    body = path.read_bytes()[:-4]
+    for start, other in ((4, b"\x02"), (5, b"\x03"), (42, b"\xff" * 8)):
+        path.write_bytes(with_sum(body[:start] + other + body[start + len(other) :]))
+        assert files.read(HOTLIST) is None
+
+
+def test_a_list_longer_than_any_counts_as_none(quick_path: Path) -> None:
+    files = DownloadFiles(quick_path)
+    files.write(kept(1, cards(3)))
+    path = quick_path / "downloads" / "hotlist"
+    body = path.read_bytes()[:-4]
+    path.write_bytes(with_sum(body + bytes(RAW_BYTES_MAX)))
+    assert files.read(HOTLIST) is None
+
+
+def test_what_was_begun_of_another_form_or_kind_or_length_counts_as_none(
+    quick_path: Path,
+) -> None:
+    head, payload = unfinished(1500)
+    files = DownloadFiles(quick_path)
+    base = Held(version=0, digest=content_digest(HOTLIST, {}))
+    files.begin_partial(HOTLIST, base, head)
+    files.add_chunk(HOTLIST, payload[:900])
+    path = quick_path / "downloads" / "hotlist.partial"
+    whole = path.read_bytes()
+    end = len(whole) - 906
+    header, rest = whole[: end - 4], whole[end:]
+    form, length = 6 + 36, len(header) - 4
+    strange = [(4, b"\x02"), (5, b"\x03"), (form, b"\x09"), (length, bytes(4))]
+    for start, other in strange:
+        spoiled = header[:start] + other + header[start + len(other) :]
+        path.write_bytes(with_sum(spoiled) + rest)
+        assert files.read_partial(HOTLIST) is None
+    for shorter in range(len(header)):
+        path.write_bytes(with_sum(header[:shorter]))
+        assert files.read_partial(HOTLIST) is None
+    path.write_bytes(with_sum(header) + rest)
+    assert files.read_partial(HOTLIST) is not None
+
+
+def test_nothing_is_read_after_a_short_chunk_an_empty_one_or_a_wrong_sum(
+    quick_path: Path,
+) -> None:
+    head, payload = unfinished(1500)
+    files = DownloadFiles(quick_path)
+    base = Held(version=0, digest=content_digest(HOTLIST, {}))
+    whole, other = payload[:900], payload[900:1800]
+
+    def chunk(data: bytes) -> bytes:
+        return len(data).to_bytes(2, "big") + with_sum(data)
+
+    wrong = bytearray(chunk(whole))
+    wrong[-1] ^= 1
+    for chunks, left in (
+        (chunk(whole) + chunk(other), whole + other),
+        (chunk(whole[:899]) + chunk(other), whole[:899]),
+        (chunk(whole) + chunk(b"") + chunk(other), whole),
+        (chunk(whole) + chunk(whole + b"x") + chunk(other), whole),
+        (bytes(wrong) + chunk(other), b""),
+    ):
+        files.begin_partial(HOTLIST, base, head)
+        with (quick_path / "downloads" / "hotlist.partial").open("ab") as file:
+            file.write(chunks)
+        partial = files.read_partial(HOTLIST)
+        assert partial is not None
+        assert partial.data == left

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from settlement.messages import TerminalVersions
+    from settlement.terminal_call import Session
 
 NOW = datetime(2025, 11, 22, 16, 30, tzinfo=UTC)
 TERMINAL = "T0000007"
@@ -93,8 +94,9 @@ class Counter:
     def entries(self, kind: DownloadKind = HOTLIST) -> Entries:
         return self.stocks[kind].entries
 
-    def machine(self) -> DownloadMachine:
-        return DownloadMachine(TERMINAL, list(self.stocks.values()), stan_start=1)
+    def machine(self, session: Session | None = None) -> DownloadMachine:
+        stocks = list(self.stocks.values())
+        return DownloadMachine(TERMINAL, stocks, stan_start=1, session=session)
 
     def call(self, bank: PublishingBank, cut_after: int | None = None) -> None:
         """One call; the line is lost after so many answers."""

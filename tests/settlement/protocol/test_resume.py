@@ -15,6 +15,7 @@ from settlement.intake import IntakeMachine, ResponseCode
 from settlement.message_codec import response_to
 from settlement.message_parser import parse_request
 from settlement.messages import BatchHeader, GroupRequest
+from settlement.outcomes import held_digest
 from settlement.upload import (
     ClosureReceived,
     Collected,
@@ -242,3 +243,50 @@ def test_a_claim_to_hold_payments_without_their_digest_is_not_believed(
     machine, events = header_answered(batch, now, objects)
     assert events == []
     assert places_in(machine.messages_to_send(now), batch) == [1, 2, 3]
+
+
+def outcome_of(code: str, *places: int) -> tuple[int, bytes]:
+    listed = b"".join(place.to_bytes(2, "big") for place in places)
+    return DetailTag.OUTCOMES, code.encode() + bytes([len(places)]) + listed + b"why"
+
+
+def held_objects(batch: BatchToUpload, count: int) -> list[tuple[int, bytes]]:
+    """The claim to hold the first payments of a batch, true in all of it."""
+    bits = 0xFF00 >> count & 0xFF
+    return [
+        (DetailTag.HELD_PLACES, bytes([bits])),
+        (DetailTag.HELD_DIGEST, held_digest(batch.payments[:count])),
+    ]
+
+
+@pytest.mark.parametrize("code", ["58", "63", "80", "91", "96", "ZZ"])
+def test_held_payments_of_which_one_is_not_settled_are_all_sent_again(
+    make_batch: MakeBatch, now: datetime, code: str
+) -> None:
+    batch = make_batch(4)
+    objects = [*held_objects(batch, 3), outcome_of("05", 1), outcome_of(code, 2)]
+    machine, events = header_answered(batch, now, objects)
+    assert refusals(events) == []
+    assert places_in(machine.messages_to_send(now), batch) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("code", ["03", "05", "12", "30", "94"])
+def test_held_payments_that_are_settled_are_told_and_not_sent(
+    make_batch: MakeBatch, now: datetime, code: str
+) -> None:
+    batch = make_batch(4)
+    objects = [*held_objects(batch, 3), outcome_of(code, 2)]
+    machine, events = header_answered(batch, now, objects)
+    stan = batch.payments[1].stan
+    assert refusals(events) == [(stan, ResponseCode(code), "why")]
+    assert places_in(machine.messages_to_send(now), batch) == [4]
+
+
+def test_an_outcome_of_a_payment_that_is_not_held_changes_nothing_for_the_others(
+    make_batch: MakeBatch, now: datetime
+) -> None:
+    batch = make_batch(4)
+    objects = [*held_objects(batch, 2), outcome_of("96", 3)]
+    machine, events = header_answered(batch, now, objects)
+    assert refusals(events) == []
+    assert places_in(machine.messages_to_send(now), batch) == [3, 4]

@@ -397,3 +397,46 @@ def test_a_batch_that_does_not_hold_together_cannot_be_built(
     opened = OpenRecord(tx=other, kv=1, rc=bytes(8), vreq=bytes(8))
     with pytest.raises(AssertionError):
         replace(batch, opens=(replace(batch.opens[0], open_record=opened),))
+
+
+def open_asked(
+    make_batch: MakeBatch, now: datetime
+) -> tuple[UploadMachine, int, bytes]:
+    """A machine, the STAN of its one open record, and the question about it."""
+    batch = make_batch(0, opens=1)
+    machine = UploadMachine(batch, stan_start=1, session=Session(key=KEY))
+    (header,) = machine.messages_to_send(now)
+    machine.receive(answer(header, now), now)
+    (question,) = machine.messages_to_send(now)
+    return machine, batch.opens[0].stan, question
+
+
+@pytest.mark.parametrize("code", ["03", "05", "12", "30", "94"])
+def test_an_open_record_that_is_not_accepted_is_told_and_the_rest_goes_on(
+    make_batch: MakeBatch, now: datetime, code: str
+) -> None:
+    machine, stan, question = open_asked(make_batch, now)
+    (refused, progress) = machine.receive(answer(question, now, code), now)
+    assert isinstance(refused, RecordRefused)
+    assert (refused.stan, refused.code) == (stan, ResponseCode(code))
+    assert isinstance(progress, Progress)
+    assert machine.phase is UploadPhase.TOTALS
+
+
+@pytest.mark.parametrize("code", ["58", "63", "80", "91", "96", "ZZ"])
+def test_an_open_record_of_which_nothing_can_be_said_now_ends_the_upload(
+    make_batch: MakeBatch, now: datetime, code: str
+) -> None:
+    machine, _, question = open_asked(make_batch, now)
+    events = machine.receive(answer(question, now, code), now)
+    assert isinstance(events[0], Refused)
+    assert machine.finished
+
+
+def test_an_open_record_of_which_the_bank_knows_nothing_goes_on_without_news(
+    make_batch: MakeBatch, now: datetime
+) -> None:
+    machine, _, question = open_asked(make_batch, now)
+    assert machine.receive(answer(question, now), now) == [
+        Progress(sent=1, answered=1, total=1)
+    ]
