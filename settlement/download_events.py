@@ -73,10 +73,13 @@ class DownloadFailed:
 
     Attributes:
         reason: why; what was kept of an unfinished payload is to be forgotten.
+        head: of the payload that came whole and could not be used: the same one would
+            be as useless again. None when the bank gave none.
     """
 
     kind: DownloadKind
     reason: str
+    head: OfferHead | None = None
 
 
 DownloadEvent = (

@@ -14,9 +14,12 @@ A kind of which part was kept from an earlier call starts with FETCHING, at the 
 where it stood. If the bank can no longer give that payload its answer begins another
 one, and the kind starts anew. When the last chunk is there the content is made and its
 digest compared with what the bank said: only then is it `Downloaded`. If that fails,
-the kind is asked for once more as if nothing were held; if that fails, too, it is
-`DownloadFailed` and what is held stays in use. A content that is older than what the
-bank had at the logon (it was begun earlier) is followed by the rest of the way.
+the kind is asked for once more as if nothing were held, unless all of it came in this
+call and depended on nothing held: the same would come again. If that fails, too, it is
+`DownloadFailed` and what is held stays in use; a terminal that remembers which content
+that was (`Stock.failed`) does not ask for it in a later call. A content that is older
+than what the bank had at the logon (it was begun earlier) is followed by the rest of
+the way.
 
 What was sent and not answered is kept byte for byte and can be repeated, as in
 `settlement.upload`. Nothing here moves money, and a call that breaks off at any point
@@ -107,12 +110,18 @@ class Partial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stock:
-    """What a terminal holds of one kind."""
+    """What a terminal holds of one kind.
+
+    Attributes:
+        failed: a content that could not be used when it came, and is not wanted in
+            this call; None when whatever the bank has is.
+    """
 
     kind: DownloadKind
     held: Held
     entries: Entries = field(repr=False)
     partial: Partial | None = None
+    failed: Held | None = None
 
 
 @unique
@@ -169,6 +178,7 @@ class DownloadMachine:
         self._session = session
         self._window = window
         self._waiting: deque[_Fetch] = deque()
+        self._put_off: tuple[DownloadKind, ...] = ()
         self._phase = DownloadPhase.LOGON
         self._unanswered = RequestsUnderWay[DownloadQuery | None](
             in_vain="the bank stopped answering; what came down before stays in use"
@@ -187,6 +197,11 @@ class DownloadMachine:
     def finished(self) -> bool:
         """Whether there is nothing more to fetch in this call."""
         return self._phase is DownloadPhase.DONE
+
+    @property
+    def put_off(self) -> tuple[DownloadKind, ...]:
+        """The kinds of which the bank holds just what could not be used (`Stock`)."""
+        return self._put_off
 
     def messages_to_send(self, now: datetime) -> list[bytes]:
         """What can be sent now; empty while answers are awaited, and at the end.
@@ -223,11 +238,14 @@ class DownloadMachine:
     def _begin(self, session: Session) -> None:
         """Line up what the bank holds otherwise than the terminal."""
         self._session = session
-        self._waiting.extend(
-            _fetch_of(stock)
-            for stock in self._stocks
-            if _differs(stock.kind, stock.held, session)
-        )
+        other = [one for one in self._stocks if _differs(one.kind, one.held, session)]
+        useless = {
+            stock.kind
+            for stock in other
+            if stock.failed and not _differs(stock.kind, stock.failed, session)
+        }
+        self._put_off = tuple(one.kind for one in other if one.kind in useless)
+        self._waiting.extend(_fetch_of(o) for o in other if o.kind not in useless)
         self._set_phase()
 
     def _set_phase(self) -> None:
@@ -371,10 +389,12 @@ class DownloadMachine:
         try:
             entries = apply_payload(kind, head, bytes(fetch.data), fetch.base_entries)
         except DownloadError as error:
-            # What was kept from an earlier call may be what is spoiled.
-            is_all_new = fetch.begun > 0 and fetch.base == nothing_held(kind)
-            if is_all_new or fetch.rounds + 1 >= ROUNDS_MAX:
-                return self._give_up(fetch, str(error))
+            # What was kept from an earlier call, or is held, may be what is spoiled.
+            is_alone = head.form is DownloadForm.FULL or fetch.base == nothing_held(
+                kind
+            )
+            if (fetch.begun > 0 and is_alone) or fetch.rounds + 1 >= ROUNDS_MAX:
+                return self._give_up(fetch, str(error), head)
             self._restart(fetch, nothing_held(kind), {})
             return []
         done = Downloaded(
@@ -403,9 +423,11 @@ class DownloadMachine:
         self._waiting[0] = _Fetch(fetch.stock, held, entries, rounds=fetch.rounds + 1)
         self._set_phase()
 
-    def _give_up(self, fetch: _Fetch, reason: str) -> list[DownloadEvent]:
+    def _give_up(
+        self, fetch: _Fetch, reason: str, head: OfferHead | None = None
+    ) -> list[DownloadEvent]:
         self._next_kind()
-        return [DownloadFailed(kind=fetch.stock.kind, reason=reason)]
+        return [DownloadFailed(kind=fetch.stock.kind, reason=reason, head=head)]
 
     def _next_kind(self) -> None:
         self._forget_questions()

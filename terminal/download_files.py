@@ -6,6 +6,7 @@ a folder of their own, one file for each kind:
 
     hotlist          content: version, digest, when it came, all entries, a checksum
     hotlist.partial  what has come of the next one, chunk by chunk
+    hotlist.failed   what came whole and could not be used, and how often
     clock            by how much the bank's clock was ahead, and when that was told
 
 A content is written beside the old one, synced, and renamed into its place: a power cut
@@ -38,6 +39,7 @@ from settlement.download import (
 from settlement.download_codec import content_digest, encode_content, parse_content
 from settlement.download_machine import Partial
 from settlement.errors import DownloadError
+from terminal.download_failures import FailureNote, parse_failure
 from terminal.errors import DownloadStoreError
 from terminal.journal_files import sync_folder
 
@@ -57,6 +59,7 @@ _HEADER_BYTES: Final = len(_CONTENT) + 1 + HELD_BYTES + _TIME_BYTES
 _PARTIAL_HEADER_BYTES: Final = len(_PARTIAL) + 1 + HELD_BYTES + HEAD_BYTES
 _SIZE_BYTES: Final = 2
 _CLOCK_BYTES_MAX: Final = 256
+_FAILURE_BYTES_MAX: Final = 2048
 _FILE_BYTES_MAX: Final = RAW_BYTES_MAX + _HEADER_BYTES + _SUM_BYTES
 _PARTIAL_BYTES_MAX: Final = 2 * PAYLOAD_BYTES_MAX
 _PRIVATE_MODE: Final = 0o600
@@ -136,6 +139,9 @@ class DownloadFiles:
         )
         self._replace(self._path(kept.kind), body + _sum(body))
         self.forget_partial(kept.kind)
+        # A note that stays is of another content, and is never looked at again.
+        with suppress(OSError):
+            self._failure(kept.kind).unlink(missing_ok=True)
 
     def read_partial(self, kind: DownloadKind) -> Partial | None:
         """What has come of an unfinished payload, whole chunks only."""
@@ -195,6 +201,15 @@ class DownloadFiles:
         with suppress(OSError):
             self._partial(kind).unlink(missing_ok=True)
 
+    def read_failure(self, kind: DownloadKind) -> FailureNote | None:
+        """What could not be used when it came last, or None."""
+        data = _read(self._failure(kind), _FAILURE_BYTES_MAX)
+        return None if data is None else parse_failure(data)
+
+    def write_failure(self, kind: DownloadKind, note: FailureNote) -> None:
+        """Note what could not be used. Raises DownloadStoreError when it cannot."""
+        self._replace(self._failure(kind), note.to_bytes())
+
     def read_clock(self) -> ClockNote | None:
         """What was noted of the clocks, or None."""
         data = _read(self._folder / "clock", _CLOCK_BYTES_MAX)
@@ -224,6 +239,9 @@ class DownloadFiles:
 
     def _partial(self, kind: DownloadKind) -> Path:
         return self._folder / f"{kind.name.lower()}.partial"
+
+    def _failure(self, kind: DownloadKind) -> Path:
+        return self._folder / f"{kind.name.lower()}.failed"
 
     def _replace(self, path: Path, data: bytes) -> None:
         new = path.with_name(f"{path.name}.new")

@@ -23,7 +23,7 @@ from settlement.download_events import (
 from settlement.download_machine import DownloadMachine
 from settlement.errors import NoAnswerError
 from terminal.conversation import Conversation
-from terminal.downloads import DownloadsResult, Fetched
+from terminal.downloads import DownloadsResult, Fetched, Unusable
 from terminal.errors import DownloadStoreError
 from terminal.wording_downloads import (
     not_kept,
@@ -73,6 +73,7 @@ class DownloadFlow:
         self._on_progress = on_progress
         self._fetched: list[Fetched] = []
         self._failed: list[tuple[DownloadKind, str]] = []
+        self._unusable: dict[DownloadKind, Unusable] = {}
         self._trouble = ""
         self._conversation = Conversation(clock=clock, note=note)
 
@@ -112,16 +113,22 @@ class DownloadFlow:
         return DownloadsResult(
             fetched=tuple(self._fetched),
             failed=tuple(self._failed),
+            unusable=tuple(self._unusable.values()),
             trouble=trouble or self._trouble,
             clock_ahead=clock.ahead if clock is not None and is_off else None,
         )
 
     def _fetch(self, call: MessageLine, session: Session | None, stan: int) -> None:
+        stocks = self._shelf.stocks(self._clock())
         machine = DownloadMachine(
-            self._terminal_id, self._shelf.stocks(), stan_start=stan, session=session
+            self._terminal_id, stocks, stan_start=stan, session=session
         )
-        for event in self._conversation.hold(call, machine):
-            self._on_event(event)
+        try:
+            for event in self._conversation.hold(call, machine):
+                self._on_event(event)
+        finally:
+            for kind in machine.put_off:
+                self._leave(kind)
 
     def _on_event(self, event: DownloadEvent) -> None:
         match event:
@@ -138,15 +145,32 @@ class DownloadFlow:
                 self._on_progress(kind, done, total)
             case Downloaded():
                 self._put(event)
-            case DownloadFailed(kind=kind, reason=reason):
-                self._shelf.forget(kind)
-                self._failed.append((kind, reason))
-                self._note("download-failed", f"{kind.name.lower()}: {reason}")
+            case DownloadFailed():
+                self._on_failed(event)
             case ResponseDiscarded(reason=reason):
                 self._conversation.discard(reason)
 
+    def _on_failed(self, event: DownloadFailed) -> None:
+        kind, reason, head = event.kind, event.reason, event.head
+        self._shelf.forget(kind)
+        self._note("download-failed", f"{kind.name.lower()}: {reason}")
+        if head is None:
+            self._failed.append((kind, reason))
+            return
+        note = self._shelf.note_failure(kind, head, reason, self._clock())
+        self._unusable[kind] = Unusable(kind=kind, note=note, came=True)
+
+    def _leave(self, kind: DownloadKind) -> None:
+        """The bank holds what could not be used before: it was not asked for."""
+        note = self._shelf.failure(kind)
+        if note is not None and kind not in self._unusable:
+            self._unusable[kind] = Unusable(kind=kind, note=note, came=False)
+            detail = f"{kind.name.lower()} version {note.target.version}"
+            self._note("download-put-off", detail)
+
     def _put(self, event: Downloaded) -> None:
         self._shelf.put(event, self._clock())
+        self._unusable.pop(event.kind, None)
         kind, version = event.kind, event.held.version
         count = len(event.entries)
         self._note(

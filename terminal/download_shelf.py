@@ -23,6 +23,7 @@ from settlement.download_machine import Stock
 from settlement.errors import DownloadError
 from settlement.messages import TerminalVersions
 from terminal.catalogue import plain
+from terminal.download_failures import note_failure
 from terminal.download_files import ClockNote, DownloadFiles, Kept
 
 if TYPE_CHECKING:
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from settlement.download import Entries, Held
+    from settlement.download import Entries, Held, OfferHead
     from settlement.download_events import ChunkReceived, DownloadBegun, Downloaded
     from settlement.download_items import PaymentRequest, Service
+    from terminal.download_failures import FailureNote
 
 __all__ = ["CLOCK_LIMIT_DEFAULT", "Shelf", "ShelfState"]
 
@@ -53,6 +55,7 @@ class ShelfState:
         fetched_at: when it came down, aware UTC; None when it never did.
         is_damaged: its file cannot be used and is fetched again with the next call.
         unfinished_bytes: what has come of a newer one so far.
+        failure: a newer one that came and could not be used, or None.
     """
 
     kind: DownloadKind
@@ -61,6 +64,7 @@ class ShelfState:
     fetched_at: datetime | None
     is_damaged: bool
     unfinished_bytes: int
+    failure: FailureNote | None = None
 
 
 class Shelf:
@@ -133,6 +137,7 @@ class Shelf:
             fetched_at=kept.at if kept else None,
             is_damaged=self._files.is_damaged(kind),
             unfinished_bytes=len(partial.data) if partial else 0,
+            failure=self.failure(kind),
         )
 
     # What the call brings.
@@ -141,8 +146,14 @@ class Shelf:
         """What a logon tells of what is held."""
         return TerminalVersions.of_held({k: self._held(k) for k in DownloadKind})
 
-    def stocks(self) -> list[Stock]:
+    def stocks(self, now: datetime) -> list[Stock]:
         """What is held, for the machine: the short ones before the long ones."""
+        failures = {kind: self.failure(kind) for kind in DownloadKind}
+        useless = {
+            kind: note.target
+            for kind, note in failures.items()
+            if note is not None and not note.is_due(now)
+        }
         order = (
             DownloadKind.PARAMETERS,
             DownloadKind.HOTLIST,
@@ -155,6 +166,7 @@ class Shelf:
                 held=self._held(kind),
                 entries=self._entries(kind),
                 partial=self._files.resume_partial(kind),
+                failed=useless.get(kind),
             )
             for kind in order
         ]
@@ -170,6 +182,23 @@ class Shelf:
     def forget(self, kind: DownloadKind) -> None:
         """A payload that was begun is of no use."""
         self._files.forget_partial(kind)
+
+    def failure(self, kind: DownloadKind) -> FailureNote | None:
+        """What came of this kind and could not be used, unless it is in use by now."""
+        note = self._files.read_failure(kind)
+        return None if note is None or note.target == self._held(kind) else note
+
+    def note_failure(
+        self, kind: DownloadKind, head: OfferHead, reason: str, now: datetime
+    ) -> FailureNote:
+        """Remember what could not be used.
+
+        Raises:
+            DownloadStoreError: it could not be written; it would be fetched again.
+        """
+        note = note_failure(self.failure(kind), head, reason, now)
+        self._files.write_failure(kind, note)
+        return note
 
     def put(self, event: Downloaded, now: datetime) -> None:
         """Take a new content into use, once it is durable.

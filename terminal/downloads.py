@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from settlement.download import DownloadKind
+    from terminal.download_failures import FailureNote
 
-__all__ = ["DownloadsResult", "Fetched"]
+__all__ = ["DownloadsResult", "Fetched", "Unusable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,20 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unusable:
+    """One kind of which the bank holds what this counter cannot use.
+
+    Attributes:
+        note: which content, how often it came and when last.
+        came: whether it came in this call; else it was left at the bank.
+    """
+
+    kind: DownloadKind
+    note: FailureNote
+    came: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadsResult:
     """What a call has brought.
 
@@ -36,16 +51,18 @@ class DownloadsResult:
         fetched: the kinds that are new, in the order in which they came.
         failed: the kinds that did not come, each with the reason; what was held of
             them stays in use.
+        unusable: those of which what the bank holds cannot be used; likewise.
         trouble: why the rest did not come, or empty: all was asked for.
         clock_ahead: by how much the bank's clock is ahead, when that is too much.
     """
 
     fetched: tuple[Fetched, ...] = ()
     failed: tuple[tuple[DownloadKind, str], ...] = ()
+    unusable: tuple[Unusable, ...] = ()
     trouble: str = ""
     clock_ahead: timedelta | None = None
 
     @property
     def is_complete(self) -> bool:
         """Whether the counter now holds what the bank holds."""
-        return not self.failed and not self.trouble
+        return not self.failed and not self.unusable and not self.trouble

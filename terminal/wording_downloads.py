@@ -10,9 +10,10 @@ from terminal.wording_day import line_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from modem.errors import ModemError
+    from terminal.download_failures import FailureNote
     from terminal.downloads import DownloadsResult, Fetched
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "not_kept",
     "refused_by_bank",
     "stopped_answering",
+    "unusable_news",
     "what_failed_on_the_line",
 ]
 
@@ -54,6 +56,8 @@ def download_lines(result: DownloadsResult) -> Iterator[tuple[str, str]]:
                 reason=reason.rstrip("."),
             ),
         )
+    for unusable in result.unusable:
+        yield kind_name(unusable.kind), unusable_news(unusable.note)
     if result.trouble:
         yield (
             tr("Bank's lists"),
@@ -65,6 +69,26 @@ def download_lines(result: DownloadsResult) -> Iterator[tuple[str, str]]:
         )
     if result.clock_ahead is not None:
         yield tr("Clock"), clock_off(result.clock_ahead)
+
+
+def unusable_news(note: FailureNote) -> str:
+    """What the bank holds cannot be used here, and is left there."""
+    return trn(
+        "▲ what the bank sends cannot be used ({reason}); it came {count} time, last "
+        "at {last}. Those from before stay in use. Tell the bank. The same is not "
+        "fetched again before {again}; another one is.",
+        "▲ what the bank sends cannot be used ({reason}); it came {count} times, last "
+        "at {last}. Those from before stay in use. Tell the bank. The same is not "
+        "fetched again before {again}; another one is.",
+        count=note.times,
+        reason=note.reason.rstrip("."),
+        last=_moment(note.at),
+        again=_moment(note.again_at),
+    )
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone():%Y-%m-%d %H:%M}"
 
 
 def clock_off(ahead: timedelta) -> str:

@@ -13,7 +13,12 @@ from terminal.commands.shared import config_option, json_option, say, say_json
 from terminal.config import load_config
 from terminal.download_shelf import Shelf
 from terminal.machine import local_now, open_counter
-from terminal.wording_downloads import clock_off, download_lines, kind_name
+from terminal.wording_downloads import (
+    clock_off,
+    download_lines,
+    kind_name,
+    unusable_news,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from settlement.money import Currency
     from terminal.config import TerminalConfig
     from terminal.day import DayProgress
+    from terminal.download_failures import FailureNote
     from terminal.download_shelf import ShelfState
     from terminal.downloads import DownloadsResult
 
@@ -93,6 +99,14 @@ def downloads_json(result: DownloadsResult) -> dict[str, Any]:
             {"kind": kind.name.lower(), "reason": reason}
             for kind, reason in result.failed
         ],
+        "unusable": [
+            {
+                "kind": one.kind.name.lower(),
+                "came": one.came,
+                **_failure_document(one.note),
+            }
+            for one in result.unusable
+        ],
         "trouble": result.trouble,
         "clock_ahead_s": None if ahead is None else round(ahead.total_seconds()),
     }
@@ -122,6 +136,8 @@ def _progress(progress: DayProgress) -> str:
 def _lines(shelf: Shelf, states: list[ShelfState], now: datetime) -> Iterator[str]:
     for state in states:
         yield f"{kind_name(state.kind)}: {_state_words(state, now)}"
+        if state.failure is not None:
+            yield f"{kind_name(state.kind)}: {unusable_news(state.failure)}"
     if shelf.clock is None:
         yield "Clock: not compared with the bank's yet"
     elif shelf.is_clock_off:
@@ -173,6 +189,7 @@ def _document(shelf: Shelf, states: list[ShelfState], now: datetime) -> dict[str
                 and max(0, int((now - state.fetched_at).total_seconds())),
                 "damaged": state.is_damaged,
                 "unfinished_bytes": state.unfinished_bytes,
+                "unusable": state.failure and _failure_document(state.failure),
             }
             for state in states
         ],
@@ -183,6 +200,16 @@ def _document(shelf: Shelf, states: list[ShelfState], now: datetime) -> dict[str
             "limit_s": round(shelf.clock_limit.total_seconds()),
             "off": shelf.is_clock_off,
         },
+    }
+
+
+def _failure_document(note: FailureNote) -> dict[str, Any]:
+    return {
+        "version": note.target.version,
+        "times": note.times,
+        "last_at": note.at.isoformat(),
+        "again_at": note.again_at.isoformat(),
+        "reason": note.reason,
     }
 
 
