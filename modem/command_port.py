@@ -41,14 +41,22 @@ class CommandPort:
         self._until_ms: int | None = None
 
     def say(
-        self, command: str, *, now_ms: int, patience_ms: int, wait_ms: int = 0
+        self,
+        command: str,
+        *,
+        now_ms: int,
+        patience_ms: int,
+        wait_ms: int = 0,
+        goes_on: bool = False,
     ) -> None:
         """Send ``command`` after ``wait_ms`` and be patient for a result after that.
 
-        Results that came before count no more: they answer something earlier. An
-        empty command only waits.
+        Results that came before count no more: they answer something earlier; unless
+        what is under way ``goes_on``, and a line that has begun is of it. An empty
+        command only waits.
         """
-        self._received.clear()
+        if not goes_on:
+            self._received.clear()
         self._command = command.encode("ascii")
         self._send_ms = now_ms + wait_ms
         self._patience_ms = patience_ms

@@ -9,11 +9,18 @@ SETTING_UP set-up ready        dials the first number: DIALLING
 DIALLING   CONNECT             ONLINE
 DIALLING   a failure           as `modem.retries` says: PAUSE, or FAILED
 DIALLING   FAX, VOICE          the same as NO CARRIER, told apart; gives up the attempt
-DIALLING   time-out            a key pressed aborts it (V.250, 5.6.1); as NO ANSWER
-PAUSE      time-out            DIALLING
+DIALLING   time-out            a key pressed aborts it (V.250, 5.6.1): ABORTING
+ABORTING   CONNECT             ONLINE
+ABORTING   a failure, OK       as NO ANSWER: PAUSE, or FAILED
+ABORTING   time-out            the same, and the modem's state is not known any more
+PAUSE      CONNECT             ONLINE
+PAUSE      time-out            DIALLING; SETTING_UP when its state is not known
 =========  ==================  ====================================================
 
-and the answerer, which goes on for ever:
+A CONNECT that crosses the abort, or that comes although the attempt has failed (the
+NO CARRIER was still that of an earlier call), is the connection that was asked for: it
+is used. To ignore it would leave the modem in data state, deaf to every further
+command, and the host's line taken. And the answerer, which goes on for ever:
 
 =========  ==================  ====================================================
 state      on                  does
@@ -34,6 +41,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum, auto, unique
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from modem.command_port import CommandPort
@@ -76,6 +84,8 @@ _CHECK_EVERY_MS: Final = 120_000
 """A modem that lost its power forgets its set-up: a waiting one is checked."""
 _CHECK_PATIENCE_MS: Final = 5_000
 _ABORT: Final = "\r"
+_ABORT_PATIENCE_MS: Final = 2_000
+"""An abort is answered at once; a CONNECT that crossed it has come by then."""
 _LET_GO: Final = "ATH\r"
 _ERRORS: Final[dict[ResultCode, type[DialError]]] = {
     ResultCode.BUSY: BusyError,
@@ -142,12 +152,16 @@ class Connector(Protocol):
 class _State(Enum):
     SETTING_UP = auto()
     DIALLING = auto()
+    ABORTING = auto()
     PAUSE = auto()
     WAITING = auto()
     CHECKING = auto()
     ANSWERING = auto()
     ONLINE = auto()
     FAILED = auto()
+
+
+_BUSY: Final = frozenset({_State.DIALLING, _State.ABORTING, _State.ANSWERING})
 
 
 class _Connector:
@@ -165,17 +179,17 @@ class _Connector:
         told: bool = False,
     ) -> None:
         self._port = CommandPort()
-        self._set_up = SetUp(
+        self._new_set_up = partial(
+            SetUp,
             self._port,
             profile=plan.profile,
             init=plan.init_command,
             blind=blind,
             has_dtr=has_dtr,
-            now_ms=now_ms,
         )
         self._baud = plan.baud
         self._told = told
-        self._state = _State.SETTING_UP
+        self._begin_set_up(now_ms)
         self._events: deque[CallEvent] = deque()
         self.rate_bps: int | None = None
         self.error: ModemError | None = None
@@ -227,13 +241,16 @@ class _Connector:
 
     def abort(self) -> bytes:
         """See `Connector.abort`."""
-        busy = self._state in (_State.DIALLING, _State.ANSWERING)
-        return _ABORT.encode() if busy else b""
+        return _ABORT.encode() if self._state in _BUSY else b""
 
     def _take_words(self) -> None:
         for event in self._port.take_events():
             if self._told or not isinstance(event, ModemSpoke):
                 self._events.append(event)
+
+    def _begin_set_up(self, now_ms: int) -> None:
+        self._state = _State.SETTING_UP
+        self._set_up = self._new_set_up(now_ms=now_ms)
 
     def _check_set_up(self, now_ms: int) -> None:
         if self._set_up.error is not None:
@@ -293,6 +310,7 @@ class Dialer(_Connector):
         self._plan = plan
         self._retries = Retries(plan, jitter)
         self._dials = dials
+        self._unknown = False
 
     def _ready(self, now_ms: int) -> None:
         if not self._dials:
@@ -309,21 +327,35 @@ class Dialer(_Connector):
         )
 
     def _on_result(self, result: ModemResult, now_ms: int) -> None:
-        if self._state is not _State.DIALLING:
-            return
-        if result.code is ResultCode.CONNECT:
-            self._online(result)
-        elif result.code in _ERRORS:
-            say = _LET_GO if result.code in _GIVEN_UP else ""
-            self._attempt_failed(result.code, now_ms, say=say)
+        match self._state, result.code:
+            case _, ResultCode.CONNECT:
+                self._online(result)
+            case _State.DIALLING, code if code in _ERRORS:
+                say = _LET_GO if code in _GIVEN_UP else ""
+                self._attempt_failed(code, now_ms, say=say)
+            case _State.ABORTING, code if code in _ERRORS or code is ResultCode.OK:
+                self._attempt_failed(ResultCode.NO_ANSWER, now_ms)
+            case _:
+                pass
 
     def _on_silence(self, now_ms: int) -> None:
-        if self._state is _State.DIALLING:
-            self._attempt_failed(ResultCode.NO_ANSWER, now_ms, say=_ABORT)
-        else:
-            self._ready(now_ms)
+        match self._state:
+            case _State.DIALLING:
+                self._state = _State.ABORTING
+                # Half a result may be here already: of the CONNECT that comes now.
+                self._port.say(
+                    _ABORT, now_ms=now_ms, patience_ms=_ABORT_PATIENCE_MS, goes_on=True
+                )
+            case _State.ABORTING:
+                self._unknown = True
+                self._attempt_failed(ResultCode.NO_ANSWER, now_ms)
+            case _ if self._unknown:
+                self._unknown = False
+                self._begin_set_up(now_ms)
+            case _:
+                self._ready(now_ms)
 
-    def _attempt_failed(self, code: ResultCode, now_ms: int, *, say: str) -> None:
+    def _attempt_failed(self, code: ResultCode, now_ms: int, *, say: str = "") -> None:
         number = self._retries.number
         pause_ms = self._retries.pause_ms(code, now_ms)
         if pause_ms is None:
@@ -333,7 +365,7 @@ class Dialer(_Connector):
             return
         self._state = _State.PAUSE
         self._events.append(DialFailed(number=number, code=code, retry_in_ms=pause_ms))
-        self._port.say(say, now_ms=now_ms, patience_ms=pause_ms)
+        self._port.say(say, now_ms=now_ms, patience_ms=pause_ms, goes_on=True)
 
 
 class Answerer(_Connector):

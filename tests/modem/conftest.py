@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from modem.tls_context import LinkContext
     from sim.modems.exchange import Attempt, ExchangeSettings, Outcome
     from sim.modems.line import LineSettings
+    from sim.modems.virtual import Port
 
 SERVER_NAME = "host.bank.raseed"
 
@@ -233,6 +234,14 @@ class CallWorld(VirtualModems):
     @far.setter
     def far(self, machine: CallMachine) -> None:
         self._far_plug.machine = machine
+
+    def use_near_port(self, port: Port) -> None:
+        """Put the calling side at another port."""
+        self._near_plug.port = port
+
+    def answer_again(self) -> None:
+        """The answering side, whose call is over, waits for the next one."""
+        self.far = self._answering()
 
     def restart(self) -> None:
         """A new call on the same modems, at once."""

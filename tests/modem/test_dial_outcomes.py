@@ -10,16 +10,21 @@ from modem.errors import (
     DelayedError,
     DialError,
     LineInUseError,
+    NoAnswerError,
     NoDialToneError,
     NoModemError,
     NumberRefusedError,
 )
 from modem.events import CallEvent, Connected, DialFailed, ModemReported, ModemSpoke
 from modem.hayes import Dialer
+from modem.profiles import GENERIC
 from modem.result_codes import ReportName, ResultCode
 
 OK = b"\r\nOK\r\n"
 ONCE = DialPlan(numbers=("5551234",), rounds=1)
+
+
+AGAIN = DialPlan(numbers=("5551234",), pause_ms=3_000)
 
 
 def dial(
@@ -63,6 +68,88 @@ def test_every_end_of_an_attempt_is_told_by_its_cause(
 ) -> None:
     dialer, _, _ = dial(answer)
     assert type(dialer.error) is error
+
+
+def wait(dialer: Dialer, now_ms: int | None = None) -> tuple[int, bytes]:
+    """Let time pass up to the next deadline; the time, and what is said then."""
+    deadline_ms = dialer.deadline_ms()
+    assert deadline_ms is not None
+    now_ms = deadline_ms if now_ms is None else now_ms
+    dialer.on_timer(now_ms)
+    return now_ms, dialer.data_to_send(now_ms)
+
+
+def given_up(plan: DialPlan, *, half: bytes = b"") -> tuple[Dialer, int]:
+    """A dialer that has just aborted an attempt without a word from the modem."""
+    dialer, _, _ = dial(half, plan)
+    now_ms, said = wait(dialer)
+    assert said == b"\r"
+    return dialer, now_ms
+
+
+@pytest.mark.parametrize("plan", [ONCE, AGAIN], ids=["last-attempt", "another-left"])
+def test_connect_that_crosses_the_abort_is_the_connection(plan: DialPlan) -> None:
+    dialer, now_ms = given_up(plan)
+    dialer.receive_data(b"\r\nCONNECT 9600\r\n~rest", now_ms + 30)
+    assert dialer.rate_bps == 9_600
+    assert dialer.error is None
+    assert dialer.take_rest() == b"\n~rest"
+
+
+def test_connect_of_which_half_had_come_before_the_abort_is_understood() -> None:
+    dialer, now_ms = given_up(ONCE, half=b"\r\nCONN")
+    dialer.receive_data(b"ECT 9600\r\n", now_ms + 5)
+    assert dialer.rate_bps == 9_600
+
+
+@pytest.mark.parametrize("word", [b"NO CARRIER", b"OK", b"ERROR", b"NO ANSWER"])
+def test_attempt_is_over_once_the_modem_has_answered_the_abort(word: bytes) -> None:
+    dialer, now_ms = given_up(ONCE)
+    assert dialer.error is None
+    dialer.receive_data(b"\r\n" + word + b"\r\n", now_ms + 30)
+    assert isinstance(dialer.error, NoAnswerError)
+
+
+def test_connect_in_the_pause_after_a_failure_is_the_connection() -> None:
+    # The NO CARRIER was that of a call before, which the modem was slow to tell.
+    dialer, _, _ = dial(b"\r\nNO CARRIER\r\n", AGAIN)
+    dialer.receive_data(b"\r\nCONN", 20_000)
+    dialer.receive_data(b"ECT 9600\r\n", 20_010)
+    assert dialer.rate_bps == 9_600
+    assert dialer.deadline_ms() is None
+
+
+def test_answered_abort_needs_no_second_set_up() -> None:
+    dialer, now_ms = given_up(AGAIN)
+    dialer.receive_data(b"\r\nNO CARRIER\r\n", now_ms + 30)
+    wait(dialer)
+    _, said = wait(dialer)
+    assert said == b"ATDT5551234\r"
+
+
+def test_modem_that_does_not_answer_the_abort_is_set_up_again_before_it_dials() -> None:
+    dialer, _ = given_up(AGAIN)
+    abort_over_ms, _ = wait(dialer)
+    now_ms, said = wait(dialer)
+    assert (now_ms - abort_over_ms, said) == (6_000, b"AT\r")
+    commands = [said]
+    while commands[-1][:3] != b"ATD":
+        dialer.receive_data(OK, now_ms)
+        now_ms, said = wait(dialer, max(now_ms, dialer.deadline_ms() or 0))
+        commands += [said] if said else []
+    assert commands == [
+        b"AT\r",
+        b"ATZ\r",
+        GENERIC.configure.encode() + b"\r",
+        *commands[3:],
+    ]
+    assert dialer.error is None
+
+
+def test_silence_after_the_last_abort_is_no_answer() -> None:
+    dialer, _ = given_up(ONCE)
+    wait(dialer)
+    assert isinstance(dialer.error, NoAnswerError)
 
 
 @pytest.mark.parametrize("word", [b"FAX", b"VOICE"])

@@ -26,6 +26,7 @@ from modem.events import (
 )
 from modem.result_codes import ResultCode
 from sim.modems.exchange import ExchangeSettings, Outcome
+from sim.modems.virtual import ModemPort
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,6 +111,76 @@ def test_ringing_without_end_is_given_up(call_world: Callable[..., CallWorld]) -
     assert isinstance(world.near.error, NoAnswerError)
     assert took_ms < 11_000
     world.run_until(lambda: not world.exchange.near.carrier)
+
+
+class LatePort(ModemPort):
+    """A serial server on a slow network: all arrives later, in both directions."""
+
+    def __init__(self, world: CallWorld, late_ms: int) -> None:
+        super().__init__(world.exchange.near)
+        self._world = world
+        self._late_ms = late_ms
+        self._arrived = bytearray()
+
+    def read(self, now_ms: int) -> bytes:
+        if said := super().read(now_ms):
+            self._world.at(now_ms + self._late_ms, lambda: self._arrived.extend(said))
+        data = bytes(self._arrived)
+        self._arrived.clear()
+        return data
+
+    def write(self, data: bytes, now_ms: int) -> None:
+        there_ms = now_ms + self._late_ms
+        write = super().write
+        self._world.at(there_ms, lambda: write(data, there_ms))
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_connect_that_crosses_the_abort_becomes_a_call(
+    call_world: Callable[..., CallWorld], rounds: int
+) -> None:
+    plan = DialPlan(numbers=("1",), rounds=rounds, connect_timeout_ms=10_000)
+    world = call_world(ExchangeSettings(training_ms=9_700), plan=plan)
+    world.use_near_port(LatePort(world, 400))
+    world.secure()
+    # Of the 10.1 s to CONNECT and the 0.8 s for both ways, patience was 10 s.
+    assert world.near_events[:2] == [
+        Dialling(number="1", attempt=1),
+        Connected(rate_bps=9_600),
+    ]
+    world.close()
+    assert not world.exchange.near.carrier
+
+
+def test_connect_after_an_old_no_carrier_becomes_a_call(
+    call_world: Callable[..., CallWorld],
+) -> None:
+    world = call_world(plan=DialPlan(numbers=("1",), pause_ms=10_000))
+    world.run_until(lambda: bool(world.near_events))
+    world.exchange.near.chatter(b"\r\nNO CARRIER\r\n")
+    world.secure()
+    assert world.near_events[:3] == [
+        Dialling(number="1", attempt=1),
+        DialFailed(number="1", code=ResultCode.NO_CARRIER, retry_in_ms=10_000),
+        Connected(rate_bps=9_600),
+    ]
+
+
+def test_modem_that_is_online_without_having_told_is_recovered(
+    call_world: Callable[..., CallWorld],
+) -> None:
+    plan = DialPlan(numbers=("1",), connect_timeout_ms=10_000)
+    world = call_world(plan=plan)
+    world.run_until(lambda: bool(world.near_events))
+    world.exchange.near.silent = True
+    world.run_until(lambda: len(world.near_events) == 2)
+    world.exchange.near.silent = False
+    assert world.exchange.near.carrier
+    assert isinstance(world.near_events[1], DialFailed)
+    world.run_until(lambda: world.far.done)
+    world.answer_again()
+    world.run_until(lambda: world.near.secured)
+    assert Dialling(number="1", attempt=2) in world.near_events
 
 
 def test_modem_without_power_is_silent(call_world: Callable[..., CallWorld]) -> None:
