@@ -197,12 +197,15 @@ class SecureSession:
         if self._error is not None:
             self._end(clean=False, error=self._error)
         elif self._closing and not self._waiting:
-            self._end(clean=event.clean, error=None)
-        elif self._tls.closed_by_peer:
+            # A DISC that is no answer to ours must be theirs, not just anybody's.
+            theirs = not event.by_peer or self._tls.ended_by_peer
+            self._end(clean=event.clean and theirs, error=None)
+        elif self._tls.ended_by_peer:
             clean = event.clean and not self._waiting
             self._end(clean=clean, error=CallClosedError())
         else:
-            # Without TLS's farewell anyone on the line could have cut it short.
+            # Without TLS's farewell anyone on the line could have cut it short, and
+            # one in the middle of a message ends nothing that the other side began.
             self._end(clean=False, error=CallLostError("it was cut short"))
 
     # The stream that goes out.

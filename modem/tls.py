@@ -114,6 +114,11 @@ class TLSSession:
         """CN of the other side's certificate; empty before it is proved."""
         return "" if self._peer is None else self._peer.name
 
+    @property
+    def ended_by_peer(self) -> bool:
+        """Whether the other side has said farewell, and not within a message."""
+        return self.closed_by_peer and not self._plain
+
     def start(self) -> None:
         """Begin the handshake; the client has bytes to send after this."""
         if self._server_name is not None:
