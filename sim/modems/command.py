@@ -8,7 +8,7 @@ import json
 import signal
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import repeat
 from pathlib import Path
@@ -19,6 +19,7 @@ import click
 from sim.failures import told
 from sim.modems.found import Found, leave
 from sim.modems.options import (
+    SECONDS,
     LineOptions,
     line_options,
     read_calls,
@@ -86,7 +87,7 @@ _MODEMS_MAX: Final = 256
 @click.option(
     "--cut-at",
     "cut_at_s",
-    type=click.FloatRange(min=0),
+    type=SECONDS,
     help="Cut it so many seconds after CONNECT.",
 )
 @click.option(
@@ -132,17 +133,7 @@ def line(as_json: bool, **values: Any) -> None:
     An entry with a number waits for a call to it. Nothing here touches a real line.
     """
     options = LineOptions(**values)
-    try:
-        with tempfile.TemporaryDirectory(prefix="raseed-line-") as folder:
-            _serve(options, Path(folder), as_json=as_json)
-    except OSError as error:
-        message = f"The ports cannot be made ({told(error)}). No line is there."
-        raise click.ClickException(message) from None
-
-
-def _serve(options: LineOptions, folder: Path, *, as_json: bool) -> None:
-    server = ModemServer(options.exchange(), _makers(options, folder))
-    with _interruption() as interrupted, server:
+    with _interruption() as interrupted, _opened(options) as server:
         server.change(partial(_leave_all, state=Found(options.found)))
         document = {
             "event": "ports",
@@ -156,6 +147,24 @@ def _serve(options: LineOptions, folder: Path, *, as_json: bool) -> None:
     click.echo(json.dumps(document) if as_json else _table(counts))
 
 
+@contextmanager
+def _opened(options: LineOptions) -> Iterator[ModemServer]:
+    """The line, with its ports there.
+
+    Raises:
+        click.ClickException: they cannot be made; nothing is left of them.
+    """
+    with ExitStack() as stack:
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="raseed-line-")
+            makers = _makers(options, Path(stack.enter_context(folder)))
+            server = stack.enter_context(ModemServer(options.exchange(), makers))
+        except OSError as error:
+            message = f"The ports cannot be made ({told(error)}). No line is there."
+            raise click.ClickException(message) from None
+        yield server
+
+
 def _leave_all(exchange: TelephoneExchange, now_ms: int, state: Found) -> None:
     for modem in exchange.callers:
         leave(exchange, modem, state, now_ms)
@@ -166,21 +175,13 @@ def _makers(
 ) -> list[Callable[[SimulatedModem], ServedPort]]:
     """How the port of each modem is opened, those of the calling side first."""
     tcp_ports = itertools.count(options.tcp_port) if options.tcp_port else repeat(0)
-    makers: list[Callable[[SimulatedModem], ServedPort]] = []
-    for path, name, count in (
-        (options.near_path, "near", options.callers),
-        (options.far_path, "far", options.ports),
-    ):
-        for index in range(count):
-            if path is None and options.tcp_port is not None:
-                makers.append(partial(Rfc2217Port, tcp_port=next(tcp_ports)))
-            else:
-                first = path or folder / name
-                link = (
-                    first if not index else first.with_name(f"{first.name}-{index + 1}")
-                )
-                makers.append(partial(PtyPort, link=link))
-    return makers
+    near, far = options.paths(folder)
+    return [
+        partial(Rfc2217Port, tcp_port=next(tcp_ports))
+        if path is None
+        else partial(PtyPort, link=path)
+        for path in near + far
+    ]
 
 
 def _where(server: ModemServer, options: LineOptions) -> str:

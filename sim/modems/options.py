@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -17,7 +18,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["LineOptions", "line_options", "read_calls", "read_script_file"]
+__all__ = ["SECONDS", "LineOptions", "line_options", "read_calls", "read_script_file"]
+
+_SECONDS_MAX: Final = 1_000_000
+_TCP_PORT_MAX: Final = 65_535
+
+
+class NumberRange(click.FloatRange):
+    """A number in a range; what is no number, ``nan``, is in none."""
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        """See `click.ParamType.convert`."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
+SECONDS: Final = NumberRange(0, _SECONDS_MAX)
+"""A time within a call."""
 
 
 def read_bursts(
@@ -30,6 +54,11 @@ def read_bursts(
         every_s, length_ms, share = (float(word) for word in text.split(":"))
     except ValueError:
         raise click.BadParameter(f"{text!r} is not three numbers: 10:50:0.2") from None
+    # Nan is not below anything, and so not in range either.
+    if not every_s <= _SECONDS_MAX:
+        raise click.BadParameter(f"{text!r}: at most {_SECONDS_MAX:,} seconds")
+    if not length_ms <= _SECONDS_MAX * 1000:
+        raise click.BadParameter(f"{text!r}: at most {_SECONDS_MAX * 1000:,} ms")
     try:
         return Bursts(every_s=every_s, length_ms=round(length_ms), bit_error_rate=share)
     except ValueError as error:
@@ -43,7 +72,7 @@ def read_calls(
     try:
         return read_script(text.replace(",", "\n"))
     except ScriptError as error:
-        raise click.BadParameter(str(error).replace("line ", "call ")) from None
+        raise click.BadParameter(str(error).replace("line ", "call ", 1)) from None
 
 
 def read_script_file(
@@ -85,6 +114,48 @@ class LineOptions:
     found: str
     seed: int
 
+    def paths(self, folder: Path) -> tuple[list[Path | None], list[Path | None]]:
+        """Where the calling and the answering side's ports are put; None: on TCP.
+
+        Args:
+            folder: for those that no option names.
+
+        Raises:
+            click.UsageError: two ports would be in one place, or have none.
+        """
+        sides = [
+            self._side(self.near_path, folder / "near", self.callers),
+            self._side(self.far_path, folder / "far", self.ports),
+        ]
+        _check_apart([path for side in sides for path in side if path is not None])
+        self._check_tcp_ports(sum(side.count(None) for side in sides))
+        return sides[0], sides[1]
+
+    def _side(self, path: Path | None, default: Path, count: int) -> list[Path | None]:
+        if path is None and self.tcp_port is not None:
+            return [None] * count
+        first = path or default
+        if not first.name or first.name == "..":
+            raise click.UsageError(f"'{first}' has no name that a port could have.")
+        more = (first.with_name(f"{first.name}-{n}") for n in range(2, count + 1))
+        return [first, *more]
+
+    def _check_tcp_ports(self, count: int) -> None:
+        if self.tcp_port is None:
+            return
+        if not count:
+            raise click.UsageError(
+                "--rfc2217 serves no port: both --near and --far name a PTY. Leave out "
+                "one of them, or --rfc2217."
+            )
+        last = self.tcp_port + count - 1
+        if self.tcp_port and last > _TCP_PORT_MAX:
+            raise click.UsageError(
+                f"--rfc2217 {self.tcp_port} leaves too few numbers: {count} ports need "
+                f"{self.tcp_port} to {last}, and the last there is is "
+                f"{_TCP_PORT_MAX}. Begin at {_TCP_PORT_MAX - count + 1} or lower."
+            )
+
     @property
     def settings(self) -> ExchangeSettings:
         """Both directions of the line."""
@@ -115,10 +186,24 @@ class LineOptions:
         )
 
 
+def _check_apart(paths: list[Path]) -> None:
+    """Refuse two ports in one place: the second would take the first one's away."""
+    places: dict[Path, Path] = {}
+    for path in paths:
+        # Links of the folder are followed, the last one is what is to be replaced.
+        other = places.setdefault(path.parent.resolve() / path.name, path)
+        if other is not path:
+            named = f"'{path}'" if other == path else f"'{other}' and '{path}'"
+            raise click.UsageError(
+                f"Two ports would be in one place ({named}). Give --near and --far, "
+                "and what -2 and more make of them, names of their own."
+            )
+
+
 _BURSTS: Final = "SECONDS:MS:SHARE"
 _RATE: Final = click.IntRange(300, 1_000_000)
 _DELAY: Final = click.IntRange(0, 10_000)
-_ERRORS: Final = click.FloatRange(0, 0.1)
+_ERRORS: Final = NumberRange(0, 0.1)
 
 
 def line_options(command: Callable[..., None]) -> Callable[..., None]:

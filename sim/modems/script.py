@@ -18,7 +18,7 @@ import dataclasses
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -132,20 +132,35 @@ class ScriptError(Exception):
     """A script cannot be read; the message says where and why."""
 
 
-_FIELDS: Final = {
-    "garbage": "garbage_bytes",
-    "cut-after": "cut_after_bytes",
-    "cut-at": "cut_after_ms",
-    "near-hangs-up-after": "near_hangs_up_after_bytes",
-    "far-hangs-up-after": "far_hangs_up_after_bytes",
-    "near-dead-after": "near_dead_after_bytes",
-    "far-dead-after": "far_dead_after_bytes",
-    "rate": "rate_bps",
-    "delay": "delay_ms",
-    "bit-error-rate": "bit_error_rate",
+_BYTES_MAX: Final = 1_000_000_000
+"""Four months of a line at 1,000 bit/s: whoever means never leaves the word out."""
+
+
+class _Word(NamedTuple):
+    """A word of a script: the field of `Attempt` it is written to, and its range."""
+
+    field: str
+    most: float = _BYTES_MAX
+    least: float = 0
+    is_whole: bool = True
+
+
+_WORDS: Final = {
+    # So many bytes come from the source of randomness, and wait at once.
+    "garbage": _Word("garbage_bytes", 1_000_000),
+    "cut-after": _Word("cut_after_bytes"),
+    # In seconds, all others in the unit of the field.
+    "cut-at": _Word("cut_after_ms", 1_000_000, is_whole=False),
+    "near-hangs-up-after": _Word("near_hangs_up_after_bytes"),
+    "far-hangs-up-after": _Word("far_hangs_up_after_bytes"),
+    "near-dead-after": _Word("near_dead_after_bytes"),
+    "far-dead-after": _Word("far_dead_after_bytes"),
+    "rate": _Word("rate_bps", 1_000_000, least=1),
+    "delay": _Word("delay_ms", 10_000),
+    "bit-error-rate": _Word("bit_error_rate", 0.5, is_whole=False),
 }
-"""Words of a script and the fields of `Attempt` they are written to. ``cut-at`` is in
-seconds, ``delay`` in milliseconds."""
+_CONNECTS: Final = frozenset({Outcome.CONNECT, Outcome.STRANGE_DIALTONE})
+"""Outcomes of which a line comes about, which the words describe."""
 
 
 def read_script(text: str) -> tuple[Attempt, ...]:
@@ -177,26 +192,40 @@ def _read_attempt(text: str) -> Attempt:
     if outcome not in set(Outcome):
         choices = ", ".join(outcome.value for outcome in Outcome)
         raise ValueError(f"{outcome!r} is none of {choices}")
-    values = dict(_read_option(option) for option in options)
+    if options and outcome not in _CONNECTS:
+        raise ValueError(
+            f"{options[0]!r} has no meaning after {outcome}: no line stands"
+        )
+    values: dict[str, int | float] = {}
+    for option in options:
+        field, value = _read_option(option)
+        if field in values:
+            word = option.partition("=")[0]
+            raise ValueError(f"{word!r} is there twice: which one counts?")
+        values[field] = value
     # Which field takes which type is a table, which a type checker cannot follow.
     return Attempt(outcome=Outcome(outcome), number=number, **values)  # type: ignore[arg-type]
 
 
 def _read_option(option: str) -> tuple[str, int | float]:
-    word, _, value = option.partition("=")
-    field = _FIELDS.get(word)
-    if field is None:
-        raise ValueError(f"{word!r} is none of {', '.join(_FIELDS)}")
+    name, _, value = option.partition("=")
+    word = _WORDS.get(name)
+    if word is None:
+        raise ValueError(f"{name!r} is none of {', '.join(_WORDS)}")
     try:
         number = float(value)
     except ValueError:
         raise ValueError(f"{option!r} needs a number") from None
-    least = 1 if word == "rate" else 0
-    if not least <= number < 1e12 or (word == "bit-error-rate" and number >= 1):
-        raise ValueError(f"{option!r} is out of range")
-    if word == "bit-error-rate":
-        return field, number
-    return field, round(number * _MS_PER_S if word == "cut-at" else number)
+    # Nan is in no range.
+    if not word.least <= number <= word.most:
+        raise ValueError(
+            f"{option!r} is out of range: {word.least:g} to {word.most:,.15g}"
+        )
+    if word.is_whole and number != int(number):
+        raise ValueError(f"{option!r} needs a whole number")
+    if name == "bit-error-rate":
+        return word.field, number
+    return word.field, round(number * _MS_PER_S if name == "cut-at" else number)
 
 
 def _digits(number: str) -> str:

@@ -111,7 +111,7 @@ def test_the_published_masters_and_answers_to_reset_are_those_of_the_cards() -> 
 
 def test_every_word_of_a_script_is_documented_and_there() -> None:
     assert list(codes("Scripts", "outcome")) == [outcome.value for outcome in Outcome]
-    assert list(codes("Scripts", "word")) == list(script._FIELDS)
+    assert list(codes("Scripts", "word")) == list(script._WORDS)
 
 
 def test_example_of_a_script_is_one() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -119,6 +120,33 @@ def test_modems_are_found_as_asked_for_and_calls_cut(tmp_path: Path) -> None:
         (["--script", "/no/such"], "/no/such: No such file"),
         (["--found", "asleep"], "'asleep' is not one of"),
         (["--rate", "1"], "not in the range"),
+        (["--rate", "0"], "not in the range"),
+        (["--back-rate", "0"], "not in the range"),
+        (["--delay-ms", "-1"], "not in the range"),
+        (["--back-delay-ms", "1e3"], "not a valid integer"),
+        (["--ber", "nan"], "'nan' is not a number"),
+        (["--ber", "inf"], "not in the range"),
+        (["--ber", "-1"], "not in the range"),
+        (["--ber", "2"], "not in the range"),
+        (["--back-bit-error-rate", "nan"], "'nan' is not a number"),
+        (["--cut-at", "nan"], "'nan' is not a number"),
+        (["--cut-at", "inf"], "not in the range"),
+        (["--cut-at", "1e300"], "not in the range"),
+        (["--cut-after", "-1"], "not in the range"),
+        (["--burst", "nan:50:0.2"], "at most 1,000,000 seconds"),
+        (["--burst", "inf:50:0.2"], "at most 1,000,000 seconds"),
+        (["--burst", "10:inf:0.2"], "at most 1,000,000,000 ms"),
+        (["--burst", "10:nan:0.2"], "at most 1,000,000,000 ms"),
+        (["--back-burst", "10:50:nan"], "above 0, at most 1"),
+        (["--ports", "0"], "not in the range"),
+        (["--callers", "257"], "not in the range"),
+        (["--calls", "busy,connect rate=0"], "call 2: 'rate=0' is out of range"),
+        (["--rfc2217", "65536"], "not in the range"),
+        (["--rfc2217", "65535", "--ports", "3"], "Begin at 65532 or lower"),
+        (["--rfc2217", "0", "--near", "a", "--far", "b"], "serves no port"),
+        (["--near", ".", "--callers", "2"], "has no name that a port could have"),
+        (["--far", "x/.."], "has no name that a port could have"),
+        (["--far", "/"], "has no name that a port could have"),
     ],
 )
 def test_wrong_words_are_refused_with_the_reason(
@@ -126,7 +154,52 @@ def test_wrong_words_are_refused_with_the_reason(
 ) -> None:
     result = CliRunner().invoke(line, arguments)
     assert result.exit_code == 2
-    assert message in result.output
+    assert isinstance(result.exception, SystemExit)
+    assert message in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "more"),
+    [
+        ("same", "same", []),
+        ("same", "folder/../same", []),
+        ("same", "link/same", []),
+        ("port", "port-2", ["--callers", "2"]),
+        ("port-3", "port", ["--ports", "3"]),
+    ],
+)
+def test_two_ports_in_one_place_are_refused_and_nothing_is_made(
+    tmp_path: Path, near: str, far: str, more: list[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    arguments = ["--near", str(tmp_path / near), "--far", str(tmp_path / far), *more]
+    result = CliRunner().invoke(line, arguments)
+    assert result.exit_code == 2
+    assert "Two ports would be in one place" in result.output
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_tcp_port_of_another_program_is_told_as_such() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        number = str(other.getsockname()[1])
+        result = CliRunner().invoke(line, ["--rfc2217", number])
+    assert result.exit_code == 1
+    assert "cannot be made (Address already in use" in result.output
+
+
+def test_place_that_is_taken_by_a_file_is_told_and_the_file_stays(
+    tmp_path: Path,
+) -> None:
+    taken = tmp_path / "far"
+    taken.write_text("a file")
+    arguments = ["--near", str(tmp_path / "near"), "--far", str(taken)]
+    result = CliRunner().invoke(line, arguments)
+    assert result.exit_code == 1
+    assert "far: File exists" in result.output
+    assert [*tmp_path.iterdir()] == [taken]
+    assert taken.read_text() == "a file"
 
 
 def test_script_that_cannot_be_read_is_named_with_its_line(tmp_path: Path) -> None:

@@ -45,12 +45,24 @@ def test_every_word_of_a_script_is_read() -> None:
         ("connect cut-after=nan", r"out of range"),
         ("connect rate=0", r"out of range"),
         ("connect bit-error-rate=1", r"out of range"),
-        ("connect delay=-1", r"out of range"),
+        ("connect delay=-1", r"'delay=-1' is out of range: 0 to 10,000"),
+        ("connect delay=1e5", r"out of range"),
+        ("connect garbage=1e9", r"out of range: 0 to 1,000,000"),
+        ("connect cut-at=inf", r"out of range"),
+        ("connect cut-after=2.5", r"'cut-after=2.5' needs a whole number"),
+        ("connect cut-after=10 cut-after=20", r"'cut-after' is there twice"),
+        ("connect rate=300 rate=300", r"'rate' is there twice"),
+        ("busy cut-after=10", r"'cut-after=10' has no meaning after busy"),
     ],
 )
 def test_wrong_script_is_refused_by_line_and_reason(text: str, message: str) -> None:
     with pytest.raises(ScriptError, match=message):
         read_script(text)
+
+
+def test_call_that_connects_in_the_end_may_have_words_too() -> None:
+    [attempt] = read_script("strange-dialtone cut-after=10")
+    assert attempt.cut_after_bytes == 10
 
 
 def test_entries_are_used_up_in_order() -> None:
