@@ -6,7 +6,8 @@ lines; they run in other processes, whose time does not count. Twice:
 
 *   without books: a bank that accepts at once, and batches long enough to keep every
     line busy. That is what the lines themselves cost.
-*   with books: the production bank on its database on disk, and short batches.
+*   with books: the production bank on its database on disk, which lets each terminal
+    in, for the first time, and short batches.
 
 Reference: one call alone into the same host, in the same run: what a call costs must
 not grow with the number of lines.
@@ -26,12 +27,13 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from bench.lines_batches import EVENING, prepare
+from bench.lines_batches import BOOKS, EVENING, prepare
 from bench.lines_callers import DELAY_MS, RATE_BPS, run_callers
-from bench.yes_bank import YesBank
+from bench.yes_bank import OpenDoor, YesBank
 from modem.dial_plan import AnswerPlan
 from modem.events import Secured, WaitingForCall
 from modem.tls import server_context
+from settlement.admission import Admission
 from settlement.bank import Bank
 from settlement.host import CallEnded, Host
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from bench.lines_batches import Terminal
     from bench.lines_callers import CallOutcome
     from modem.events import CallEvent
-    from settlement.host import HostEvent
+    from settlement.host import Doorkeeper, HostEvent
     from settlement.intake import IntakeBank
 
 __all__ = ["measure"]
@@ -197,9 +199,10 @@ def _serve(folder: Path, ports: Sequence[str], parent: Connection) -> None:
     """The host's process."""
     watch = _Watch(len(ports))
     stop = threading.Event()
-    with _bank(folder) as bank:
+    with _bank(folder) as (bank, admission):
         host = Host(
             bank=bank,
+            admission=admission,
             tls_context=server_context(
                 folder / "ca-terminals.pem", folder / "host.pem", folder / "host.key"
             ),
@@ -238,14 +241,15 @@ def _lines_cpu_s() -> float:
 
 
 @contextmanager
-def _bank(folder: Path) -> Iterator[IntakeBank]:
-    """The production bank where there are books, else one that says yes."""
-    books = folder / "bank.sqlite"
+def _bank(folder: Path) -> Iterator[tuple[IntakeBank, Doorkeeper]]:
+    """The production bank and its door where there are books, else open ones."""
+    books = folder / BOOKS
     if not books.exists():
-        yield YesBank()
+        yield YesBank(), OpenDoor()
         return
     with BankStore.open(books) as store:
-        yield Bank(store, MasterKeyStore(TEST_MASTERS))
+        bank = Bank(store, MasterKeyStore(TEST_MASTERS))
+        yield bank, Admission(store, lambda: EVENING)
 
 
 class _Watch:

@@ -28,8 +28,10 @@ from settlement.payment import (
     PaymentRecord,
 )
 from settlement.pki import HOST_DNS_NAME, Authority
+from settlement.pki_files import read_facts
 from settlement.store.books import BankStore
 from settlement.store.cards import PurseRow
+from settlement.store.certificates import IssuedFor
 from sim.cards.issue import CustomsData, PurseData, issue_customs_card, issue_purse
 
 if TYPE_CHECKING:
@@ -40,8 +42,9 @@ if TYPE_CHECKING:
     from sim.cards.customs import SimulatedCustomsCard
     from sim.cards.purse import SimulatedPurse
 
-__all__ = ["EVENING", "Terminal", "prepare"]
+__all__ = ["BOOKS", "EVENING", "Terminal", "prepare"]
 
+BOOKS: Final = "bank.sqlite"
 EVENING: Final = dt.datetime(2026, 3, 4, 17, 30, tzinfo=dt.UTC)
 """What the clocks of the bank and of all terminals say."""
 _MORNING: Final = EVENING - dt.timedelta(hours=10)
@@ -83,7 +86,7 @@ def prepare(
     """Make what bank and terminals need in ``folder``, which is empty; the terminals.
 
     Args:
-        folder: gets PEM files and, ``for_books``, ``bank.sqlite``.
+        folder: gets PEM files and, ``for_books``, `BOOKS` with the certificates.
         lines: how many terminals.
         payments: in the batch of each.
         for_books: every terminal has payments of its own, which the bank can book;
@@ -101,6 +104,8 @@ def prepare(
         batches = [replace(one, terminal_id=terminal_id) for terminal_id in ids]
     terminals = [Terminal(batch=batch) for batch in batches]
     _make_certificates(folder, terminals)
+    if for_books:
+        _enter_certificates(folder, terminals)
     return terminals
 
 
@@ -169,7 +174,7 @@ def _pay(
 
 
 def _make_bank(folder: Path, batches: list[BatchToUpload], purse: PurseData) -> None:
-    with BankStore.create(folder / "bank.sqlite") as store:
+    with BankStore.create(folder / BOOKS) as store:
         issuing = Issuing(store, MasterKeyStore(TEST_MASTERS), lambda: _MORNING)
         issuing.open_account(
             number=_ACCOUNT,
@@ -207,6 +212,14 @@ def _make_certificates(folder: Path, terminals: list[Terminal]) -> None:
     _write(folder, "host", authority.issue_host(HOST_DNS_NAME, now))
     for terminal in terminals:
         _write(folder, terminal.id, authority.issue_terminal(terminal.id, now))
+
+
+def _enter_certificates(folder: Path, terminals: list[Terminal]) -> None:
+    """As ``raseed-bank terminal add`` does; none has been used yet."""
+    with BankStore.open(folder / BOOKS) as store, store.write() as books:
+        for terminal in terminals:
+            facts = read_facts((folder / f"{terminal.id}.pem").read_bytes())
+            books.certificates.add(facts, IssuedFor.ADMISSION, "bench", _MORNING)
 
 
 def _write(folder: Path, name: str, identity: Identity) -> None:

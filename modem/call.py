@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from modem.certificates import Admit, CertificateTrouble
     from modem.dial_plan import DialPlan
     from modem.events import CallEvent
     from modem.hayes import Connector
@@ -259,7 +260,7 @@ def try_out(
         raise machine.error
 
 
-def answer(
+def answer(  # noqa: PLR0913 - a line, its owner's wishes, and what lines share
     port: str,
     tls_context: ssl.SSLContext,
     *,
@@ -267,6 +268,7 @@ def answer(
     on_event: Callable[[CallEvent], None],
     plan: AnswerPlan | None = None,
     loop: LineLoop | None = None,
+    admit: Admit | None = None,
 ) -> Call | None:
     """Wait for one call, take it and return it secured; None once ``stop`` is set.
 
@@ -278,6 +280,9 @@ def answer(
         plan: modem settings.
         loop: runs the call together with others, where the port allows it; without
             one the call gets a thread of its own.
+        admit: asked in this thread about every terminal whose certificate TLS has
+            proved and whose dates are right, before either side says a word; it may
+            take its time. None lets in every such terminal.
 
     Raises:
         ModemError: the modem fails, or a call came that could not be secured; the
@@ -290,9 +295,11 @@ def answer(
         if settings.profile.is_modem
         else DirectLine(baud=settings.baud, calls=False)
     )
-    machine = _make_machine(connector, tls_context, None, serial)
+    machine = _make_machine(
+        connector, tls_context, None, serial, asks_admission=admit is not None
+    )
     try:
-        return _bring_up(Driver(serial, machine, stop=stop), on_event, loop)
+        return _bring_up(Driver(serial, machine, stop=stop), on_event, loop, admit)
     except CallStoppedError:
         return None
 
@@ -317,11 +324,16 @@ def _make_machine(
     tls_context: ssl.SSLContext,
     server_name: str | None,
     port: SerialPort,
+    *,
+    asks_admission: bool = False,
 ) -> CallMachine:
     def make_session(rate_bps: int, now_ms: int) -> SecureSession:
         nonce = secrets.randbits(32)
         link = Link(nonce=nonce, line_rate_bps=rate_bps, now_ms=now_ms)
-        return SecureSession(link, TLSSession(tls_context, server_name=server_name))
+        tls = TLSSession(
+            tls_context, server_name=server_name, asks_admission=asks_admission
+        )
+        return SecureSession(link, tls)
 
     return CallMachine(connector, make_session, has_dtr=port.has_control_lines)
 
@@ -330,6 +342,7 @@ def _bring_up(
     driver: Driver,
     on_event: Callable[[CallEvent], None],
     shared: LineLoop | None,
+    admit: Admit | None = None,
 ) -> Call:
     """Wait in this thread until the machine is secured, or done."""
     # A port that waits when it writes would hold up all other lines of the loop.
@@ -337,7 +350,7 @@ def _bring_up(
     loop = LineLoop() if shared is None or own_loop else shared
     try:
         loop.add(driver)
-        if _wait_until_secured(driver, on_event):
+        if _wait_until_secured(driver, on_event, admit):
             return Call(driver, loop, own_loop=own_loop)
     except BaseException:
         loop.remove(driver)
@@ -349,24 +362,40 @@ def _bring_up(
     raise driver.machine.error or CallStoppedError()
 
 
-def _wait_until_secured(driver: Driver, on_event: Callable[[CallEvent], None]) -> bool:
+def _wait_until_secured(
+    driver: Driver,
+    on_event: Callable[[CallEvent], None],
+    admit: Admit | None = None,
+) -> bool:
     """Tell what happens; whether the call came up. From then on the loop tells."""
     machine = driver.machine
 
     def news() -> bool:
-        return bool(driver.events) or machine.secured or driver.finished
+        asked = driver.asked is not None
+        return bool(driver.events) or asked or machine.secured or driver.finished
 
     while True:
         with driver.changed:
             driver.changed.wait_for(news)
             events = [*driver.events]
             driver.events.clear()
-            if not events:
+            asked, driver.asked = driver.asked, None
+            if not events and asked is None:
                 if machine.secured:
                     driver.on_event = on_event
                 return machine.secured
         for event in events:
             on_event(event)
+        if asked is not None:
+            assert admit is not None
+            _let_in(driver, admit(asked))
+
+
+def _let_in(driver: Driver, trouble: CertificateTrouble | None) -> None:
+    with driver.changed:
+        driver.machine.admit(trouble)
+    # The line may be gone by now, and the loop have let go of it.
+    driver.wake()
 
 
 def _free(driver: Driver, loop: LineLoop, *, own_loop: bool) -> None:

@@ -30,9 +30,10 @@ from modem.session import SecureSession, SessionEnded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from modem.certificates import CertificateTrouble
     from modem.hayes import Connector
     from modem.link_state import LinkStatistics
-    from modem.tls import MessageReceived
+    from modem.tls import AdmissionAsked, MessageReceived
 
 __all__ = ["CallMachine", "CallPhase"]
 
@@ -74,7 +75,7 @@ class CallMachine:
         self._has_dtr = has_dtr
         self._session: SecureSession | None = None
         self._hang_up: HangUp | None = None
-        self._events: deque[CallEvent | MessageReceived] = deque()
+        self._events: deque[CallEvent | MessageReceived | AdmissionAsked] = deque()
         self._last_words = b""
         self._tail = b""
         self._carrier = True
@@ -125,6 +126,11 @@ class CallMachine:
             RuntimeError: the call is ending or over.
         """
         self._talking.send(message)
+
+    def admit(self, trouble: CertificateTrouble | None) -> None:
+        """Answer `AdmissionAsked`: why the terminal may not come in, or None."""
+        self._talking.admit(trouble)
+        self._check_session()
 
     def close(self) -> None:
         """End the call in order and hang up."""
@@ -178,7 +184,7 @@ class CallMachine:
             out += self._hang_up.data_to_send(now_ms)
         return out
 
-    def next_event(self) -> CallEvent | MessageReceived | None:
+    def next_event(self) -> CallEvent | MessageReceived | AdmissionAsked | None:
         """The oldest event not yet taken, or None."""
         return self._events.popleft() if self._events else None
 

@@ -3,7 +3,8 @@
 The loop's thread alone moves bytes and steps the machine; any thread may ask the
 machine something while it holds `Driver.changed`, and then has to `Driver.wake` the
 loop. What the machine tells is kept for whoever waits for the call to come up, and is
-told from the loop's thread after that.
+told from the loop's thread after that. Who waits is also who asks whether a terminal
+may come in: the books may be slow, and the loop has the bytes of other lines to move.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 from modem.call_machine import CallPhase
 from modem.errors import PortError
-from modem.tls import MessageReceived
+from modem.tls import AdmissionAsked, MessageReceived
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modem.call_machine import CallMachine
+    from modem.certificates import PeerCertificate
     from modem.events import CallEvent
     from modem.serial_port import SerialPort
 
@@ -56,6 +58,7 @@ class Driver:
         self.events: deque[CallEvent] = deque()
         self.messages: deque[bytes] = deque()
         self.received_bytes = 0
+        self.asked: PeerCertificate | None = None
         self.ended: str | None = None
         self.senders_waiting = 0
         self.due_ms: int | None = None
@@ -200,6 +203,8 @@ class Driver:
             if isinstance(event, MessageReceived):
                 self.messages.append(event.message)
                 self.received_bytes += len(event.message)
+            elif isinstance(event, AdmissionAsked):
+                self.asked = event.terminal
             elif self.on_event is None:
                 self.events.append(event)
             else:

@@ -20,9 +20,16 @@ from modem.link_state import (
     LinkOpened,
     LinkStatistics,
 )
-from modem.tls import MessageReceived, SessionReady, TLSSession, frame_message
+from modem.tls import (
+    AdmissionAsked,
+    MessageReceived,
+    SessionReady,
+    TLSSession,
+    frame_message,
+)
 
 if TYPE_CHECKING:
+    from modem.certificates import CertificateTrouble
     from modem.link import Link
 
 __all__ = ["SecureSession", "SessionEnded", "SessionEvent"]
@@ -48,7 +55,7 @@ class SessionEnded:
     error: ModemError | None
 
 
-SessionEvent = Securing | Secured | MessageReceived | SessionEnded
+SessionEvent = Securing | AdmissionAsked | Secured | MessageReceived | SessionEnded
 
 
 class SecureSession:
@@ -105,6 +112,22 @@ class SecureSession:
             raise RuntimeError("the session takes no more messages")
         self._waiting.append(framed)
         self._waiting_bytes += len(framed)
+
+    def admit(self, trouble: CertificateTrouble | None) -> None:
+        """Answer `AdmissionAsked`; a session that has ended meanwhile lets nobody in.
+
+        Args:
+            trouble: why the terminal may not come in, or None.
+        """
+        if self._ended or self._closing or self._error is not None:
+            return
+        try:
+            self._tls.admit(trouble)
+        except SecurityError as error:
+            self._fail(error)
+            return
+        self._take_tls_events()
+        self._flush_tls()
 
     def close(self) -> None:
         """Send what waits, say farewell, end the link; twice is once."""

@@ -9,6 +9,9 @@ certificate. So the server's first word is an empty message, the ready mark, and
 client counts as secured only when it has read that: a terminal whose certificate is
 refused learns it before it has sent anything. Where TLS itself has nothing against a
 certificate, but the bank has, its first word is a message of one byte instead: why.
+
+What the bank's books say takes a look into them, which may take its time. So it is
+asked for by an event, `AdmissionAsked`, and the first word waits for the answer.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MESSAGE_BYTES_MAX",
+    "AdmissionAsked",
     "MessageReceived",
     "SessionReady",
     "TLSEvent",
@@ -73,19 +77,34 @@ class MessageReceived:
     message: bytes = field(repr=False)
 
 
-TLSEvent = SessionReady | MessageReceived
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionAsked:
+    """TLS has proved a terminal's certificate; `TLSSession.admit` is waited for."""
+
+    terminal: PeerCertificate
+
+
+TLSEvent = SessionReady | MessageReceived | AdmissionAsked
 
 
 class TLSSession:
     """One end of a TLS connection inside the link."""
 
-    def __init__(self, context: ssl.SSLContext, *, server_name: str | None) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        *,
+        server_name: str | None,
+        asks_admission: bool = False,
+    ) -> None:
         """Prepare a handshake.
 
         Args:
             context: of `client_context` or `server_context`.
             server_name: DNS name the host's certificate must carry; None makes this
                 end the host.
+            asks_admission: on the host, whether `admit` decides who comes in; False
+                lets in whomever TLS and the dates let in.
 
         Raises:
             TypeError: ``context`` is of neither, and would let anyone in.
@@ -106,6 +125,7 @@ class TLSSession:
         self._events: deque[TLSEvent] = deque()
         self._plain = bytearray()
         self._peer: PeerCertificate | None = None
+        self._asks_admission = asks_admission
         self.ready = False
         self.closed_by_peer = False
 
@@ -143,6 +163,21 @@ class TLSSession:
             if self._server_name is not None:
                 self._context.forget_ticket(self._server_name)
             raise
+
+    def admit(self, trouble: CertificateTrouble | None) -> None:
+        """Answer `AdmissionAsked`: why the terminal may not come in, or None.
+
+        Raises:
+            CertificateRefusedError: it may not; `data_to_send` gives what tells it so.
+        """
+        assert self._is_server
+        assert self._peer is not None
+        assert not self.ready
+        if trouble is not None:
+            self._tls.write(frame_message(bytes([trouble])))
+            raise self._refused(trouble)
+        self._tls.write(_READY_MARK)
+        self._now_ready(self._peer)
 
     def send(self, messages: bytes) -> None:
         """Encrypt ``messages``, already framed by `frame_message`, as one piece."""
@@ -190,11 +225,10 @@ class TLSSession:
         if not self._is_server:
             return
         trouble = self._context.judge(self._peer)
-        if trouble is not None:
-            self._tls.write(frame_message(bytes([trouble])))
-            raise self._refused(trouble)
-        self._tls.write(_READY_MARK)
-        self._now_ready(self._peer)
+        if trouble is None and self._asks_admission:
+            self._events.append(AdmissionAsked(terminal=self._peer))
+        else:
+            self.admit(trouble)
 
     def _refused(self, trouble: CertificateTrouble) -> CertificateRefusedError:
         """We refuse the other side's certificate."""

@@ -21,7 +21,7 @@ from modem.errors import CertificateFileError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modem.certificates import Admit, CertificateTrouble, PeerCertificate
+    from modem.certificates import CertificateTrouble, PeerCertificate
 
 __all__ = ["ClientContexts", "LinkContext", "client_context", "server_context"]
 
@@ -41,18 +41,15 @@ class LinkContext(ssl.SSLContext):
     Attributes:
         valid_until: the end of our own certificate.
         clock: by which certificates are judged that TLS does not judge.
-        admit: on the host, who may come in; None lets in whoever TLS lets in.
     """
 
     valid_until: datetime
     clock: Callable[[], datetime]
-    admit: Admit | None
 
     def __new__(cls, protocol: ssl._SSLMethod) -> Self:
         """Make it for one side; `client_context` and `server_context` fill it."""
         context = super().__new__(cls, protocol)
         context.clock = _now
-        context.admit = None
         context._tickets = {}
         return context
 
@@ -83,11 +80,8 @@ class LinkContext(ssl.SSLContext):
         self._tickets.pop(server_name, None)
 
     def judge(self, terminal: PeerCertificate) -> CertificateTrouble | None:
-        """Why a terminal may not come in now, or None."""
-        trouble = date_trouble(terminal, self.clock())
-        if trouble is None and self.admit is not None:
-            trouble = self.admit(terminal)
-        return trouble
+        """Why a terminal may not come in by its certificate's dates, or None."""
+        return date_trouble(terminal, self.clock())
 
 
 class ClientContexts:
@@ -141,7 +135,6 @@ def server_context(
     certificate: str | Path,
     key: str | Path,
     *,
-    admit: Admit | None = None,
     clock: Callable[[], datetime] = _now,
 ) -> LinkContext:
     """The bank's side: takes only terminals with a certificate of this CA.
@@ -156,7 +149,6 @@ def server_context(
         ca: PEM file of the authority that signs terminals.
         certificate: PEM file of our own certificate.
         key: PEM file of its private key, without a passphrase.
-        admit: asked about every terminal on every call, after TLS and the dates.
         clock: the time, by which terminals' certificates are valid or not.
 
     Raises:
@@ -167,7 +159,6 @@ def server_context(
     context.options |= ssl.OP_NO_TICKET
     # Given as the number that the attribute has, for the enum knows no such member.
     context.verify_flags = ssl.VerifyFlags(context.verify_flags | _NO_CHECK_TIME)
-    context.admit = admit
     context.clock = clock
     return context
 

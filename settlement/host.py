@@ -1,11 +1,15 @@
 """The bank's end of the telephone line: answers calls and lets terminals upload.
 
 One loop moves the bytes of all lines (`modem.line_loop`). One thread for each serial
-port does the same for ever: wait for a call, feed what the terminal sends to an intake
-machine, send back what that answers, until the terminal ends the call; it sleeps until
-a whole message has come. Everything the bank answers is durable before it is sent, so a
-call that breaks off at any point loses nothing: the terminal repeats, and the bank
-gives the same answers again.
+port does the same for ever: wait for a call, ask the books whether its terminal may
+come in, feed what it sends to an intake machine, send back what that answers, until the
+terminal ends the call; it sleeps until a whole message has come. Only these threads
+wait for the books: a database that is locked for seconds holds up no line.
+
+No word is said to a terminal before the books know that its certificate is in use.
+Everything the bank answers is durable before it is sent, so a call that breaks off at
+any point loses nothing: the terminal repeats, and the bank gives the same answers
+again.
 
 A failed call is logged and the next one is awaited. A port or modem that fails is tried
 again after a pause, which doubles from `MODEM_RETRY_S` up to `MODEM_RETRY_S_MAX` until
@@ -19,7 +23,7 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from modem.call import answer
 from modem.errors import (
@@ -40,8 +44,10 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
+    from contextlib import AbstractContextManager
 
     from modem.call import Call
+    from modem.certificates import CertificateTrouble, PeerCertificate
     from modem.dial_plan import AnswerPlan
     from modem.events import CallEvent
     from settlement.audit_head import AuditHead
@@ -64,6 +70,7 @@ __all__ = [
     "BatchEnded",
     "BatchOpened",
     "CallEnded",
+    "Doorkeeper",
     "Host",
     "HostEvent",
     "LoggedOn",
@@ -146,12 +153,25 @@ Answered = LoggedOn | BatchOpened | PaymentsTaken | BatchEnded
 HostEvent = Answered | CallEnded | ModemTrouble
 
 
+class Doorkeeper(Protocol):
+    """The books, asked who may come in; `settlement.admission` has the bank's own."""
+
+    def admit(self, terminal: PeerCertificate) -> CertificateTrouble | None:
+        """Why a terminal whose certificate TLS has proved may not, or None."""
+
+    def note_use(
+        self, terminal: PeerCertificate, turn: AbstractContextManager[object]
+    ) -> CertificateTrouble | None:
+        """Note that it is in use, in its turn; why it may not come in, or None."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """Serves terminals on any number of ports.
 
     Attributes:
         bank: what the intake machines ask; used by all port threads.
+        admission: who may come in; asked by each port's own thread.
         tls_context: of `modem.tls.server_context`.
         clock: the time, with its zone.
         random_bytes: source of session keys.
@@ -159,6 +179,7 @@ class Host:
     """
 
     bank: IntakeBank
+    admission: Doorkeeper
     tls_context: ssl.SSLContext
     clock: Callable[[], dt.datetime]
     random_bytes: Callable[[int], bytes]
@@ -229,6 +250,7 @@ class _Service:
                     on_event=on_call_event,
                     plan=self._host.plan,
                     loop=self._loop,
+                    admit=self._admit,
                 )
             except ModemError as error:
                 self._modem_trouble(port, error, rest)
@@ -258,6 +280,12 @@ class _Service:
         finally:
             with self._lock:
                 self._calls.discard(call)
+
+    def _admit(self, terminal: PeerCertificate) -> CertificateTrouble | None:
+        trouble = self._host.admission.admit(terminal)
+        if trouble is None:
+            trouble = self._host.admission.note_use(terminal, self._turn)
+        return trouble
 
     def _port_worked(self, port: str) -> None:
         with self._lock:
@@ -336,7 +364,9 @@ def _wait_for_first(work: Sequence[Future[None]], stop: threading.Event) -> None
 def _next_messages(call: Call) -> list[bytes]:
     """The terminal's next message and all that came with it, in their order.
 
-    What has arrived together is posted together, in one transaction.
+    What has arrived together is posted together, in as few transactions as the intake
+    machine allows; more messages than one of them takes payments are never collected,
+    so that the first answers do not wait for a terminal that sends without end.
 
     Raises:
         CallTimeoutError: nothing came for `SILENCE_MS`.

@@ -89,8 +89,11 @@ WRONG_MACS_MAX: Final = 3
 """Wrong MACs in one call; TLS lets no noise through, so these are no accidents."""
 GROUP_MAX: Final = 250
 """Payments posted in one transaction at most, so that no commit takes long."""
-ANSWERS_KEPT_MAX: Final = 2048
-"""Answers kept for repeats: two full batches; older ones are the bank's to repeat."""
+ANSWERS_KEPT_MAX: Final = 128
+"""Answers of one call kept with their requests, so that a repeat costs no look into the
+books: far more than any terminal leaves unanswered. It bounds memory, and nothing
+else: what an older one is repeated for goes to the bank, which answers the same. At
+worst, with messages of 65535 bytes, one call keeps 16 MB; a counter's have 1 kB."""
 
 _TRANSIENT: Final = frozenset({ResponseCode.TRY_LATER, ResponseCode.FAILURE})
 """Answers that a repeat must not get again: it is to be tried once more."""

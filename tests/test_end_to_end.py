@@ -19,6 +19,7 @@ import pytest
 
 from card.profile import Role
 from modem.tls import server_context
+from settlement.admission import Admission
 from settlement.bank import Bank
 from settlement.bank_config import BankDirectory
 from settlement.check.bank import check_bank
@@ -158,6 +159,7 @@ class Site:
         ):
             host = Host(
                 bank=Bank(store, self.keys),
+                admission=Admission(store, self.clock),
                 tls_context=server_context(
                     folder.terminals_authority_certificate, certificate, key
                 ),

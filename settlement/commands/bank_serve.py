@@ -113,6 +113,7 @@ def serve(  # noqa: PLR0913 - one argument for each option, as click hands them 
         keys = open_keys(opened.directory, passphrase_file)
         host = Host(
             bank=Bank(opened.store, keys),
+            admission=Admission(opened.store, environment.clock),
             tls_context=_tls_context(opened, environment.clock),
             clock=environment.clock,
             random_bytes=environment.random_bytes,
@@ -159,7 +160,7 @@ def _allow_descriptors(ports: int) -> None:
 
 
 def _tls_context(opened: OpenBank, clock: Callable[[], dt.datetime]) -> LinkContext:
-    """The host's side of TLS, with the books as its doorkeeper.
+    """The host's side of TLS.
 
     Raises:
         CertificateFileError: a file cannot be used.
@@ -170,7 +171,6 @@ def _tls_context(opened: OpenBank, clock: Callable[[], dt.datetime]) -> LinkCont
         directory.terminals_authority_certificate,
         directory.host_certificate,
         directory.host_key,
-        admit=Admission(opened.store, clock).admit,
         clock=clock,
     )
     if clock() > context.valid_until:

@@ -18,7 +18,13 @@ from modem.hayes import Answerer, Dialer
 from modem.link import Link
 from modem.link_state import DataReceived, LinkEvent, LinkSettings
 from modem.session import SecureSession
-from modem.tls import MessageReceived, TLSSession, client_context, server_context
+from modem.tls import (
+    AdmissionAsked,
+    MessageReceived,
+    TLSSession,
+    client_context,
+    server_context,
+)
 from sim.modems.virtual import Untimed, VirtualModems, VirtualWires
 
 if TYPE_CHECKING:
@@ -284,6 +290,7 @@ class CallWorld(VirtualModems):
         machine: CallMachine, events: list[CallEvent], messages: list[bytes]
     ) -> None:
         while (event := machine.next_event()) is not None:
+            assert not isinstance(event, AdmissionAsked), "nobody is asked here"
             if isinstance(event, MessageReceived):
                 messages.append(event.message)
             else:

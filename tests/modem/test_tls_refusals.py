@@ -26,7 +26,7 @@ from modem.errors import (
 from modem.events import Secured
 from modem.link import Link
 from modem.session import SecureSession, SessionEnded, SessionEvent
-from modem.tls import MessageReceived, TLSSession, frame_message
+from modem.tls import AdmissionAsked, MessageReceived, TLSSession, frame_message
 from modem.tls_context import ClientContexts, LinkContext, client_context
 from modem.tls_context import server_context as make_server_context
 from tests.modem.conftest import SERVER_NAME, Certificates, Issuer
@@ -71,7 +71,11 @@ class Ended:
 
 
 def converse(
-    near: SecureSession, far: SecureSession, *, orderly: bool = True
+    near: SecureSession,
+    far: SecureSession,
+    office: Office | None = None,
+    *,
+    orderly: bool = True,
 ) -> tuple[Ended, Ended]:
     """Let both talk until both have ended; the terminal ends a call that succeeds."""
     near.send(b"pay 5 rials")
@@ -84,7 +88,11 @@ def converse(
             session.on_timer(now_ms)
         for session, told in ends:
             while (event := session.next_event()) is not None:
-                told.events.append(event)
+                if isinstance(event, AdmissionAsked):
+                    assert office is not None
+                    session.admit(office.admit(event.terminal))
+                else:
+                    told.events.append(event)
         (_, at_terminal), (_, at_host) = ends
         if at_terminal.messages and at_host.messages:
             if orderly:
@@ -101,17 +109,25 @@ def converse(
 
 
 def call(
-    client: ssl.SSLContext, server: ssl.SSLContext, *, orderly: bool = True
+    client: ssl.SSLContext,
+    server: ssl.SSLContext,
+    office: Office | None = None,
+    *,
+    orderly: bool = True,
 ) -> tuple[Ended, Ended]:
-    """A call of a terminal with ``client`` to a host with ``server``."""
+    """A call of a terminal with ``client`` to a host with ``server`` and ``office``."""
     near, far = (
         SecureSession(
             Link(nonce=nonce, line_rate_bps=33_600, now_ms=1_000),
-            TLSSession(context, server_name=name),
+            TLSSession(
+                context,
+                server_name=name,
+                asks_admission=name is None and office is not None,
+            ),
         )
         for nonce, context, name in ((1, client, SERVER_NAME), (2, server, None))
     )
-    return converse(near, far, orderly=orderly)
+    return converse(near, far, office, orderly=orderly)
 
 
 def assert_nothing_was_said(terminal: Ended, host: Ended) -> None:
@@ -145,7 +161,6 @@ def office() -> Office:
 def server(certificates: Certificates, office: Office) -> LinkContext:
     return make_server_context(
         *map(certificates.path, ("ca.pem", "host.pem", "host.key")),
-        admit=office.admit,
         clock=lambda: office.now,
     )
 
@@ -169,7 +184,7 @@ def issuer(certificates: Certificates) -> Issuer:
 def test_a_known_terminal_gets_in_and_both_messages_arrive(
     certificates: Certificates, server: LinkContext, office: Office
 ) -> None:
-    terminal, host = call(certificates.client(), server)
+    terminal, host = call(certificates.client(), server, office)
     assert (terminal.messages, host.messages) == ([b"paid"], [b"pay 5 rials"])
     assert [asked.name for asked in office.asked] == ["T0000007"]
     assert host.secured.peer_until == dt.datetime(2049, 1, 1, tzinfo=dt.UTC)
@@ -193,13 +208,88 @@ def test_whom_the_bank_does_not_admit_is_told_why(
     next_step: str,
 ) -> None:
     office.trouble = trouble
-    terminal, host = call(certificates.client(), server)
+    terminal, host = call(certificates.client(), server, office)
     assert_nothing_was_said(terminal, host)
     assert (terminal.refused.owner, terminal.refused.trouble) == (OURS, trouble)
     assert words in terminal.refused.what
     assert next_step in terminal.refused.next_step
     assert (host.refused.owner, host.refused.trouble) == (THEIRS, trouble)
     assert "certificate T0000007 was refused by this machine" in host.refused.what
+
+
+def asking(
+    certificates: Certificates, server: LinkContext
+) -> tuple[TLSSession, TLSSession]:
+    """A terminal and a host whose handshake is over, but for the host's first word."""
+    near = TLSSession(certificates.client(), server_name=SERVER_NAME)
+    far = TLSSession(server, server_name=None, asks_admission=True)
+    near.start()
+    for _ in range(2):
+        far.receive_data(near.data_to_send())
+        near.receive_data(far.data_to_send())
+    event = far.next_event()
+    assert isinstance(event, AdmissionAsked)
+    assert event.terminal.name == "T0000007"
+    return near, far
+
+
+def test_no_word_is_said_before_the_bank_has_answered(
+    certificates: Certificates, server: LinkContext
+) -> None:
+    near, far = asking(certificates, server)
+    assert far.data_to_send() == b""
+    assert [near.ready, far.ready] == [False, False]
+    assert near.next_event() is far.next_event() is None
+    far.admit(None)
+    near.receive_data(far.data_to_send())
+    assert [near.ready, far.ready] == [True, True]
+
+
+def test_a_message_before_the_bank_has_answered_is_against_the_order(
+    certificates: Certificates, server: LinkContext
+) -> None:
+    near, far = asking(certificates, server)
+    near.ready = True
+    near.send(frame_message(b"pay 5 rials"))
+    with pytest.raises(SecurityError, match="session's order"):
+        far.receive_data(near.data_to_send())
+    assert far.next_event() is None
+
+
+@pytest.mark.parametrize("end", ["lost", "closed"])
+@pytest.mark.parametrize("trouble", [None, CertificateTrouble.REVOKED])
+def test_an_answer_that_comes_after_the_end_changes_nothing(
+    certificates: Certificates,
+    server: LinkContext,
+    end: str,
+    trouble: CertificateTrouble | None,
+) -> None:
+    near, far = (
+        SecureSession(
+            Link(nonce=nonce, line_rate_bps=33_600, now_ms=0),
+            TLSSession(context, server_name=name, asks_admission=name is None),
+        )
+        for nonce, context, name in (
+            (1, certificates.client(), SERVER_NAME),
+            (2, server, None),
+        )
+    )
+    told: list[SessionEvent] = []
+    now_ms = 0
+    while not any(isinstance(event, AdmissionAsked) for event in told):
+        now_ms += STEP_MS
+        near.receive_data(far.data_to_send(now_ms), now_ms)
+        far.receive_data(near.data_to_send(now_ms), now_ms)
+        while (event := far.next_event()) is not None:
+            told.append(event)
+    if end == "lost":
+        far.line_lost("cut", now_ms)
+    else:
+        far.close()
+        far.data_to_send(now_ms)
+    far.admit(trouble)
+    assert isinstance(far.next_event(), SessionEnded) == (end == "lost")
+    assert far.next_event() is None
 
 
 @pytest.mark.parametrize(
@@ -218,7 +308,7 @@ def test_a_terminal_outside_its_dates_is_told_so_and_named_at_the_host(
     next_step: str,
 ) -> None:
     office.now = now
-    terminal, host = call(certificates.client(), server)
+    terminal, host = call(certificates.client(), server, office)
     assert_nothing_was_said(terminal, host)
     assert terminal.refused.trouble is CertificateTrouble[trouble]
     assert next_step in terminal.refused.next_step
@@ -231,7 +321,7 @@ def test_a_certificate_is_good_through_its_last_second(
     certificates: Certificates, server: LinkContext, office: Office
 ) -> None:
     office.now = dt.datetime(2049, 1, 1, 0, 0, 0, 999_999, tzinfo=dt.UTC)
-    terminal, _ = call(certificates.client(), server)
+    terminal, _ = call(certificates.client(), server, office)
     assert terminal.messages == [b"paid"]
 
 
@@ -406,8 +496,8 @@ def test_the_next_call_resumes_and_the_bank_is_asked_all_the_same(
     certificates: Certificates, server: LinkContext, office: Office, orderly: bool
 ) -> None:
     client = certificates.client()
-    first = call(client, server, orderly=orderly)
-    again = call(client, server)
+    first = call(client, server, office, orderly=orderly)
+    again = call(client, server, office)
     assert [end.secured.resumed for end in (*first, *again)] == [
         *(False, False),
         *(True, True),
@@ -420,15 +510,15 @@ def test_a_ticket_does_not_outlive_a_revocation(
     certificates: Certificates, server: LinkContext, office: Office
 ) -> None:
     client = certificates.client()
-    call(client, server)
+    call(client, server, office)
     office.trouble = CertificateTrouble.REVOKED
-    terminal, host = call(client, server)
+    terminal, host = call(client, server, office)
     assert_nothing_was_said(terminal, host)
     assert terminal.refused.trouble is CertificateTrouble.REVOKED
     assert "T0000007" in host.refused.what
     # And the ticket is gone on both sides: nothing is resumed from a refused session.
     office.trouble = None
-    terminal, _ = call(client, server)
+    terminal, _ = call(client, server, office)
     assert not terminal.secured.resumed
 
 
@@ -436,9 +526,9 @@ def test_a_ticket_does_not_outlive_the_terminals_certificate(
     certificates: Certificates, server: LinkContext, office: Office
 ) -> None:
     client = certificates.client()
-    call(client, server)
+    call(client, server, office)
     office.now = dt.datetime(2049, 1, 1, 0, 0, 1, tzinfo=dt.UTC)
-    terminal, host = call(client, server)
+    terminal, host = call(client, server, office)
     assert_nothing_was_said(terminal, host)
     assert terminal.refused.trouble is CertificateTrouble.EXPIRED
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from settlement.store.books import BankStore
 from settlement.store.certificates import CertificateRow, IssuedFor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 NOW = dt.datetime(2026, 3, 4, 8, 30, tzinfo=dt.UTC)
@@ -89,38 +90,117 @@ def certificates(store: BankStore) -> list[CertificateRow]:
         return books.certificates.of_terminal("T0000007")
 
 
+def let_in(
+    store: BankStore, serial: int, at: dt.datetime = NOW
+) -> CertificateTrouble | None:
+    """Both steps, as the host takes them."""
+    admission = Admission(store, lambda: at)
+    trouble = admission.admit(shown(serial))
+    if trouble is None:
+        trouble = admission.note_use(shown(serial), nullcontext())
+    return trouble
+
+
 def test_the_first_use_is_noted_once_and_shuts_out_the_older_one(
     store: BankStore,
 ) -> None:
     issue(store, 1)
     issue(store, 2)
     later = NOW + dt.timedelta(days=1)
-    first, second = Admission(store, lambda: NOW), Admission(store, lambda: later)
-    assert first.admit(shown(1)) is None
-    assert first.admit(shown(2)) is None
-    assert second.admit(shown(2)) is None
+    assert let_in(store, 1) is None
+    assert let_in(store, 2) is None
+    assert let_in(store, 2, later) is None
     assert [row.seen_at for row in certificates(store)] == [NOW, NOW]
-    assert second.admit(shown(1)) is CertificateTrouble.REPLACED
+    assert let_in(store, 1, later) is CertificateTrouble.REPLACED
+
+
+def test_asking_alone_notes_nothing(store: BankStore) -> None:
+    issue(store, 1)
+    assert Admission(store, lambda: NOW).admit(shown(1)) is None
+    [row] = certificates(store)
+    assert row.seen_at is None
+
+
+class Turn:
+    """Counts who waits for it, and has something happen first."""
+
+    def __init__(self, before: Callable[[], None] = lambda: None) -> None:
+        self.taken = 0
+        self._before = before
+
+    def __enter__(self) -> None:
+        self.taken += 1
+        self._before()
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def test_only_the_first_use_waits_for_its_turn(store: BankStore) -> None:
+    issue(store, 1)
+    admission, turn = Admission(store, lambda: NOW), Turn()
+    for _ in range(3):
+        assert admission.note_use(shown(1), turn) is None
+    assert turn.taken == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "trouble"),
+    [("revoked", CertificateTrouble.REVOKED), ("newer", CertificateTrouble.REPLACED)],
+)
+def test_what_happens_while_the_turn_is_waited_for_counts(
+    store: BankStore, change: str, trouble: CertificateTrouble
+) -> None:
+    issue(store, 1)
+    issue(store, 2)
+
+    def meanwhile() -> None:
+        old, new = certificates(store)
+        with store.write() as books:
+            if change == "revoked":
+                books.certificates.revoke(old, "stolen", "auditor", NOW)
+            else:
+                books.certificates.note_seen(new, NOW)
+
+    admission = Admission(store, lambda: NOW)
+    assert admission.admit(shown(1)) is None
+    assert admission.note_use(shown(1), Turn(meanwhile)) is trouble
+    assert certificates(store)[0].seen_at is None
+
+
+def test_a_used_certificate_that_is_revoked_after_it_was_asked_for_stays_out(
+    store: BankStore,
+) -> None:
+    issue(store, 1)
+    assert let_in(store, 1) is None
+    with store.write() as books:
+        books.certificates.revoke(certificates(store)[0], "stolen", "auditor", NOW)
+    turn = Turn()
+    trouble = Admission(store, lambda: NOW).note_use(shown(1), turn)
+    assert trouble is CertificateTrouble.REVOKED
+    assert turn.taken == 0
 
 
 def test_a_serial_counts_only_for_the_terminal_that_it_was_issued_to(
     store: BankStore,
 ) -> None:
     issue(store, 1, "T0000008")
-    assert Admission(store, lambda: NOW).admit(shown(1)) is CertificateTrouble.UNKNOWN
+    assert let_in(store, 1) is CertificateTrouble.UNKNOWN
+    unasked = Admission(store, lambda: NOW).note_use(shown(1), nullcontext())
+    assert unasked is CertificateTrouble.UNKNOWN
 
 
 def test_the_longest_serial_is_found_again(store: BankStore) -> None:
     serial = (1 << 159) - 1
     issue(store, serial)
-    assert Admission(store, lambda: NOW).admit(shown(serial)) is None
+    assert let_in(store, serial) is None
 
 
 def test_a_refused_terminal_is_not_noted_as_seen(store: BankStore) -> None:
     issue(store, 1)
     with store.write() as books:
         books.certificates.revoke(certificates(store)[0], "stolen", "auditor", NOW)
-    assert Admission(store, lambda: NOW).admit(shown(1)) is CertificateTrouble.REVOKED
+    assert let_in(store, 1) is CertificateTrouble.REVOKED
     [row] = certificates(store)
     assert row.seen_at is None
     assert (row.revoked_for, row.revoked_by) == ("stolen", "auditor")
@@ -134,8 +214,8 @@ def test_nobody_comes_in_while_the_first_use_cannot_be_noted(tmp_path: Path) -> 
     ):
         issue(store, 1)
         with store.write():
-            trouble = Admission(other, lambda: NOW).admit(shown(1))
-    assert trouble is CertificateTrouble.NOT_CHECKED
+            assert let_in(other, 1) is CertificateTrouble.NOT_CHECKED
+        assert let_in(other, 1) is None
 
 
 def test_a_certificate_is_revoked_once_and_for_ever(store: BankStore) -> None:

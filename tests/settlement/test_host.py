@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
+from modem.certificates import CertificateTrouble, PeerCertificate
 from modem.errors import (
     CallClosedError,
     CallLostError,
@@ -39,10 +40,14 @@ from settlement.messages import LogonAnswer, ResponseCode, TerminalVersions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     Serve = Callable[..., list[HostEvent | CallEvent]]
 
 NOW = dt.datetime(2026, 3, 4, 8, 30, tzinfo=dt.UTC)
+TERMINAL = PeerCertificate(
+    name="T0000007", serial=7, not_before=NOW, not_after=NOW + dt.timedelta(days=1)
+)
 
 
 class FakeCall:
@@ -101,9 +106,11 @@ class FakeLine:
         on_event: Callable[[CallEvent], None],
         plan: object,
         loop: LineLoop,
+        admit: Callable[[PeerCertificate], CertificateTrouble | None],
     ) -> FakeCall | None:
         assert plan is None
         assert isinstance(loop, LineLoop)
+        assert admit(TERMINAL) is None
         if not self._outcomes:
             stop.wait()
             return None
@@ -113,6 +120,19 @@ class FakeLine:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+
+class FakeBooks:
+    """Lets everybody in."""
+
+    def admit(self, terminal: PeerCertificate) -> None:
+        assert terminal is TERMINAL
+
+    def note_use(
+        self, terminal: PeerCertificate, turn: AbstractContextManager[object]
+    ) -> None:
+        with turn:
+            assert terminal is TERMINAL
 
 
 class FakeBank:
@@ -147,6 +167,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
 
         Host(
             bank=FakeBank(),  # type: ignore[arg-type] # it is asked for a logon only
+            admission=FakeBooks(),
             tls_context=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
             clock=lambda: NOW,
             random_bytes=bytes,
@@ -289,6 +310,7 @@ def test_a_host_that_is_stopped_ends_the_calls_under_way(
     events: list[HostEvent | CallEvent] = []
     host = Host(
         bank=FakeBank(),  # type: ignore[arg-type] # it is asked for nothing
+        admission=FakeBooks(),
         tls_context=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
         clock=lambda: NOW,
         random_bytes=bytes,

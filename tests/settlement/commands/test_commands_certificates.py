@@ -11,7 +11,7 @@ import shlex
 import shutil
 import ssl
 import subprocess
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from modem.certificates import CertificateTrouble
 from modem.errors import CertificateRefusedError
-from modem.tls import TLSSession, client_context, server_context
+from modem.tls import AdmissionAsked, TLSSession, client_context, server_context
 from settlement.admission import Admission
 from settlement.store.books import BankStore
 from tests.branch import NOW
@@ -43,10 +43,10 @@ def call(world: World, folder: Path) -> CertificateTrouble | None:
         server = TLSSession(
             server_context(
                 *(bank / name for name in ("ca-terminals.pem", "host.pem", "host.key")),
-                admit=Admission(store, lambda: world.now).admit,
                 clock=lambda: world.now,
             ),
             server_name=None,
+            asks_admission=True,
         )
         files = (folder / name for name in ("ca.pem", "terminal.pem", "terminal.key"))
         client = TLSSession(client_context(*files), server_name=SERVER_NAME)
@@ -56,11 +56,20 @@ def call(world: World, folder: Path) -> CertificateTrouble | None:
                 # The host's own error is another test's; here the terminal's counts.
                 with suppress(CertificateRefusedError):
                     server.receive_data(client.data_to_send())
+                    if isinstance(event := server.next_event(), AdmissionAsked):
+                        server.admit(
+                            _judged(Admission(store, lambda: world.now), event)
+                        )
                 client.receive_data(server.data_to_send())
         except CertificateRefusedError as error:
             return error.trouble
         assert client.ready
         return None
+
+
+def _judged(admission: Admission, asked: AdmissionAsked) -> CertificateTrouble | None:
+    trouble = admission.admit(asked.terminal)
+    return trouble or admission.note_use(asked.terminal, nullcontext())
 
 
 def renew(world: World, output: str, *options: str) -> Any:
