@@ -85,6 +85,9 @@ def measure() -> dict[str, object]:
     """Measure and print: one call alone, all lines at once, all lines with books."""
     alone = _row(lines=1, with_books=False)
     rows = [_row(lines=LINES, with_books=with_books) for with_books in (False, True)]
+    if not all(row["completed"] for row in (alone, *rows)):
+        print("lines: target: MISSED: not one call of a kind came through.")
+        return {"lines": LINES, "alone": alone, "rows": rows, "target_met": False}
     growth = rows[0]["host_cpu_seconds"] / LINES / alone["host_cpu_seconds"]
     full = rows[0]["share_of_one_core_when_full"]
     met = max(full, rows[0]["share_of_one_core"]) <= SHARE_MAX
@@ -139,6 +142,8 @@ def _row(*, lines: int, with_books: bool) -> dict[str, float]:
         10 * one.line_bytes_up / RATE_BPS / took
         for one, took in zip(done, seconds, strict=True)
     ]
+    # What all lines together carry at best, in seconds of the whole bundle.
+    full_s = sum(10 * one.line_bytes_up for one in outcomes) / (lines * RATE_BPS)
     return {
         "with_books": with_books,
         "payments": payments,
@@ -148,11 +153,7 @@ def _row(*, lines: int, with_books: bool) -> dict[str, float]:
         "line_share": round(median(rates or [0]), 3),
         "lines_cpu_seconds": round(figures.lines_cpu_s, 3),
         "share_of_one_core_when_full": round(
-            figures.lines_cpu_s
-            * lines
-            * RATE_BPS
-            / (10 * sum(one.line_bytes_up for one in outcomes)),
-            3,
+            figures.lines_cpu_s / full_s if full_s else 0, 3
         ),
         "host_cpu_seconds": round(figures.cpu_s, 3),
         "wall_seconds": round(figures.wall_s, 2),
