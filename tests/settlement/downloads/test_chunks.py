@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -228,3 +229,30 @@ def test_the_end_of_a_part_that_is_no_whole_chunk_is_fetched_again(
     counter.call(bank)
     assert bank.questions[0].chunk == 2
     assert counter.entries() == CARDS
+
+
+def test_of_a_payload_that_is_all_there_the_last_chunk_is_fetched_again(
+    bank: PublishingBank, counter: Counter
+) -> None:
+    """Also when that one is whole: its answer is what makes the content."""
+    kind = DownloadKind.PARAMETERS
+    noise = random.Random(3).randbytes(1800)
+    contents = [{b"a": noise[:size]} for size in range(1700, 1800)]
+    entries = next(
+        one for one in contents if len(make_payload(kind, one, {})[1]) == 1800
+    )
+    form, payload = make_payload(kind, entries, {})
+    target = Held(version=1, digest=content_digest(kind, entries))
+    bank.publish(kind, entries)
+    part = Partial(
+        base=nothing_held(kind), head=offer_head(form, target, payload), data=payload
+    )
+    counter.stocks[kind] = replace(counter.stocks[kind], partial=part)
+    machine, intake = counter.machine(), bank.intake()
+    (logon,) = machine.messages_to_send(NOW)
+    machine.receive(intake.receive(logon, NOW)[0], NOW)
+    (question,) = machine.messages_to_send(NOW)
+    assert iso8583.decode(question).text(71) == "0002"
+    events = machine.receive(intake.receive(question, NOW)[0], NOW)
+    (done,) = [event for event in events if isinstance(event, Downloaded)]
+    assert done.entries == entries
