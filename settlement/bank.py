@@ -86,6 +86,8 @@ class Bank:
         answer tells what of the batch is there already.
         """
         with self._store.write() as books:
+            books.holds.terminals([header.terminal_id])
+            books.holds.customs_cards([header.mid])
             answer = self._check_header(books, header, now)
             if answer is None:
                 held: tuple[HeldRecord, ...] = ()
@@ -103,6 +105,8 @@ class Bank:
     ) -> Sequence[RecordAnswer]:
         """Post a group of payments in one transaction; one answer each, in order."""
         with self._store.write() as books:
+            books.holds.customs_cards([header.mid])
+            books.holds.purses(payment.tx.cid for payment in payments)
             if books.batches.batch(header) != header:
                 return [_batch_unknown(header)] * len(payments)
             return [
@@ -114,6 +118,9 @@ class Bank:
     ) -> OpenAnswer:
         """Take note of an open record, or give the closure for it."""
         with self._store.write() as books:
+            tx = item.open_record.tx
+            books.holds.customs_cards([header.mid, tx.mid])
+            books.holds.purses([tx.cid])
             if books.batches.batch(header) != header:
                 unknown = _batch_unknown(header)
                 return OpenAnswer(code=unknown.code, text=unknown.text)
@@ -124,6 +131,7 @@ class Bank:
     ) -> ReconcileAnswer:
         """Compare what was posted with what the customs card closed."""
         with self._store.write() as books:
+            books.holds.customs_cards([header.mid])
             if books.batches.batch(header) != header:
                 unknown = _batch_unknown(header)
                 return ReconcileAnswer(code=unknown.code, text=unknown.text)

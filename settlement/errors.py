@@ -12,6 +12,7 @@
         * DownloadError             what came down is not what the bank published
     * NoAnswerError                 the other end stopped answering
     * BankUnavailableError          the bank's database cannot be used just now
+        * CollisionError            ... because another transaction was in the way
     * LedgerError                   a booking that the ledger's rules do not allow
     * StoreError                    the bank's database is missing, damaged or not ours
     * KeyStoreError                 the key store cannot be opened, or lacks a key
@@ -38,6 +39,7 @@ __all__ = [
     "AmountError",
     "AmountProblem",
     "BankUnavailableError",
+    "CollisionError",
     "CurrencyError",
     "DeclarationError",
     "DeclarationProblem",
@@ -202,6 +204,13 @@ class NoAnswerError(SettlementError):
 
 class BankUnavailableError(SettlementError):
     """The bank cannot store anything just now; what was asked is to be asked again."""
+
+
+class CollisionError(BankUnavailableError):
+    """Two transactions were in each other's way, and this one was undone.
+
+    Nothing of it is stored; the same may be tried again at once.
+    """
 
 
 class LedgerError(SettlementError):

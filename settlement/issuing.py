@@ -139,6 +139,7 @@ class Issuing:
         account = Account.customer(number, currency)
         now = self._clock()
         with self._store.write() as books:
+            books.holds.accounts([account])
             if books.ledger.account_id(account) is not None:
                 message = f"account {number} is open already. {loads.NOTHING_MOVED}"
                 raise IssuingError(message)
@@ -163,6 +164,7 @@ class Issuing:
         """
         account = Account.customer(number, currency)
         with self._store.write() as books:
+            books.holds.accounts([account])
             if books.ledger.account_id(account) is None:
                 raise IssuingError(
                     f"there is no account {number}. {loads.NOTHING_MOVED}"
@@ -196,6 +198,7 @@ class Issuing:
         )
         now = self._clock()
         with self._store.write() as books:
+            books.holds.terminals([terminal_id])
             _open_office_accounts(books, office, currency, now)
             if books.cards.terminal(terminal_id) != row:
                 books.cards.bind_terminal(row, now)
@@ -219,6 +222,9 @@ class Issuing:
         self._keys.card_key(KeyUse.LOAD, purse.kv, purse.cid)
         now = self._clock()
         with self._store.write() as books:
+            books.holds.accounts(
+                [purse.account, Account.purse_float(purse.cid, purse.currency)]
+            )
             known = books.cards.purse(purse.cid)
             if known is not None:
                 if known != purse:
@@ -286,6 +292,7 @@ class Issuing:
                 voided; the load stays as it was.
         """
         with self._store.write() as books:
+            books.holds.purses([cid])
             settled = replace(
                 loads.known_load(books, cid, ltc),
                 outcome=LoadOutcome.COMPLETED,
@@ -305,6 +312,7 @@ class Issuing:
                 completed; the load stays as it was.
         """
         with self._store.write() as books:
+            books.holds.purses([cid])
             settled = replace(
                 loads.known_load(books, cid, ltc),
                 outcome=LoadOutcome.VOIDED,

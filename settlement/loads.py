@@ -49,7 +49,10 @@ def check_request(books: Books, keys: KeyStore, request: LoadRequest) -> None:
     Raises:
         LoadRefusedError: a rule forbids the load; its problem says which.
     """
+    books.holds.purses([request.cid])
     purse = books.cards.purse(request.cid)
+    if purse is not None:
+        books.holds.accounts([purse.account])
     if purse is None or purse.kv != request.kv:
         raise LoadRefusedError(LoadProblem.UNKNOWN_CARD, unknown_card(request.cid))
     key = keys.card_key(KeyUse.LOAD, request.kv, request.cid)

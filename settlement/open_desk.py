@@ -99,6 +99,8 @@ class OpenDesk:
 
     def _store_answer(self, tx: TransactionRecord, made: Resolution) -> Resolution:
         with self._store.write() as books:
+            books.holds.customs_cards([tx.mid])
+            books.holds.purses([tx.cid])
             opened = books.opens.known(tx.mid, tx.tsn)
             if opened is None or opened.report.tx != tx:
                 message = "no terminal ever reported this payment. Nothing was changed"

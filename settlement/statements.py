@@ -79,6 +79,7 @@ class Statements:
             message = f"the period ends ({last_day}) before it begins ({first_day})"
             raise StatementError(message)
         with self._store.write() as books:
+            books.holds.whole_ledger()
             account_id = books.ledger.account_id(account)
             if account_id is None:
                 message = f"there is no {account.kind} account of {_owner(account)}"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from sim.pcscd import PrivatePCSCD
+from sim.postgres import PrivatePostgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="also run the conformance suite on the test card in this PC/SC reader",
     )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PrivatePostgres]:
+    """A real PostgreSQL that forgets everything; each test has databases of its own."""
+    with PrivatePostgres(durable=False) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

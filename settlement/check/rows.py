@@ -57,7 +57,7 @@ _MAXIMA: Final = {
 }
 """Largest value of a column; a longer one would not fit into what the cards sign."""
 _STORED_AS: Final[dict[type, type]] = {int: int, bool: int, bytes: bytes}
-"""What SQLite gives for a column of such values; text for all others."""
+"""How a column of such values is stored; all others are text."""
 _CARD_AMOUNTS: Final = frozenset({"load", "record", "payment", "open_report"})
 _UNREADABLE: Final = (
     AssertionError,
@@ -80,6 +80,7 @@ class StoredRows:
     ``raw`` holds each table's sound rows; the other attributes are made of them.
     """
 
+    leaves_gaps: bool = False
     problems: list[str] = field(default_factory=list)
     raw: dict[str, list[Any]] = field(default_factory=dict)
     accounts: dict[int, Account] = field(default_factory=dict)
@@ -120,7 +121,7 @@ def batch_key_of(row: Any) -> BatchKey:
 
 def read_rows(stored: StoredTables) -> StoredRows:
     """Read and verify every row of every table."""
-    rows = StoredRows()
+    rows = StoredRows(leaves_gaps=stored.leaves_gaps)
     for name in metadata.tables:
         rows.raw[name] = list(_sound(stored, name, rows.problems))
     _make(rows, "account", lambda row: _add_account(rows, row))

@@ -175,6 +175,7 @@ def revoke(
     environment = environment_of(ctx)
     now = environment.clock()
     with open_bank(bank) as opened, opened.store.write() as books:
+        books.holds.terminals([terminal_id])
         held = books.certificates.of_terminal(terminal_id)
         revoked = [
             row

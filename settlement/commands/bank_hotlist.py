@@ -184,6 +184,7 @@ def _change(
 ) -> _Change:
     """List cards, take some off, or make ``whole`` the list; one version each way."""
     tables = books.publications
+    tables.hold(DownloadKind.HOTLIST)
     before = tables.newest(DownloadKind.HOTLIST)
     listed = tables.entries(DownloadKind.HOTLIST, before)
     if whole is not None:

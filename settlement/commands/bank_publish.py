@@ -229,6 +229,7 @@ def _publish(
         entries = read_published(file, lambda text, told: read(text, currency, told))
         refuse_empty(file, len(entries), empty=empty)
         with opened.store.write() as books:
+            books.publications.hold(kind)
             before = books.publications.newest(kind)
             check_publishable(kind, entries, books.publications.entries(kind, before))
             now = environment_of(ctx).clock()

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from card.records import BatchClose, TransactionRecord
 from settlement.messages import BatchHeader, Total
+from settlement.store.inserts import insert_unless_there
+from settlement.store.numbers import next_number
 from settlement.store.records import batch_key, details_to_text, same_batch
 from settlement.store.schema import (
     batch,
@@ -214,22 +215,22 @@ class BatchTables:
         at: datetime,
     ) -> None:
         """Note an open record of a batch; one that is there already stays."""
-        self._connection.execute(
-            insert(open_report)
-            .values(
+        insert_unless_there(
+            self._connection,
+            open_report,
+            {
                 **batch_key(header),
-                tsn=row.tx.tsn,
-                stan=row.stan,
-                tx=row.tx.to_bytes(),
-                cid=row.tx.cid,
-                otc=row.tx.otc,
-                amount_minor=row.tx.amount_minor,
-                kv=row.kv,
-                rc=row.rc,
-                details=None if details is None else details_to_text(details),
-                received_at=at,
-            )
-            .on_conflict_do_nothing()
+                "tsn": row.tx.tsn,
+                "stan": row.stan,
+                "tx": row.tx.to_bytes(),
+                "cid": row.tx.cid,
+                "otc": row.tx.otc,
+                "amount_minor": row.tx.amount_minor,
+                "kv": row.kv,
+                "rc": row.rc,
+                "details": None if details is None else details_to_text(details),
+                "received_at": at,
+            },
         )
 
     def opens(self, header: BatchHeader) -> list[OpenRow]:
@@ -239,24 +240,26 @@ class BatchTables:
 
     def add_incident(self, row: IncidentRow) -> int:
         """Note an incident, once; its number."""
-        self._connection.execute(
-            insert(incident)
-            .values(
-                fingerprint=row.fingerprint,
-                code=row.code,
-                terminal_id=row.terminal_id,
-                batch=row.batch,
-                stan=row.stan,
-                masked_card=row.masked_card,
-                amount_minor=row.amount_minor,
-                text=row.text,
-                at=row.at,
-            )
-            .on_conflict_do_nothing(index_elements=["fingerprint"])
-        )
         query = sa.select(incident.c.id).where(
             incident.c.fingerprint == row.fingerprint
         )
+        known: int | None = self._connection.execute(query).scalar()
+        if known is not None:
+            return known
+        values = {
+            "id": next_number(self._connection, incident.c.id),
+            "fingerprint": row.fingerprint,
+            "code": row.code,
+            "terminal_id": row.terminal_id,
+            "batch": row.batch,
+            "stan": row.stan,
+            "masked_card": row.masked_card,
+            "amount_minor": row.amount_minor,
+            "text": row.text,
+            "at": row.at,
+        }
+        # Another transaction may have noted it while this one waited for its number.
+        insert_unless_there(self._connection, incident, values, ("fingerprint",))
         number: int = self._connection.execute(query).scalar_one()
         return number
 

@@ -1,57 +1,67 @@
-"""The one door to the bank's database.
+"""The one door to the bank's database, on SQLite or PostgreSQL.
 
 `BankStore` owns the engine. Work happens inside a transaction: ``with store.write() as
-books`` takes the write lock first (BEGIN IMMEDIATE), so that what was read cannot
-change before it is written, and commits at the end of the block or, on any exception,
-leaves no trace. ``with store.read() as books`` sees one consistent state.
+books`` commits at the end of the block or, on any exception, leaves no trace. ``with
+store.read() as books`` sees one consistent state. When the block has ended, the rows
+survive a power cut.
 
-SQLite runs in WAL mode with synchronous=FULL: when the block has ended, the rows
-survive a power cut. No exception of SQLAlchemy or sqlite3 leaves this package's store
-files: a rule of the database that was broken is a `LedgerError`, a database that
-cannot be used just now a `BankUnavailableError`, a wrong or damaged file a
-`StoreError`.
+On SQLite one transaction writes at a time. On PostgreSQL several do, on several hosts:
+what a transaction reads and then writes upon it holds first, with ``books.holds``
+(`settlement.store.holds`). `BankStore.transact` runs a whole transaction, again where
+another one was in its way.
+
+No exception of SQLAlchemy or of a driver leaves this package's store files: a rule of
+the database that was broken is a `LedgerError`, a database that cannot be used just now
+a `BankUnavailableError` (a `CollisionError` when it can be at once), a wrong or damaged
+one a `StoreError`.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-import sqlalchemy as sa
 from sqlalchemy import exc
 
-from settlement.errors import BankUnavailableError, LedgerError, StoreError
-from settlement.store.audit import SCHEMA_QUERY, StoredTables
+from settlement.errors import BankUnavailableError, CollisionError, StoreError
 from settlement.store.batches import BatchTables
 from settlement.store.cards import CardTables
 from settlement.store.certificates import CertificateTables
 from settlement.store.heads import HeadTables
+from settlement.store.holds import Holds
 from settlement.store.ledger import LedgerTables
 from settlement.store.opens import OpenTables
+from settlement.store.place import driver_for
 from settlement.store.publications import PublicationTables
 from settlement.store.records import RecordTables
-from settlement.store.schema import SCHEMA_VERSION, metadata
 from settlement.store.statements import StatementTables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
 
+    import sqlalchemy as sa
+
+    from settlement.store.audit import StoredTables
+    from settlement.store.driver import Driver
+
 __all__ = ["BankStore", "Books"]
 
-_APPLICATION_ID: Final = 0x52534544
-"""``RSED`` in the header of the file: ``file(1)`` and we recognise our own."""
 BUSY_TIMEOUT_MS_DEFAULT: Final = 10_000
 """How long one writer waits for another; a group of payments takes far less."""
+_TRIES_MAX: Final = 5
+"""How often a transaction is done again that others were in the way of."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """All tables, within one transaction."""
+    """All tables, within one transaction, and what it holds."""
 
+    holds: Holds
     ledger: LedgerTables
     cards: CardTables
     certificates: CertificateTables
@@ -66,49 +76,57 @@ class Books:
 class BankStore:
     """The bank's database. Threads may share it: each block has its own connection."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, driver: Driver) -> None:
         """Use `create` or `open`."""
-        self._engine = engine
+        self._driver = driver
+        self._engine = driver.engine()
 
     @classmethod
-    def create(cls, path: Path) -> Self:
-        """Make a new, empty bank in a file that is not there yet.
+    def create(cls, place: Path | str) -> Self:
+        """Make a new, empty bank.
+
+        Args:
+            place: a file that is not there yet, or the URL of an empty database
+                (``postgresql+psycopg://USER@HOST/NAME``).
 
         Raises:
-            StoreError: the file exists, or cannot be written.
+            StoreError: something is there already, or it cannot be made.
         """
-        if path.exists():
-            raise StoreError(f"{path} exists already; a bank is never overwritten")
-        store = cls(_engine(path, BUSY_TIMEOUT_MS_DEFAULT))
+        driver = driver_for(place, BUSY_TIMEOUT_MS_DEFAULT)
+        driver.refuse_taken()
+        store = cls(driver)
         try:
             with store._begin(write=True) as connection:
-                metadata.create_all(connection)
-                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-                connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
+                driver.make(connection)
         except BankUnavailableError as error:
             store.close()
-            raise StoreError(f"cannot make the bank {path}: {error}") from None
+            message = f"cannot make the bank {driver.shown}: {error}"
+            raise StoreError(message) from None
+        except BaseException:
+            store.close()
+            raise
         return store
 
     @classmethod
     def open(
-        cls, path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS_DEFAULT
+        cls, place: Path | str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS_DEFAULT
     ) -> Self:
         """Open a bank that `create` made.
 
         Args:
-            path: the database file.
+            place: the database file, or the URL of the database.
             busy_timeout_ms: how long a writer waits for another one.
 
         Raises:
-            StoreError: there is no such file, or it is not a bank of this version.
+            StoreError: there is no bank, or it is not of this version.
+            BankUnavailableError: the server does not answer.
         """
-        if not path.is_file():
-            message = f"there is no bank at {path}; make one with raseed-bank init"
-            raise StoreError(message)
-        store = cls(_engine(path, busy_timeout_ms))
+        driver = driver_for(place, busy_timeout_ms)
+        driver.refuse_missing()
+        store = cls(driver)
         try:
-            store._check_version(path)
+            with store._begin(write=False) as connection:
+                driver.check_format(connection)
         except BaseException:
             store.close()
             raise
@@ -141,6 +159,29 @@ class BankStore:
         with self._begin(write=True) as connection:
             yield _books(connection)
 
+    def transact(self, work: Callable[[Books], T]) -> T:
+        """Do ``work`` in one transaction; again when another one was in its way.
+
+        Work that fails half-way is done once more from its beginning, with books of its
+        own: it must read there all that it decides by, and change nothing else.
+
+        Returns:
+            What ``work`` returned in the transaction that was committed.
+
+        Raises:
+            CollisionError: others were in its way every time; nothing was written.
+            LedgerError: as `write`.
+            BankUnavailableError: as `write`.
+        """
+        for _ in range(_TRIES_MAX - 1):
+            try:
+                with self.write() as books:
+                    return work(books)
+            except CollisionError:
+                continue
+        with self.write() as books:
+            return work(books)
+
     @contextmanager
     def read(self) -> Iterator[Books]:
         """One consistent view; nothing can be written.
@@ -152,13 +193,13 @@ class BankStore:
             yield _books(connection)
 
     def integrity_problems(self) -> list[str]:
-        """What SQLite itself finds wrong with the file; empty when it is sound."""
+        """What the database itself finds wrong; empty when it is sound."""
         with self.audit() as stored:
             return stored.integrity_problems()
 
     @contextmanager
     def audit(self) -> Iterator[StoredTables]:
-        """One consistent view of every row as SQLite holds it, damaged or not.
+        """One consistent view of every row as it is stored, damaged or not.
 
         Raises:
             BankUnavailableError: the database is locked or gone.
@@ -166,7 +207,7 @@ class BankStore:
         was_read = False
         try:
             with self._begin(write=False) as connection:
-                yield StoredTables(partial(_query, connection), _schema_as_created())
+                yield self._driver.stored_tables(connection)
                 was_read = True
         except StoreError:
             # A damaged page can make even the end of reading fail; it was told.
@@ -176,57 +217,21 @@ class BankStore:
     @contextmanager
     def _begin(self, *, write: bool) -> Iterator[sa.Connection]:
         try:
-            with self._engine.connect() as plain:
-                connection = plain.execution_options(raseed_write=write)
-                with connection.begin():
-                    yield connection
-        except exc.IntegrityError as error:
-            message = f"the ledger's rules forbid this: {_plain(error)}"
-            raise LedgerError(message) from None
-        except exc.OperationalError as error:
-            message = f"the bank's database cannot be used now: {_plain(error)}"
-            raise BankUnavailableError(message) from None
+            with (
+                self._driver.begin(self._engine, write=write) as connection,
+                connection.begin(),
+            ):
+                yield connection
         except exc.DBAPIError as error:
-            message = f"the bank's database is damaged: {_plain(error)}"
-            raise StoreError(message) from None
-
-    def _check_version(self, path: Path) -> None:
-        try:
-            with self._begin(write=False) as connection:
-                version = connection.exec_driver_sql("PRAGMA user_version").scalar()
-                made_by = connection.exec_driver_sql("PRAGMA application_id").scalar()
-        except StoreError:
-            raise StoreError(f"{path} is not a database") from None
-        if made_by != _APPLICATION_ID:
-            raise StoreError(f"{path} is a database, but not a bank's")
-        if version != SCHEMA_VERSION:
-            message = (
-                f"{path} has format {version}; this program reads {SCHEMA_VERSION}. "
-                "Nothing was changed"
-            )
-            raise StoreError(message)
-
-
-def _query(connection: sa.Connection, statement: str) -> list[tuple[object, ...]]:
-    try:
-        return [tuple(row) for row in connection.exec_driver_sql(statement)]
-    except exc.DBAPIError as error:
-        raise StoreError(_plain(error)) from None
-
-
-@cache
-def _schema_as_created() -> tuple[tuple[object, ...], ...]:
-    """What `BankStore.create` puts into ``sqlite_master``."""
-    engine = sa.create_engine("sqlite://")
-    with engine.begin() as connection:
-        metadata.create_all(connection)
-        found = tuple(_query(connection, SCHEMA_QUERY))
-    engine.dispose()
-    return found
+            raise self._driver.translated(error) from None
+        except exc.TimeoutError:
+            message = "the bank's database cannot be used now: all connections are busy"
+            raise BankUnavailableError(message) from None
 
 
 def _books(connection: sa.Connection) -> Books:
     return Books(
+        holds=Holds(connection),
         ledger=LedgerTables(connection),
         cards=CardTables(connection),
         certificates=CertificateTables(connection),
@@ -237,37 +242,3 @@ def _books(connection: sa.Connection) -> Books:
         publications=PublicationTables(connection),
         statements=StatementTables(connection),
     )
-
-
-def _engine(path: Path, busy_timeout_ms: int) -> sa.Engine:
-    url = sa.URL.create("sqlite", database=str(path))
-    engine = sa.create_engine(url)
-    sa.event.listen(engine, "connect", partial(_prepare, busy_timeout_ms))
-    sa.event.listen(engine, "begin", _begin_as_asked)
-    return engine
-
-
-def _prepare(busy_timeout_ms: int, connection: Any, _record: object) -> None:
-    # Python's sqlite3 must not open transactions by itself: it would do so at the
-    # first write only, after the reads on which that write is based.
-    connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout = {busy_timeout_ms}",
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-        "recursive_triggers = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin_as_asked(connection: sa.Connection) -> None:
-    write = connection.get_execution_options().get("raseed_write", False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {not write:d}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def _plain(error: BaseException) -> str:
-    """The driver's own words: SQLAlchemy's would show statements and parameters."""
-    original = getattr(error, "orig", None)
-    return str(original if original is not None else error)

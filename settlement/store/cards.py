@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from settlement.ledger import Account, AccountKind
+from settlement.store.numbers import next_number
 from settlement.store.schema import (
     account,
     hotlist,
@@ -168,8 +169,12 @@ class CardTables:
 
     def bind_terminal(self, row: TerminalRow, at: datetime) -> None:
         """Bind a terminal from now on; earlier bindings stay as history."""
-        same_terminal = terminal.c.terminal_id == row.terminal_id
-        serial = self._next(terminal.c.serial, same_terminal)
+        serial = next_number(
+            self._connection,
+            terminal.c.serial,
+            terminal.c.terminal_id == row.terminal_id,
+            of=row.terminal_id,
+        )
         self._connection.execute(
             sa.insert(terminal),
             {
@@ -236,7 +241,7 @@ class CardTables:
 
     def next_lsn(self) -> int:
         """The bank's next load number, from 1."""
-        return self._next(load.c.lsn)
+        return next_number(self._connection, load.c.lsn)
 
     def add_load(self, row: LoadRow) -> None:
         """Note an authorised load as pending."""
@@ -281,11 +286,6 @@ class CardTables:
     def loads(self, cid: bytes) -> list[LoadRow]:
         """All loads of a card, by ltc."""
         return self._loads(_LOADS, of_cid=cid)
-
-    def _next(self, column: sa.Column[int], *conditions: sa.ColumnElement[bool]) -> int:
-        """One more than the highest so far, from 1."""
-        query = sa.select(sa.func.max(column)).where(*conditions)
-        return (self._connection.execute(query).scalar() or 0) + 1
 
     def _newest_binding(
         self, query: sa.Select[Any], **values: str | bytes

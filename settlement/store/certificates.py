@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from settlement.store.schema import UTCTime, metadata
+from settlement.store.inserts import insert_unless_there
+from settlement.store.numbers import next_number
+from settlement.store.schema_types import WHOLE, UTCTime, metadata
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +30,7 @@ _KEY = ("terminal_id", "number")
 def _key_columns() -> tuple[sa.Column[Any], ...]:
     return (
         sa.Column("terminal_id", sa.String(8), primary_key=True),
-        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("number", WHOLE, primary_key=True),
     )
 
 
@@ -121,13 +123,16 @@ class CertificateTables:
         self, facts: CertificateFacts, issued_for: IssuedFor, by: str, at: datetime
     ) -> None:
         """Note a certificate that is about to be handed out to its terminal."""
-        newest = sa.select(sa.func.max(_certificate.c.number)).where(
-            _certificate.c.terminal_id == facts.name
+        number = next_number(
+            self._connection,
+            _certificate.c.number,
+            _certificate.c.terminal_id == facts.name,
+            of=facts.name,
         )
         self._connection.execute(
             sa.insert(_certificate).values(
                 terminal_id=facts.name,
-                number=(self._connection.execute(newest).scalar() or 0) + 1,
+                number=number,
                 serial=facts.serial.to_bytes(20, "big"),
                 not_before=facts.not_before,
                 not_after=facts.not_after,
@@ -168,11 +173,9 @@ class CertificateTables:
             _seen.c.terminal_id == row.terminal_id, _seen.c.number == row.number
         )
         if self._connection.execute(same).first() is None:
-            self._connection.execute(
-                sa.insert(_seen).values(
-                    terminal_id=row.terminal_id, number=row.number, at=at
-                )
-            )
+            # Another host may see it at the same moment.
+            values = {"terminal_id": row.terminal_id, "number": row.number, "at": at}
+            insert_unless_there(self._connection, _seen, values)
 
     def revoke(self, row: CertificateRow, reason: str, by: str, at: datetime) -> None:
         """Revoke a certificate for ever."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from settlement.audit_head import AuditHead
+from settlement.store.numbers import next_number
 from settlement.store.records import batch_key, same_batch
 from settlement.store.schema import audit_head
 
@@ -42,9 +43,6 @@ _SAME_HEAD: Final = sa.select(audit_head.c.serial).where(
         for name in ("journal", "entries", "digest")
     ),
 )
-_NEWEST: Final = sa.select(sa.func.max(audit_head.c.serial)).where(
-    audit_head.c.terminal_id == sa.bindparam("terminal_id")
-)
 
 
 class HeadTables:
@@ -64,14 +62,17 @@ class HeadTables:
         }
         if self._connection.execute(_SAME_HEAD, wanted).first() is not None:
             return
-        newest = self._connection.execute(
-            _NEWEST, {"terminal_id": header.terminal_id}
-        ).scalar()
+        serial = next_number(
+            self._connection,
+            audit_head.c.serial,
+            audit_head.c.terminal_id == header.terminal_id,
+            of=header.terminal_id,
+        )
         self._connection.execute(
             sa.insert(audit_head),
             {
                 **wanted,
-                "serial": (newest or 0) + 1,
+                "serial": serial,
                 "received_at": at,
             },
         )

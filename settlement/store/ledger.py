@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from settlement.errors import LedgerError
 from settlement.ledger import Account, AccountKind, EntryKind
+from settlement.store.inserts import insert_unless_there
+from settlement.store.numbers import draw_entry_numbers, next_number
 from settlement.store.schema import account, entry, leg
 
 if TYPE_CHECKING:
@@ -67,7 +68,6 @@ _BOOKED: Final = sa.select(entry.c.id).where(
     entry.c.subject == sa.bindparam("of_subject"),
     entry.c.number == sa.bindparam("of_number"),
 )
-_NEWEST_ENTRY: Final = sa.select(sa.func.max(entry.c.id))
 
 
 class LedgerTables:
@@ -76,9 +76,8 @@ class LedgerTables:
     def __init__(self, connection: sa.Connection) -> None:
         """Work on ``connection``, which belongs to the caller."""
         self._connection = connection
-        # Accounts never go and only this transaction writes, so both stay true in it.
+        # Accounts never go, so what was found stays true.
         self._account_ids: dict[Account, int] = {}
-        self._last_entry: int | None = None
 
     def open_account(self, wanted: Account, name: str, at: datetime) -> int:
         """Open an account, or find it; the first name stays.
@@ -86,20 +85,19 @@ class LedgerTables:
         Returns:
             The account's row.
         """
-        known = self._account_ids.get(wanted)
+        known = self.account_id(wanted)
         if known is not None:
             return known
-        self._connection.execute(
-            insert(account)
-            .values(
-                kind=wanted.kind.value,
-                owner=wanted.owner,
-                currency=wanted.currency,
-                name=name,
-                opened_at=at,
-            )
-            .on_conflict_do_nothing(index_elements=["kind", "owner", "currency"])
-        )
+        values = {
+            "id": next_number(self._connection, account.c.id),
+            "kind": wanted.kind.value,
+            "owner": wanted.owner,
+            "currency": wanted.currency,
+            "name": name,
+            "opened_at": at,
+        }
+        key = ("kind", "owner", "currency")
+        insert_unless_there(self._connection, account, values, key)
         row = self.account_id(wanted)
         assert row is not None, "it was inserted or was there"
         return row
@@ -131,7 +129,8 @@ class LedgerTables:
         """Book an entry. Its accounts must be open.
 
         Returns:
-            The entry's number, ascending in the order of booking.
+            The entry's number, ascending in the order of booking; on PostgreSQL, of
+            transactions that were under way together, in any order of theirs.
 
         Raises:
             LedgerError: an account is not open, or the event was booked already. The
@@ -140,7 +139,7 @@ class LedgerTables:
         if self.is_booked(booking.source):
             message = f"this {booking.source.kind} was booked already"
             raise LedgerError(message)
-        number = self._next_entry()
+        [number] = draw_entry_numbers(self._connection, 1)
         self._connection.execute(sa.insert(leg), self._leg_rows(number, booking))
         self._connection.execute(
             sa.insert(entry),
@@ -156,7 +155,6 @@ class LedgerTables:
                 "memo": booking.memo,
             },
         )
-        self._last_entry = number
         return number
 
     def is_booked(self, source: Source) -> bool:
@@ -174,12 +172,6 @@ class LedgerTables:
             entry.c.kind == kind.value, entry.c.subject == subject
         )
         return self._connection.execute(query).scalar_one()
-
-    def _next_entry(self) -> int:
-        if self._last_entry is None:
-            newest = self._connection.execute(_NEWEST_ENTRY).scalar()
-            self._last_entry = newest or 0
-        return self._last_entry + 1
 
     def _leg_rows(self, number: int, booking: Entry) -> list[dict[str, int]]:
         rows = []

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from settlement.download import DownloadKind
+from settlement.store.holds import hold_name
 from settlement.store.schema import hotlist, published
 
 if TYPE_CHECKING:
@@ -59,6 +60,14 @@ class PublicationTables:
         """Work on ``connection``, which belongs to the caller."""
         self._connection = connection
 
+    def hold(self, kind: DownloadKind) -> None:
+        """Keep others from publishing this kind until the transaction ends.
+
+        A version is then the work of one transaction, and what it changes is compared
+        with the version before it.
+        """
+        hold_name(self._connection, f"publication {kind.name}")
+
     def newest(self, kind: DownloadKind) -> int:
         """The newest version; 0 when nothing was ever published."""
         if kind is DownloadKind.HOTLIST:
@@ -96,6 +105,7 @@ class PublicationTables:
             The newest version; nothing is written when the content is as it was.
         """
         assert kind is not DownloadKind.HOTLIST, "the hotlist has its own table"
+        self.hold(kind)
         newest = self.newest(kind)
         before = self.entries(kind, newest)
         changes: dict[bytes, bytes | None] = {
@@ -124,6 +134,7 @@ class PublicationTables:
         Returns:
             The newest version.
         """
+        self.hold(DownloadKind.HOTLIST)
         newest = self.newest(DownloadKind.HOTLIST)
         if not reasons:
             return newest

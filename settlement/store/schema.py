@@ -40,6 +40,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from settlement.store.postgres_triggers import postgres_triggers
 from settlement.store.schema_batches import (
     audit_head,
     batch,
@@ -69,7 +70,7 @@ from settlement.store.schema_ledger import (
     statement,
 )
 from settlement.store.schema_types import UTCTime, metadata
-from settlement.store.triggers import TRIGGERS
+from settlement.store.triggers import SQLITE_TRIGGERS
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -100,10 +101,20 @@ __all__ = [
 SCHEMA_VERSION: Final = 4
 """Kept in ``PRAGMA user_version``; another number is refused, never guessed at."""
 
-for _statement in TRIGGERS:
-    sa.event.listen(
-        metadata,
-        "after_create",
-        # A percent sign would be taken for a placeholder by DDL; there is none.
-        sa.DDL(_statement).execute_if(dialect="sqlite"),  # type: ignore[no-untyped-call]  # SQLAlchemy's own gap
-    )
+
+@sa.event.listens_for(metadata, "after_create")
+def _create_rules(
+    _target: object, connection: sa.Connection, **_options: object
+) -> None:
+    """The database's own rules, in the words of its kind."""
+    if connection.dialect.name == "sqlite":
+        statements = SQLITE_TRIGGERS
+    else:
+        schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())")
+        name = str(schema.scalar_one())
+        statements = tuple(
+            text.replace("{schema}", name) for text in postgres_triggers()
+        )
+    for text in statements:
+        # Without parameters, so that a percent sign is no placeholder.
+        connection.exec_driver_sql(text, execution_options={"no_parameters": True})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from settlement.store.schema_types import (
+    WHOLE,
     bytes_column,
     card_column,
     integer_column,
@@ -29,7 +30,7 @@ terminal = sa.Table(
     "terminal",
     metadata,
     sa.Column("terminal_id", sa.String(8), primary_key=True),
-    sa.Column("serial", sa.Integer, primary_key=True),
+    sa.Column("serial", WHOLE, primary_key=True),
     card_column("mid"),
     text_column("office"),
     integer_column("currency"),
@@ -57,7 +58,7 @@ hotlist = sa.Table(
     "hotlist",
     metadata,
     sa.Column("cid", sa.LargeBinary(8), primary_key=True),
-    sa.Column("serial", sa.Integer, primary_key=True),
+    sa.Column("serial", WHOLE, primary_key=True),
     # Of the list as a whole; rows of one change share it.
     integer_column("version"),
     sa.Column("listed", sa.Boolean, nullable=False),
@@ -70,8 +71,8 @@ published = sa.Table(
     "published",
     metadata,
     # `settlement.download.DownloadKind`; the hotlist has its own table.
-    sa.Column("kind", sa.Integer, primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("kind", WHOLE, primary_key=True),
+    sa.Column("version", WHOLE, primary_key=True),
     sa.Column("key", sa.LargeBinary, primary_key=True),
     # Null from the version on that no longer has this key.
     sa.Column("value", sa.LargeBinary),
@@ -83,9 +84,9 @@ load = sa.Table(
     "load",
     metadata,
     sa.Column("cid", sa.ForeignKey("purse.cid"), primary_key=True),
-    sa.Column("ltc", sa.Integer, primary_key=True),
+    sa.Column("ltc", WHOLE, primary_key=True),
     bytes_column("lid", 8),
-    sa.Column("lsn", sa.Integer, nullable=False, unique=True),
+    sa.Column("lsn", WHOLE, nullable=False, unique=True),
     integer_column("amount_minor"),
     integer_column("currency"),
     integer_column("kv"),
@@ -100,9 +101,9 @@ load_outcome = sa.Table(
     "load_outcome",
     metadata,
     sa.Column("cid", sa.LargeBinary(8), primary_key=True),
-    sa.Column("ltc", sa.Integer, primary_key=True),
+    sa.Column("ltc", WHOLE, primary_key=True),
     text_column("outcome"),
-    sa.Column("balance_after_minor", sa.Integer),
+    sa.Column("balance_after_minor", WHOLE),
     sa.Column("proof", sa.LargeBinary(8), nullable=False),
     time_column("at"),
     sa.ForeignKeyConstraint(["cid", "ltc"], ["load.cid", "load.ltc"]),

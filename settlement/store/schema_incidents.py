@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from settlement.store.schema_batches import in_batch
 from settlement.store.schema_types import (
+    WHOLE,
     bytes_column,
     card_column,
     integer_column,
@@ -28,14 +29,14 @@ __all__ = [
 incident = sa.Table(
     "incident",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", WHOLE, primary_key=True, autoincrement=False),
     sa.Column("fingerprint", sa.LargeBinary(32), nullable=False, unique=True),
     text_column("code"),
     text_column("terminal_id"),
-    sa.Column("batch", sa.Integer),
-    sa.Column("stan", sa.Integer),
+    sa.Column("batch", WHOLE),
+    sa.Column("stan", WHOLE),
     text_column("masked_card"),
-    sa.Column("amount_minor", sa.Integer),
+    sa.Column("amount_minor", WHOLE),
     text_column("text"),
     time_column("at"),
 )
@@ -53,8 +54,8 @@ open_report = sa.Table(
     metadata,
     sa.Column("terminal_id", sa.String(8), primary_key=True),
     sa.Column("mid", sa.LargeBinary(8), primary_key=True),
-    sa.Column("batch", sa.Integer, primary_key=True),
-    sa.Column("tsn", sa.Integer, primary_key=True),
+    sa.Column("batch", WHOLE, primary_key=True),
+    sa.Column("tsn", WHOLE, primary_key=True),
     integer_column("stan"),
     bytes_column("tx", 47),
     card_column(),
@@ -71,7 +72,7 @@ open_record = sa.Table(
     "open_record",
     metadata,
     sa.Column("mid", sa.LargeBinary(8), primary_key=True),
-    sa.Column("tsn", sa.Integer, primary_key=True),
+    sa.Column("tsn", WHOLE, primary_key=True),
     # The batch that reported it first.
     sa.Column("terminal_id", sa.String(8), nullable=False),
     integer_column("batch"),
@@ -92,12 +93,12 @@ open_resolution = sa.Table(
     "open_resolution",
     metadata,
     sa.Column("mid", sa.LargeBinary(8), primary_key=True),
-    sa.Column("tsn", sa.Integer, primary_key=True),
+    sa.Column("tsn", WHOLE, primary_key=True),
     text_column("how"),
     sa.Column("debited", sa.Boolean, nullable=False),
     # What the purse itself said at the card desk.
-    sa.Column("balance_after_minor", sa.Integer),
-    sa.Column("cumulative_debit_minor", sa.Integer),
+    sa.Column("balance_after_minor", WHOLE),
+    sa.Column("cumulative_debit_minor", WHOLE),
     sa.Column("tac", sa.LargeBinary(8)),
     sa.Column("mac2", sa.LargeBinary(8)),
     sa.Column("vmac", sa.LargeBinary(8)),

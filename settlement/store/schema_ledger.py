@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from settlement.store.schema_types import (
+    WHOLE,
     bytes_column,
     integer_column,
     metadata,
@@ -25,7 +26,7 @@ __all__ = [
 account = sa.Table(
     "account",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", WHOLE, primary_key=True, autoincrement=False),
     text_column("kind"),
     text_column("owner"),
     integer_column("currency"),
@@ -37,7 +38,8 @@ account = sa.Table(
 entry = sa.Table(
     "entry",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    # PostgreSQL draws it from a sequence, see `settlement.store.numbers`.
+    sa.Column("id", WHOLE, primary_key=True),
     text_column("kind"),
     text_column("subject"),
     integer_column("number"),
@@ -59,7 +61,7 @@ leg = sa.Table(
         sa.ForeignKey("entry.id", deferrable=True, initially="DEFERRED"),
         primary_key=True,
     ),
-    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("number", WHOLE, primary_key=True),
     sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
     integer_column("debit_minor"),
     integer_column("credit_minor"),
@@ -74,7 +76,7 @@ leg = sa.Table(
 statement = sa.Table(
     "statement",
     metadata,
-    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("number", WHOLE, primary_key=True, autoincrement=False),
     sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
     text_column("first_day"),
     text_column("last_day"),

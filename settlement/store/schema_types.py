@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
 __all__ = [
+    "WHOLE",
     "UTCTime",
     "bytes_column",
     "card_column",
@@ -45,7 +46,23 @@ class UTCTime(sa.types.TypeDecorator[datetime]):
         return None if value is None else datetime.fromisoformat(value)
 
 
+WHOLE: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""A whole number of 8 bytes; on SQLite an INTEGER is one, and can be a row's number."""
+
 metadata = sa.MetaData()
+
+
+@sa.event.listens_for(sa.Table, "after_parent_attach")
+def _state_lengths(table: sa.Table, owner: object) -> None:
+    """Make the length of a column of bytes a rule; neither database does by itself."""
+    if owner is not metadata:
+        return
+    for column in table.columns:
+        length = getattr(column.type, "length", None)
+        if isinstance(column.type, sa.LargeBinary) and length is not None:
+            name = f"{column.name}_is_{length}_bytes"
+            rule = sa.CheckConstraint(f"length({column.name}) = {length}", name=name)
+            table.append_constraint(rule)
 
 
 def card_column(name: str = "cid") -> sa.Column[bytes]:
@@ -55,7 +72,7 @@ def card_column(name: str = "cid") -> sa.Column[bytes]:
 
 def integer_column(name: str) -> sa.Column[int]:
     """A whole number; amounts are in minor units."""
-    return sa.Column(name, sa.Integer, nullable=False)
+    return sa.Column(name, WHOLE, nullable=False)
 
 
 def text_column(name: str) -> sa.Column[str]:

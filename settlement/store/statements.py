@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from card.records import TransactionRecord
 from settlement.ledger import EntryKind
+from settlement.store.numbers import next_number
 from settlement.store.records import Decision, details_from_text
 from settlement.store.schema import entry, leg, payment, record, statement
 
@@ -182,8 +183,7 @@ class StatementTables:
 
     def next_number(self) -> int:
         """The number of the next statement."""
-        query = sa.select(sa.func.max(statement.c.number))
-        return (self._connection.execute(query).scalar() or 0) + 1
+        return next_number(self._connection, statement.c.number)
 
     def add(self, row: IssuedRow) -> None:
         """Store an issued statement."""

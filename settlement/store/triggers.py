@@ -2,15 +2,19 @@
 
 A program that opens the file by hand meets the same rules as this one: nothing stored
 is changed or deleted, an entry balances, and only a record whose TAC was verified
-becomes a payment. SQLite's dialect; another database gets its own text of the same
-rules beside this one.
+becomes a payment.
+
+Each rule is written once, in SQLite's words. `settlement.store.postgres_triggers` puts
+it into PostgreSQL's, so a rule keeps to the one form that is read there; its conditions
+use only what both databases know, and ``hex(column)``. What REPLACE could delete and
+how a leg is kept out of a complete entry differs, and is written for each.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["APPEND_ONLY_TABLES", "TRIGGERS"]
+__all__ = ["APPEND_ONLY_TABLES", "RULES", "SQLITE_TRIGGERS"]
 
 APPEND_ONLY_TABLES: Final = (
     "account",
@@ -138,7 +142,7 @@ BEGIN
                       AND cid = NEW.cid AND otc = NEW.otc
                       AND amount_minor = NEW.amount_minor
                       AND evidence = NEW.evidence AND tac = NEW.tac
-                      AND tac_verified = 1
+                      AND tac_verified
                       AND decision IN ('posted', 'held'));
 END"""
 
@@ -154,14 +158,19 @@ BEGIN
                     WHERE payment.mid = NEW.mid AND payment.tsn = NEW.tsn);
 END"""
 
-TRIGGERS: Final = (
-    *(_append_only(table, "UPDATE") for table in APPEND_ONLY_TABLES),
-    *(_append_only(table, "DELETE") for table in APPEND_ONLY_TABLES),
-    *(_no_replace(table, key) for table, key in _KEYS.items()),
-    _LEGS_ARE_SEALED,
+RULES: Final = (
     _ENTRY_BALANCES,
     _PAYMENT_ENTRY_HAS_PAYMENT,
     _LOAD_ENTRY_HAS_LOAD,
     _PAYMENT_HAS_VERIFIED_TAC,
     _DELIVERED_HAS_PAYMENT,
+)
+"""What holds for rows that are inserted, in the form that both databases are given."""
+
+SQLITE_TRIGGERS: Final = (
+    *(_append_only(table, "UPDATE") for table in APPEND_ONLY_TABLES),
+    *(_append_only(table, "DELETE") for table in APPEND_ONLY_TABLES),
+    *(_no_replace(table, key) for table, key in _KEYS.items()),
+    _LEGS_ARE_SEALED,
+    *RULES,
 )

@@ -8,10 +8,10 @@ cards fit together by the tests with simulated cards.
 
 from __future__ import annotations
 
+import secrets
 import shutil
-import sqlite3
 import tempfile
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -47,12 +47,15 @@ from settlement.payment import (
 )
 from settlement.store.books import BankStore
 from settlement.store.cards import PurseRow
+from tests.databases import unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from settlement.audit_head import AuditHead
     from settlement.payment import Closure
+    from sim.postgres import PrivatePostgres
+    from tests.databases import Place
 
 OMR = 512
 START = datetime(2025, 11, 22, 10, 15, tzinfo=UTC)
@@ -330,13 +333,19 @@ class PaperCustomsCard:
 class Desk:
     """A bank with everything at hand."""
 
-    path: Path
+    place: Place
     store: BankStore
     keys: MasterKeyStore
     clock: PaperClock
     issuing: Issuing
     bank: Bank
     customs: PaperCustomsCard
+
+    @property
+    def path(self) -> Path:
+        """The file, on SQLite."""
+        assert isinstance(self.place, Path)
+        return self.place
 
     def account(self) -> Account:
         return Account.customer(ACCOUNT, OMR)
@@ -444,20 +453,10 @@ class Desk:
         return texts
 
     def tamper(self, *statements: str) -> None:
-        """Change rows in the file and leave every trigger as it was."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            connection.execute("PRAGMA ignore_check_constraints = ON")
-            triggers = connection.execute(
-                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-            ).fetchall()
-            for name, _ in triggers:
-                connection.execute(f"DROP TRIGGER {name}")
+        """Change rows past the bank and leave every rule as it was."""
+        with unguarded(self.place) as raw:
             for statement in statements:
-                done = connection.execute(statement)
-                assert done.rowcount != 0, "it changed something"
-            for _, sql in triggers:
-                connection.execute(sql)
-            connection.commit()
+                assert raw.change(statement), "it changed something"
 
     def open_incidents(self) -> list[str]:
         with self.store.read() as books:
@@ -485,33 +484,101 @@ def fresh_bank(
     """A closed bank with one funded account and one bound terminal, to be copied."""
     path = tmp_path_factory.mktemp("bank") / "bank.sqlite"
     with BankStore.create(path) as store:
-        issuing = Issuing(store, paper_keys, PaperClock())
-        issuing.open_account(
-            number=ACCOUNT,
-            holder="Al Bahr Trading LLC",
-            currency=OMR,
-            deposit_minor=FUNDS,
-        )
-        issuing.register_customs_card(
-            mid=MID, terminal_id=TERMINAL, office=OFFICE, currency=OMR, kv=1
-        )
+        furnish(store, paper_keys)
     return path
+
+
+@pytest.fixture(scope="session")
+def fresh_database(postgres: PrivatePostgres, paper_keys: MasterKeyStore) -> str:
+    """The same on PostgreSQL: the name of a database that others are copied from."""
+    name = "fresh"
+    with BankStore.create(postgres.create_database(name)) as store:
+        furnish(store, paper_keys)
+    return name
+
+
+def furnish(store: BankStore, keys: MasterKeyStore) -> None:
+    issuing = Issuing(store, keys, PaperClock())
+    issuing.open_account(
+        number=ACCOUNT,
+        holder="Al Bahr Trading LLC",
+        currency=OMR,
+        deposit_minor=FUNDS,
+    )
+    issuing.register_customs_card(
+        mid=MID, terminal_id=TERMINAL, office=OFFICE, currency=OMR, kv=1
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a file's tests on every database that it names in ``DATABASES``."""
+    databases = getattr(metafunc.module, "DATABASES", None)
+    marks = metafunc.definition.iter_markers("parametrize")
+    is_chosen = any(mark.args[0] == "database" for mark in marks)
+    if databases and not is_chosen and "database" in metafunc.fixturenames:
+        metafunc.parametrize("database", databases, indirect=True)
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> str:
+    """Which database the test's bank is on."""
+    return str(getattr(request, "param", "sqlite"))
+
+
+@pytest.fixture
+def empty_place(
+    request: pytest.FixtureRequest, database: str, tmp_path: Path
+) -> Iterator[Place]:
+    """Where a bank can be made."""
+    if database == "sqlite":
+        yield tmp_path / "bank.sqlite"
+        return
+    server: PrivatePostgres = request.getfixturevalue("postgres")
+    name = f"empty_{secrets.token_hex(6)}"
+    yield server.create_database(name)
+    server.drop_database(name)
+
+
+@pytest.fixture
+def new_place(
+    request: pytest.FixtureRequest, database: str, tmp_path: Path
+) -> Iterator[Callable[[], Place]]:
+    """Makes copies of the bank that every test begins with."""
+    if database == "sqlite":
+        bank: Path = request.getfixturevalue("fresh_bank")
+
+        def copy_file() -> Place:
+            folder = Path(tempfile.mkdtemp(dir=tmp_path))
+            return Path(shutil.copy(bank, folder))
+
+        yield copy_file
+        return
+    server: PrivatePostgres = request.getfixturevalue("postgres")
+    template: str = request.getfixturevalue("fresh_database")
+    made: list[str] = []
+
+    def copy_database() -> Place:
+        made.append(f"bank_{secrets.token_hex(6)}")
+        return server.create_database(made[-1], template=template)
+
+    yield copy_database
+    for name in made:
+        server.drop_database(name)
 
 
 @pytest.fixture
 def new_desk(
-    tmp_path: Path, fresh_bank: Path, paper_keys: MasterKeyStore
+    new_place: Callable[[], Place], paper_keys: MasterKeyStore
 ) -> Iterator[Callable[[], Desk]]:
     """Makes banks with one funded customer account and one bound terminal."""
     with ExitStack() as stores:
 
         def make() -> Desk:
             clock = PaperClock()
-            folder = Path(tempfile.mkdtemp(dir=tmp_path))
-            path = Path(shutil.copy(fresh_bank, folder))
-            store = stores.enter_context(BankStore.open(path))
+            place = new_place()
+            store = stores.enter_context(BankStore.open(place))
             return Desk(
-                path=path,
+                place=place,
                 store=store,
                 keys=paper_keys,
                 clock=clock,

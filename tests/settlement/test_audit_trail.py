@@ -16,6 +16,8 @@ from settlement.messages import ResponseCode
 if TYPE_CHECKING:
     Desk = Any
 
+DATABASES = ("sqlite", "postgresql")
+
 BACK = IncidentCode.AUDIT_WENT_BACK
 REWRITTEN = IncidentCode.AUDIT_REWRITTEN
 REPLACED = IncidentCode.JOURNAL_REPLACED

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +12,13 @@ from settlement.keystore import IssuerMasters, MasterKeyStore
 from settlement.ledger import payee_account
 from settlement.payment import PaymentKind
 from settlement.statements import Statements
+from tests.databases import raw_connection
 
 if TYPE_CHECKING:
     Desk = Any
     Purse = Any
+
+DATABASES = ("sqlite", "postgresql")
 
 OTHER_CID = bytes.fromhex("64 00 00 00 00 00 00 02")
 
@@ -51,11 +52,16 @@ def busy(desk: Desk) -> Desk:
 
 def tamper(desk: Desk, table: str, statement: str) -> None:
     """Change a row as somebody would who knows how to get past the triggers."""
-    with closing(sqlite3.connect(desk.path)) as connection:
-        connection.execute(f"DROP TRIGGER {table}_no_update")
-        connection.execute(f"DROP TRIGGER {table}_no_delete")
-        connection.execute(statement)
-        connection.commit()
+    with raw_connection(desk.place) as raw:
+        if raw.is_sqlite:
+            raw.execute("PRAGMA foreign_keys = OFF")
+            raw.execute(f"DROP TRIGGER {table}_no_update")
+            raw.execute(f"DROP TRIGGER {table}_no_delete")
+        else:
+            raw.execute("SET session_replication_role = replica")
+            raw.execute(f"DROP TRIGGER {table}_append_only ON {table}")
+        raw.execute(statement)
+        raw.commit()
 
 
 def found(desk: Desk) -> set[FindingCode]:
@@ -111,7 +117,7 @@ def test_an_empty_bank_is_sound(desk: Desk) -> None:
         ),
         (
             "payment",
-            "UPDATE payment SET tac = x'0000000000000000' WHERE amount_minor = 1000",
+            "UPDATE payment SET tac = zeroblob(8) WHERE amount_minor = 1000",
             FindingCode.TAC,
         ),
         (
@@ -121,7 +127,7 @@ def test_an_empty_bank_is_sound(desk: Desk) -> None:
         ),
         (
             "record",
-            "UPDATE record SET tac_verified = 0, decision = 'suspended'"
+            "UPDATE record SET tac_verified = FALSE, decision = 'suspended'"
             " WHERE amount_minor = 1000",
             FindingCode.TAC,
         ),
@@ -132,7 +138,7 @@ def test_an_empty_bank_is_sound(desk: Desk) -> None:
         ),
         (
             "record",
-            "UPDATE record SET tac = x'0000000000000000' WHERE amount_minor = 1000",
+            "UPDATE record SET tac = zeroblob(8) WHERE amount_minor = 1000",
             FindingCode.BATCH,
         ),
         (
@@ -152,7 +158,7 @@ def test_an_empty_bank_is_sound(desk: Desk) -> None:
         ),
         (
             "load_outcome",
-            "UPDATE load_outcome SET proof = x'0000000000000000'",
+            "UPDATE load_outcome SET proof = zeroblob(8)",
             FindingCode.LOAD,
         ),
         (

@@ -15,6 +15,8 @@ from settlement.open_desk import OpenDesk
 if TYPE_CHECKING:
     Desk = Any
 
+DATABASES = ("sqlite", "postgresql")
+
 OTHER_CID = bytes.fromhex("64 00 00 00 00 00 00 02")
 OPEN, RECORD = FindingCode.OPEN, FindingCode.RECORD
 

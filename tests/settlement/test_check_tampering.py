@@ -16,6 +16,8 @@ from settlement.statements import Statements
 if TYPE_CHECKING:
     Desk = Any
 
+DATABASES = ("sqlite", "postgresql")
+
 OTHER_CID = bytes.fromhex("64 00 00 00 00 00 00 02")
 
 FEES = "kind = 'payment' AND amount_minor = 1000"
@@ -188,7 +190,7 @@ def _account(kind: str, owner: str = "%") -> str:
             "conflict, and nothing that is stored says why",
         ),
         (
-            ["UPDATE record SET tac_verified = 1 WHERE stan = 4"],
+            ["UPDATE record SET tac_verified = TRUE WHERE stan = 4"],
             FindingCode.RECORD,
             "suspended, and nothing that is stored says why",
         ),
@@ -225,7 +227,7 @@ def _account(kind: str, owner: str = "%") -> str:
                 "DELETE FROM entry WHERE amount_minor = 11",
             ],
             FindingCode.GAP,
-            "entry ",
+            "deposit of account 0100000001 1",
         ),
         (
             ["UPDATE statement SET first_day = '2025-11-01' WHERE number = 1"],
@@ -282,7 +284,7 @@ def test_a_load_that_no_card_asked_for_is_named_when_keys_are_given(busy: Desk) 
 
 
 def test_a_tac_that_is_noted_as_wrong_is_named_when_keys_are_given(busy: Desk) -> None:
-    busy.tamper("UPDATE record SET tac_verified = 1 WHERE stan = 4")
+    busy.tamper("UPDATE record SET tac_verified = TRUE WHERE stan = 4")
     assert "noted as verified, and is wrong" in busy.found()[FindingCode.TAC]
 
 

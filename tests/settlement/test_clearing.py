@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Desk = Any
     Purse = Any
 
+DATABASES = ("sqlite", "postgresql")
+
 CID = bytes.fromhex("64 00 00 00 00 00 00 01")
 OTHER_CID = bytes.fromhex("64 00 00 00 00 00 00 02")
 OTHER_MID = bytes.fromhex("43 55 53 00 00 00 00 08")

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Desk = Any
     Purse = Any
 
+DATABASES = ("sqlite", "postgresql")
+
 CID = bytes.fromhex("64 00 00 00 00 00 00 01")
 OTHER_MID = bytes.fromhex("43 55 53 00 00 00 00 08")
 RC = bytes.fromhex("B1 B2 B3 B4 B5 B6 B7 B8")

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
     Desk = Any
 
+DATABASES = ("sqlite", "postgresql")
+
 CID = bytes.fromhex("64 00 00 00 00 00 00 01")
 MID = bytes.fromhex("43 55 53 00 00 00 00 07")
 SELECT_PURSE = bytes.fromhex("00 A4 04 00 08 F0 52 41 53 45 45 44 01")

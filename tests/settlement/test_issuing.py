@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     LoadRequest = Any
     Purse = Any
 
+DATABASES = ("sqlite", "postgresql")
+
 CID = bytes.fromhex("64 00 00 00 00 00 00 01")
 OTHER_CID = bytes.fromhex("64 00 00 00 00 00 00 02")
 FUNDS = 5_000_000

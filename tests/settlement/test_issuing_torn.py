@@ -34,6 +34,8 @@ from sim.cards.tearing import TearingMemory
 if TYPE_CHECKING:
     Desk = Any
 
+DATABASES = ("sqlite", "postgresql")
+
 CID = bytes.fromhex("64 00 00 00 00 00 00 01")
 LID = b"DESK0001"
 FUNDS = 5_000_000

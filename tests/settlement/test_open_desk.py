@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     Desk = Any
     Purse = Any
 
+DATABASES = ("sqlite", "postgresql")
+
 REVENUE = payee_account(PaymentKind.FEES, "SOHAR", 512)
 
 

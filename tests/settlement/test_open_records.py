@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Desk = Any
     Purse = Any
 
+DATABASES = ("sqlite", "postgresql")
+
 REVENUE = payee_account(PaymentKind.FEES, "SOHAR", 512)
 OTHER_CID = bytes.fromhex("64 00 00 00 00 00 00 02")
 OTHER_MID = bytes.fromhex("43 55 53 00 00 00 00 08")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
 
     Desk = Any
     Purse = Any
+
+DATABASES = ("sqlite", "postgresql")
 
 CID = bytes.fromhex("64 00 00 00 00 00 00 01")
 REVENUE = payee_account(PaymentKind.FEES, "SOHAR", 512)
@@ -174,10 +174,7 @@ def test_a_changed_document_is_not_shown(
     desk: Desk, statements: Statements, purse: Purse
 ) -> None:
     statements.issue(REVENUE, DAY, DAY)
-    with closing(sqlite3.connect(desk.path)) as connection:
-        connection.execute("DROP TRIGGER statement_no_update")
-        connection.execute("UPDATE statement SET document = document || ' '")
-        connection.commit()
+    desk.tamper("UPDATE statement SET document = document || ' '")
     with pytest.raises(StatementError, match="changed"):
         statements.get(1)
 

@@ -1,0 +1,94 @@
+"""What one kind of database does in its own way, behind one interface.
+
+`settlement.store.books` says when: open, begin, commit, close. A `Driver` says how, for
+the database that it was made for: `settlement.store.sqlite_driver` for a file,
+`settlement.store.postgres_driver` for a PostgreSQL server. Which one is meant is told
+by the place (`settlement.store.place`). What single statements need (locks, numbers,
+INSERTs that may find their row there) is in `settlement.store.holds`, `numbers` and
+`inserts`, by the dialect of the connection.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from sqlalchemy import exc
+
+    from settlement.errors import SettlementError
+    from settlement.store.audit import StoredTables
+
+__all__ = ["Driver", "plain_words"]
+
+
+class Driver(Protocol):
+    """One database, not open yet."""
+
+    @property
+    def shown(self) -> str:
+        """The place as people may see it: never with a password."""
+        ...
+
+    def engine(self) -> sa.Engine:
+        """Connections that are durable and keep every rule; nothing is opened yet."""
+        ...
+
+    def begin(self, engine: sa.Engine, *, write: bool) -> sa.Connection:
+        """A connection on which the next transaction reads, or writes.
+
+        The transaction itself is begun by the caller.
+        """
+        ...
+
+    def refuse_taken(self) -> None:
+        """Called before a bank is made.
+
+        Raises:
+            StoreError: what is there already can be seen without opening it.
+        """
+        ...
+
+    def refuse_missing(self) -> None:
+        """Called before a bank is opened.
+
+        Raises:
+            StoreError: that nothing is there can be seen without opening it.
+        """
+        ...
+
+    def make(self, connection: sa.Connection) -> None:
+        """Make all tables and rules in an empty database, within a transaction.
+
+        Raises:
+            StoreError: it is not empty, or cannot hold a bank.
+        """
+        ...
+
+    def check_format(self, connection: sa.Connection) -> None:
+        """Whether this is a bank that this program reads.
+
+        Raises:
+            StoreError: it is none, or of another format.
+        """
+        ...
+
+    def stored_tables(self, connection: sa.Connection) -> StoredTables:
+        """Every row as it is, for a check that trusts nothing."""
+        ...
+
+    def translated(self, error: exc.DBAPIError) -> SettlementError:
+        """The error of this program that a driver's error means.
+
+        Returns:
+            `LedgerError` for a broken rule, `CollisionError` or `BankUnavailableError`
+            for what may be tried again, `StoreError` for a damaged database. No
+            value of a row is in its words.
+        """
+        ...
+
+
+def plain_words(error: BaseException) -> str:
+    """The driver's own words: SQLAlchemy's would show statements and parameters."""
+    original = getattr(error, "orig", None)
+    return str(original if original is not None else error)

@@ -1,0 +1,169 @@
+"""PostgreSQL 15 or newer: the bank on a server, any number of hosts at once.
+
+Transactions that write are READ COMMITTED and hold what they read and write upon
+(`settlement.store.holds`); transactions that read see one state of everything
+(REPEATABLE READ, READ ONLY). What was committed survives a power cut: every connection
+sets ``synchronous_commit`` on, whatever the server or the role has been told.
+
+Where two transactions are in each other's way PostgreSQL undoes one of them
+(deadlock_detected, serialization_failure): that is a `CollisionError`, and
+`settlement.store.books.BankStore.transact` does the same once more.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+import sqlalchemy as sa
+from psycopg.types.numeric import IntLoader
+
+from settlement.errors import (
+    BankUnavailableError,
+    CollisionError,
+    LedgerError,
+    StoreError,
+)
+from settlement.store.postgres_audit import PostgresTables
+from settlement.store.schema import metadata
+
+if TYPE_CHECKING:
+    from sqlalchemy import exc
+
+    from settlement.errors import SettlementError
+
+__all__ = ["PostgresDriver"]
+
+_SERVER_VERSION_MIN: Final = 15
+_CONNECT_TIMEOUT_S: Final = 10
+_COLLISIONS: Final = frozenset({"40001", "40P01"})
+"""serialization_failure, deadlock_detected."""
+_NOT_NOW: Final = ("08", "25006", "40", "53", "55", "57", "58")
+"""Connection lost, read-only, undone, out of something, locked, shutting down, I/O."""
+
+
+class PostgresDriver:
+    """One database on a server."""
+
+    def __init__(self, url: sa.URL, busy_timeout_ms: int) -> None:
+        """Stand for the database at ``url``; a writer waits so long for another."""
+        self._url = url
+        self._busy_timeout_ms = busy_timeout_ms
+
+    @property
+    def shown(self) -> str:
+        """See `Driver`."""
+        bare = self._url.difference_update_query(["password"])
+        return bare.render_as_string(hide_password=True)
+
+    def engine(self) -> sa.Engine:
+        """See `Driver`."""
+        url = self._url
+        if "connect_timeout" not in url.query:
+            url = url.update_query_dict({"connect_timeout": str(_CONNECT_TIMEOUT_S)})
+        # A connection that broke since its last use is replaced, not tried.
+        engine = sa.create_engine(url, pool_pre_ping=True)
+        sa.event.listen(engine, "connect", partial(_prepare, self._busy_timeout_ms))
+        return engine
+
+    def begin(self, engine: sa.Engine, *, write: bool) -> sa.Connection:
+        """See `Driver`."""
+        if write:
+            return engine.connect().execution_options(isolation_level="READ COMMITTED")
+        return engine.connect().execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+
+    def refuse_taken(self) -> None:
+        """See `Driver`; only the server knows."""
+
+    def refuse_missing(self) -> None:
+        """See `Driver`; only the server knows."""
+
+    def make(self, connection: sa.Connection) -> None:
+        """See `Driver`."""
+        self._check_server(connection)
+        if sa.inspect(connection).get_table_names():
+            message = (
+                f"{self.shown} holds tables already; a bank is never made over "
+                "anything. Nothing was changed. Give an empty database"
+            )
+            raise StoreError(message)
+        metadata.create_all(connection, checkfirst=False)
+
+    def check_format(self, connection: sa.Connection) -> None:
+        """See `Driver`."""
+        tables = set(sa.inspect(connection).get_table_names())
+        if not tables:
+            message = (
+                f"there is no bank at {self.shown}; make one with raseed-bank init"
+            )
+            raise StoreError(message)
+        if not metadata.tables.keys() <= tables:
+            raise StoreError(f"{self.shown} is a database, but not a bank's")
+
+    def stored_tables(self, connection: sa.Connection) -> PostgresTables:
+        """See `Driver`."""
+        return PostgresTables(connection)
+
+    def translated(self, error: exc.DBAPIError) -> SettlementError:
+        """See `Driver`."""
+        original = error.orig
+        code, words = "", str(original)
+        if isinstance(original, psycopg.Error):
+            code = original.sqlstate or ""
+            # Further lines would show the values of the row.
+            words = original.diag.message_primary or words
+        if code.startswith("23"):
+            return LedgerError(f"the ledger's rules forbid this: {words}")
+        if code in _COLLISIONS:
+            message = f"two transactions were in each other's way: {words}"
+            return CollisionError(message)
+        if code.startswith(_NOT_NOW) or not code:
+            message = f"the bank's database cannot be used now: {words}"
+            return BankUnavailableError(message)
+        return StoreError(f"the bank's database is damaged: {words}")
+
+    def _check_server(self, connection: sa.Connection) -> None:
+        version, _ = divmod(int(_setting(connection, "server_version_num")), 10_000)
+        if version < _SERVER_VERSION_MIN:
+            message = (
+                f"{self.shown} runs PostgreSQL {version}; a bank needs "
+                f"{_SERVER_VERSION_MIN} or newer. Nothing was changed"
+            )
+            raise StoreError(message)
+        encoding, order = connection.exec_driver_sql(
+            "SELECT pg_encoding_to_char(encoding), datcollate FROM pg_database"
+            " WHERE datname = current_database()"
+        ).one()
+        if encoding != "UTF8" or order not in {"C", "POSIX", "C.UTF-8", "C.utf8"}:
+            message = (
+                f"{self.shown} is in {encoding}, sorted by {order}; a bank is in UTF8 "
+                "and sorted by C. Nothing was changed. Make the database so: createdb "
+                "--encoding UTF8 --locale C --template template0 NAME"
+            )
+            raise StoreError(message)
+
+
+def _setting(connection: sa.Connection, name: str) -> str:
+    query = sa.select(sa.func.current_setting(name))
+    return str(connection.execute(query).scalar_one())
+
+
+def _prepare(busy_timeout_ms: int, connection: Any, _record: object) -> None:
+    # Sums are NUMERIC there. All that is summed here are whole numbers.
+    connection.adapters.register_loader("numeric", _WholeLoader)
+    settings = {
+        "synchronous_commit": "on",
+        "lock_timeout": f"{busy_timeout_ms}ms",
+        "jit": "off",
+    }
+    with connection.cursor() as cursor:
+        for name, value in settings.items():
+            cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
+    connection.commit()
+
+
+class _WholeLoader(IntLoader):
+    """A NUMERIC that is a whole number; anything else raises ValueError."""
