@@ -256,3 +256,14 @@ def test_of_a_payload_that_is_all_there_the_last_chunk_is_fetched_again(
     events = machine.receive(intake.receive(question, NOW)[0], NOW)
     (done,) = [event for event in events if isinstance(event, Downloaded)]
     assert done.entries == entries
+
+
+def test_answers_about_a_payload_that_another_one_has_replaced_are_passed_over_once(
+    asked: Asked,
+) -> None:
+    asked.begun()
+    other = replace(HEAD, payload_digest=bytes(8))
+    begun, _ = asked.answered(1, PARTS[0], head=other)
+    assert isinstance(begun, DownloadBegun)
+    assert asked.answered(3, PARTS[2], question=1) == []
+    assert_no_answer(asked.answered(3, PARTS[2], question=1), "answers nothing")
