@@ -63,4 +63,5 @@ def test_a_run_in_which_no_call_comes_through_misses_its_target_in_words(
     assert lines.measure()["target_met"] is False
     said = capsys.readouterr().out
     assert "a call failed: no carrier" in said
-    assert "MISSED: not one call of a kind came through" in said
+    assert "lines: without books: 0 of 2 calls" in said
+    assert "MISSED: of the one call alone 0 came through, without books 0" in said
