@@ -18,6 +18,9 @@
     * KeyStoreError                 the key store cannot be opened, or lacks a key
     * IssuingError                  the card desk asked for what cannot be done
         * LoadRefusedError          ... a load (`problem` says why)
+    * DepositError                  customs' order about a deposit cannot be booked
+    * FeeError                      a fee cannot be charged, or is not in the tariff
+    * CorrectionError               a correction cannot be proposed or decided
     * StatementError                there is no such account, period or statement
     * HostError                     the host cannot answer calls
 
@@ -40,10 +43,13 @@ __all__ = [
     "AmountProblem",
     "BankUnavailableError",
     "CollisionError",
+    "CorrectionError",
     "CurrencyError",
     "DeclarationError",
     "DeclarationProblem",
+    "DepositError",
     "DownloadError",
+    "FeeError",
     "FileMistake",
     "FileMistakesError",
     "HostError",
@@ -255,6 +261,18 @@ class LoadRefusedError(IssuingError):
     def __init__(self, problem: LoadProblem, message: str) -> None:
         super().__init__(message)
         self.problem = problem
+
+
+class DepositError(SettlementError):
+    """An order of customs about a deposit cannot be booked; no money moved."""
+
+
+class FeeError(SettlementError):
+    """A fee cannot be charged, or the tariff not be changed; no money moved."""
+
+
+class CorrectionError(SettlementError):
+    """A correction cannot be proposed or decided; no money moved."""
 
 
 class StatementError(SettlementError):

@@ -25,14 +25,14 @@ from card.profile import KeyUse
 from card.records import mask_card_number
 from settlement import loads, open_records
 from settlement.errors import IssuingError, LoadProblem, LoadRefusedError
+from settlement.fees import charge_issue
 from settlement.ledger import (
     Account,
     EntryKind,
     deposit_entry,
     opening_deposit_entry,
-    payee_account,
 )
-from settlement.payment import PaymentKind
+from settlement.offices import require_office
 from settlement.shadow import Shadow, shadow_of
 from settlement.store.cards import LoadOutcome, LoadRow, PurseRow, TerminalRow
 
@@ -189,8 +189,11 @@ class Issuing:
         The accounts that its payments reach are opened. Binding again the same is
         nothing; another binding replaces the present one, which stays as history.
 
+        An office that nobody has named yet is called by its code.
+
         Raises:
             KeyStoreError: the key store has no such key version.
+            IssuingError: the office collects another currency.
         """
         self._keys.card_key(KeyUse.BATCH, kv, mid)
         row = TerminalRow(
@@ -199,7 +202,7 @@ class Issuing:
         now = self._clock()
         with self._store.write() as books:
             books.holds.terminals([terminal_id])
-            _open_office_accounts(books, office, currency, now)
+            require_office(books, office, currency, now)
             if books.cards.terminal(terminal_id) != row:
                 books.cards.bind_terminal(row, now)
         return row
@@ -218,6 +221,7 @@ class Issuing:
             IssuingError: the card is registered with other data, its account is not
                 open, or its currency is not the account's.
             LoadRefusedError: the account does not cover ``brought_minor``.
+            FeeError: it does not cover the fee for a card.
         """
         self._keys.card_key(KeyUse.LOAD, purse.kv, purse.cid)
         now = self._clock()
@@ -231,6 +235,7 @@ class Issuing:
                     raise IssuingError(_registered_otherwise(purse))
                 return known
             self._add_purse(books, purse, now)
+            charge_issue(books, purse, now)
             if brought_minor:
                 loads.book_brought(books, purse, brought_minor, now)
         return purse
@@ -370,15 +375,6 @@ def _existing(books: Books, account: Account) -> AccountRow:
 
 def _open_clearing(books: Books, currency: int, now: datetime) -> None:
     books.ledger.open_account(Account.clearing(currency), "Core bank", now)
-
-
-def _open_office_accounts(
-    books: Books, office: str, currency: int, now: datetime
-) -> None:
-    for kind in PaymentKind:
-        account = payee_account(kind, office, currency)
-        books.ledger.open_account(account, f"{office} {kind}", now)
-    books.ledger.open_account(Account.suspense(currency), "Suspense", now)
 
 
 def _registered_otherwise(purse: PurseRow) -> str:

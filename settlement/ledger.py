@@ -73,6 +73,11 @@ class AccountKind(StrEnum):
         """Whether debits make it grow."""
         return self is AccountKind.CLEARING
 
+    @property
+    def is_of_office(self) -> bool:
+        """Whether an office owns it."""
+        return self in {AccountKind.REVENUE, AccountKind.DEPOSITS, AccountKind.MERCHANT}
+
     def growth_minor(self, debit_minor: int, credit_minor: int) -> int:
         """By how much a debit and a credit let the account grow, on its own side."""
         difference = credit_minor - debit_minor
@@ -89,6 +94,10 @@ class EntryKind(StrEnum):
     PAYMENT = "payment"
     CORRECTION = "correction"
     DEPOSIT = "deposit"
+    DEPOSIT_REFUND = "deposit refund"
+    DEPOSIT_FORFEITURE = "deposit forfeiture"
+    FEE = "bank fee"
+    FEE_REVERSAL = "bank fee reversal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +131,11 @@ class Account:
         return cls(kind=AccountKind.SUSPENSE, owner=BANK, currency=currency)
 
     @classmethod
+    def bank_fees(cls, currency: int) -> Account:
+        """What the bank earns."""
+        return cls(kind=AccountKind.FEES, owner=BANK, currency=currency)
+
+    @classmethod
     def clearing(cls, currency: int) -> Account:
         """The counter-account of what the core bank moves in."""
         return cls(kind=AccountKind.CLEARING, owner=BANK, currency=currency)
@@ -148,8 +162,8 @@ class Source:
 
     Attributes:
         kind: what happened.
-        subject: card number in hex, or account number.
-        number: otc, ltc, or the number of the deposit; the event's number there.
+        subject: card number in hex, account number, office code, or `BANK`.
+        number: otc, ltc, or the bank's own number of it; the event's number there.
         cid: the card concerned, 8 bytes, or None.
     """
 

@@ -12,6 +12,7 @@ from card import certificates
 from card.profile import KeyUse
 from card.records import LoadRecord, mask_card_number
 from settlement.errors import LoadProblem, LoadRefusedError
+from settlement.fees import FeeCode, charge_load, fee_minor, reverse_load
 from settlement.ledger import load_entry, load_reversal_entry
 from settlement.money import Money, currency_by_number
 from settlement.shadow import shadow_of
@@ -67,7 +68,8 @@ def check_request(books: Books, keys: KeyStore, request: LoadRequest) -> None:
         return
     _check_settled(books, request, known)
     _check_card(books, purse, request)
-    _check_funds(books, purse, request.amount_minor)
+    fee = fee_minor(books, FeeCode.LOAD, purse.account.currency)
+    _check_funds(books, purse, request.amount_minor, fee)
 
 
 def book_load(books: Books, request: LoadRequest, now: datetime) -> LoadRow:
@@ -89,6 +91,7 @@ def book_load(books: Books, request: LoadRequest, now: datetime) -> LoadRow:
         at=now,
     )
     _book(books, row)
+    charge_load(books, row, _purse_of(books, row).account)
     return row
 
 
@@ -159,6 +162,7 @@ def settle_load(books: Books, keys: KeyStore, settled: LoadRow, now: datetime) -
             booked_at=now,
         )
         books.ledger.post(reversal)
+        reverse_load(books, settled, now)
 
 
 def known_load(books: Books, cid: bytes, ltc: int) -> LoadRow:
@@ -277,15 +281,21 @@ def _check_card(books: Books, purse: PurseRow, request: LoadRequest) -> None:
         )
 
 
-def _check_funds(books: Books, purse: PurseRow, amount_minor: int) -> None:
+def _check_funds(
+    books: Books, purse: PurseRow, amount_minor: int, with_fee_minor: int = 0
+) -> None:
     available_minor = max(books.ledger.balance_minor(purse.account), 0)
-    if amount_minor > available_minor:
-        raise LoadRefusedError(
-            LoadProblem.FUNDS,
-            f"account {purse.account.owner} holds "
-            f"{_money(available_minor, purse.currency)}, which does not cover "
-            f"{_money(amount_minor, purse.currency)}. {NOTHING_MOVED}",
-        )
+    if amount_minor + with_fee_minor <= available_minor:
+        return
+    fee = ""
+    if with_fee_minor:
+        fee = f" and the fee of {_money(with_fee_minor, purse.currency)}"
+    raise LoadRefusedError(
+        LoadProblem.FUNDS,
+        f"account {purse.account.owner} holds "
+        f"{_money(available_minor, purse.currency)}, which does not cover "
+        f"{_money(amount_minor, purse.currency)}{fee}. {NOTHING_MOVED}",
+    )
 
 
 def _book(books: Books, row: LoadRow) -> None:

@@ -74,6 +74,8 @@ CURRENCIES: Final[Mapping[str, Currency]] = MappingProxyType(
             Currency(code="OMR", number=512, exponent=3, name="Omani rial"),
             Currency(code="KWD", number=414, exponent=3, name="Kuwaiti dinar"),
             Currency(code="BHD", number=48, exponent=3, name="Bahraini dinar"),
+            Currency(code="IQD", number=368, exponent=3, name="Iraqi dinar"),
+            Currency(code="JOD", number=400, exponent=3, name="Jordanian dinar"),
             Currency(code="AED", number=784, exponent=2, name="UAE dirham"),
             Currency(code="SAR", number=682, exponent=2, name="Saudi riyal"),
             Currency(code="USD", number=840, exponent=2, name="US dollar"),

@@ -67,6 +67,10 @@ _ENTRY_NAMES: Final = {
     EntryKind.LOAD_REVERSAL: "Card load reversed",
     EntryKind.PAYMENT: "Payment",
     EntryKind.CORRECTION: "Correction",
+    EntryKind.DEPOSIT_REFUND: "Deposit given back",
+    EntryKind.DEPOSIT_FORFEITURE: "Deposit forfeited",
+    EntryKind.FEE: "Bank fee",
+    EntryKind.FEE_REVERSAL: "Bank fee given back",
 }
 
 

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from settlement.check.after_payment import check_after_payment
 from settlement.check.batches import check_batches
+from settlement.check.chart import check_chart
 from settlement.check.entries import check_entries
 from settlement.check.opens import check_opens, open_sums
+from settlement.check.origins import check_origins
 from settlement.check.purses import check_purses
 from settlement.check.records import check_records
 from settlement.check.report import (
@@ -59,6 +62,9 @@ def check_bank(store: BankStore, keys: KeyStore | None = None) -> CheckReport:
     for problem in changed:
         run.find(FindingCode.SCHEMA, problem)
     check_entries(run)
+    check_chart(run)
+    check_origins(run)
+    check_after_payment(run)
     check_records(run)
     check_purses(run)
     check_batches(run)
@@ -135,6 +141,8 @@ def _totals_of(
         payees_minor=held(
             AccountKind.REVENUE, AccountKind.DEPOSITS, AccountKind.MERCHANT
         ),
+        deposits_minor=held(AccountKind.DEPOSITS),
+        fees_minor=held(AccountKind.FEES),
         suspense_minor=held(AccountKind.SUSPENSE),
         unbooked_minor=_unbooked_minor(run, currency),
         open_minor=open_minor,

@@ -1,8 +1,9 @@
 """Every entry has its event, every event its entry, and the legs are the event's.
 
-The expected entry is made again from the event (payment, load, outcome of a load) by
-the same functions that booked it, and compared in every field. Deposits have no other
-row than their entry: of these only the form is known.
+The expected entry is made again from the event (payment, load, outcome of a load, and
+those of `settlement.check.events`) by the same functions that booked it, and compared
+in every field. Deposits have no other row than their entry: of these only the form is
+known.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from card.records import mask_card_number
+from settlement.check.events import expected_after_payment
 from settlement.check.report import FindingCode
 from settlement.errors import LedgerError
 from settlement.ledger import (
@@ -46,6 +48,8 @@ _DEPOSITS: Final = frozenset({EntryKind.OPENING, EntryKind.DEPOSIT})
 _OF_CARDS: Final = frozenset(
     {EntryKind.LOAD, EntryKind.LOAD_REVERSAL, EntryKind.PAYMENT}
 )
+
+_OF_OFFICES: Final = frozenset({EntryKind.DEPOSIT_REFUND, EntryKind.DEPOSIT_FORFEITURE})
 
 
 def check_entries(run: CheckRun) -> None:
@@ -108,6 +112,8 @@ def _expected(run: CheckRun) -> dict[_Key, Entry | None]:
             source = Source.of_card(EntryKind.LOAD_REVERSAL, load.cid, load.ltc)
             make = partial(_load, rows, load, settled_at[load.cid, load.ltc])
             expected[_key(source)] = _made(make)
+    for source, make_entry in expected_after_payment(rows):
+        expected[_key(source)] = _made(make_entry)
     return expected
 
 
@@ -257,6 +263,8 @@ def _name(row: Any) -> str:
 
 
 def _shown(kind: EntryKind, subject: str) -> str:
+    if kind in _OF_OFFICES:
+        return f"office {subject}"
     return f"card {_masked(subject)}" if kind in _OF_CARDS else f"account {subject}"
 
 

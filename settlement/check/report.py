@@ -40,6 +40,12 @@ class FindingCode(StrEnum):
     OVERDRAWN = "account below zero"
     OPEN = "open record not as settled"
     STATEMENT = "statement changed or wrong"
+    CHART = "account or office is not of the chart"
+    SIDES = "entry between the wrong kinds of account"
+    TAKEN = "more was taken than had come"
+    DEPOSIT = "deposit not as customs ordered"
+    FEE = "fee not by the tariff"
+    CORRECTION = "correction not by two officers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +70,8 @@ class CheckTotals:
         uncollected_minor: debited by purses and not delivered yet.
         pending_minor: loads of which the bank does not know.
         payees_minor: on the accounts of offices and merchants.
+        deposits_minor: of those, deposits that are held.
+        fees_minor: what the bank earned.
         suspense_minor: in the suspense account.
         unbooked_minor: suspended records, for which nothing is booked.
         open_minor: open records of which the bank does not know the outcome.
@@ -80,6 +88,8 @@ class CheckTotals:
     uncollected_minor: int = 0
     pending_minor: int = 0
     payees_minor: int = 0
+    deposits_minor: int = 0
+    fees_minor: int = 0
     suspense_minor: int = 0
     unbooked_minor: int = 0
     open_minor: int = 0

@@ -18,12 +18,15 @@ from card.records import BatchClose
 from settlement.download import DownloadKind
 from settlement.download_codec import encode_content, parse_content
 from settlement.errors import SettlementError
+from settlement.fees import FeeCode
 from settlement.ledger import Account, AccountKind, EntryKind
 from settlement.messages import BatchHeader, Total
 from settlement.money import currency_by_number
 from settlement.store.batches import CollectedRow, OpenRow, open_row
 from settlement.store.cards import LoadOutcome, LoadRow, PurseRow
 from settlement.store.certificates import certificate_row
+from settlement.store.corrections import CorrectionDecision
+from settlement.store.deposits import order_row
 from settlement.store.heads import kept_head
 from settlement.store.opens import resolution_row
 from settlement.store.records import payment_row, record_row
@@ -127,6 +130,11 @@ def read_rows(stored: StoredTables) -> StoredRows:
     _make(rows, "account", lambda row: _add_account(rows, row))
     _make(rows, "entry", lambda row: EntryKind(row.kind))
     _make(rows, "purse", lambda row: _add_purse(rows, row))
+    _make(rows, "office", lambda row: currency_by_number(row.currency))
+    _make(rows, "deposit_order", order_row)
+    _make(rows, "tariff", lambda row: FeeCode(row.code))
+    _make(rows, "bank_fee", lambda row: FeeCode(row.code))
+    _make(rows, "correction_decision", lambda row: CorrectionDecision(row.decision))
     outcomes = {(row.cid, row.ltc): row for row in rows.raw["load_outcome"]}
     _make(rows, "load", lambda row: _add_load(rows, row, outcomes))
     _make(rows, "batch", lambda row: _add_batch(rows, row))

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from settlement.commands.bank_account import account
+from settlement.commands.bank_accounts import accounts, history, trial_balance_command
 from settlement.commands.bank_audit import audit
 from settlement.commands.bank_check import check, purse, status
+from settlement.commands.bank_correction import correction
+from settlement.commands.bank_deposit import deposit
+from settlement.commands.bank_fee import fee, tariff
 from settlement.commands.bank_host import host
 from settlement.commands.bank_hotlist import hotlist
 from settlement.commands.bank_incidents import incidents
 from settlement.commands.bank_init import init
+from settlement.commands.bank_office import office
 from settlement.commands.bank_publish import publish
 from settlement.commands.bank_serve import serve
 from settlement.commands.bank_statement import statement
@@ -66,8 +71,17 @@ for _command in (
     audit,
     publish,
     hotlist,
+    office,
+    accounts,
+    trial_balance_command,
+    deposit,
+    tariff,
+    fee,
+    correction,
 ):
     bank.add_command(_command)
+
+account.add_command(history)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

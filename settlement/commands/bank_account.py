@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from settlement.commands.account_names import account_of
 from settlement.commands.bank_access import NoKeys, bank_option, open_bank
 from settlement.commands.environment import environment_of
 from settlement.commands.output import (
@@ -19,7 +20,13 @@ from settlement.commands.output import (
 from settlement.errors import InputError
 from settlement.issuing import Issuing
 from settlement.ledger import AccountKind
-from settlement.money import currency_by_number, format_amount, parse_amount
+from settlement.money import (
+    CURRENCIES,
+    currency_by_code,
+    currency_by_number,
+    format_amount,
+    parse_amount,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 
     from settlement.commands.bank_access import OpenBank
     from settlement.commands.environment import Environment
+    from settlement.money import Currency
     from settlement.store.ledger import AccountRow
 
 __all__ = ["account"]
@@ -57,18 +65,32 @@ Example:
     metavar="AMOUNT",
     help="What the customer brings, such as 5000.000; nothing when left out.",
 )
+@click.option(
+    "--currency",
+    type=click.Choice(sorted(CURRENCIES)),
+    help="Of the account. [default: the bank's]",
+)
 @json_option
 @click.pass_context
-def open_account(
-    ctx: click.Context, *, number: str, bank: Path, holder: str, deposit: str | None
+def open_account(  # noqa: PLR0913 - one argument for each option
+    ctx: click.Context,
+    *,
+    number: str,
+    bank: Path,
+    holder: str,
+    deposit: str | None,
+    currency: str | None,
 ) -> None:
     """Open the account NUMBER for a customer."""
     with open_bank(bank) as opened:
+        chosen = opened.directory.currency
+        if currency is not None:
+            chosen = currency_by_code(currency)
         row = _issuing(opened, environment_of(ctx)).open_account(
             number=_number(number),
             holder=_holder(holder),
-            currency=opened.directory.currency.number,
-            deposit_minor=_minor(opened, deposit) if deposit is not None else 0,
+            currency=chosen.number,
+            deposit_minor=_minor(chosen, deposit) if deposit is not None else 0,
         )
     _show(ctx, row)
 
@@ -83,18 +105,27 @@ Example:
 @click.argument("number")
 @click.argument("amount")
 @bank_option
+@click.option(
+    "--currency",
+    type=click.Choice(sorted(CURRENCIES)),
+    help="Where NUMBER has several currencies: which one.",
+)
 @json_option
 @click.pass_context
-def deposit(ctx: click.Context, *, number: str, amount: str, bank: Path) -> None:
+def deposit(
+    ctx: click.Context, *, number: str, amount: str, bank: Path, currency: str | None
+) -> None:
     """Book AMOUNT that came in for the account NUMBER.
 
     Every call books once: do not repeat a call that has succeeded.
     """
     with open_bank(bank) as opened:
+        with opened.store.read() as books:
+            chosen = account_of(books, _number(number), currency).account.currency
         row = _issuing(opened, environment_of(ctx)).deposit(
-            number=_number(number),
-            currency=opened.directory.currency.number,
-            amount_minor=_minor(opened, amount),
+            number=number,
+            currency=chosen,
+            amount_minor=_minor(currency_by_number(chosen), amount),
         )
     _show(ctx, row)
 
@@ -153,8 +184,7 @@ def _holder(text: str) -> str:
     return text.strip()
 
 
-def _minor(opened: OpenBank, text: str) -> int:
-    currency = opened.directory.currency
+def _minor(currency: Currency, text: str) -> int:
     try:
         money = parse_amount(text, currency, max_minor=_DEPOSIT_MINOR_MAX)
     except InputError as error:

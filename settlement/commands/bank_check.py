@@ -222,6 +222,8 @@ def _totals_facts(totals: CheckTotals) -> list[tuple[str, str]]:
         ("  debited, on the way", amount(totals.uncollected_minor)),
         ("  loads to be settled", amount(totals.pending_minor)),
         ("Customs and merchants", amount(totals.payees_minor)),
+        ("  of that, deposits held", amount(totals.deposits_minor)),
+        ("Bank fees", amount(totals.fees_minor)),
         ("In suspense", amount(totals.suspense_minor)),
         ("Suspended, not booked", amount(totals.unbooked_minor)),
         ("Outcome open", amount(totals.open_minor)),

@@ -17,8 +17,9 @@ from settlement.commands.output import (
     output_of,
     table,
 )
-from settlement.ledger import Account, payee_account
-from settlement.money import format_amount
+from settlement.errors import StatementError
+from settlement.ledger import Account, EntryKind, payee_account
+from settlement.money import CURRENCIES, currency_by_code, format_amount
 from settlement.payment import PaymentKind
 from settlement.statements import Statements
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from settlement.commands.bank_access import OpenBank
     from settlement.statement import Statement, StatementEntry
 
 __all__ = ["statement"]
@@ -54,6 +56,11 @@ Examples:
     help="With --office: which of its accounts.",
 )
 @click.option("--account", metavar="NUMBER", help="A customer's account instead.")
+@click.option(
+    "--currency",
+    type=click.Choice(sorted(CURRENCIES)),
+    help="Where the account has several currencies: which one.",
+)
 @click.option(
     "--number", type=click.IntRange(min=1), help="A statement that was issued before."
 )
@@ -90,6 +97,7 @@ def statement(  # noqa: PLR0913 - one argument for each option, as click hands t
     office: str | None,
     kind: str,
     account: str | None,
+    currency: str | None,
     number: int | None,
     first_day: dt.datetime | None,
     last_day: dt.datetime | None,
@@ -118,7 +126,7 @@ def statement(  # noqa: PLR0913 - one argument for each option, as click hands t
         else:
             now = today(environment)
             made = statements.issue(
-                _account(office, kind, account, opened.directory.currency.number),
+                _account(opened, (office, kind, account), currency),
                 first_day.date() if first_day else now,
                 last_day.date() if last_day else now,
             )
@@ -131,12 +139,30 @@ def statement(  # noqa: PLR0913 - one argument for each option, as click hands t
 
 
 def _account(
-    office: str | None, kind: str, account: str | None, currency: int
+    opened: OpenBank, named: tuple[str | None, str, str | None], code: str | None
 ) -> Account:
-    if office is not None:
-        return payee_account(PaymentKind(kind), office, currency)
-    assert account is not None, "the command line was checked"
-    return Account.customer(account, currency)
+    """The account that was named; in the bank's currency when there is none."""
+    office, kind, number = named
+
+    def in_currency(currency: int) -> Account:
+        if office is not None:
+            return payee_account(PaymentKind(kind), office, currency)
+        assert number is not None, "the command line was checked"
+        return Account.customer(number, currency)
+
+    if code is not None:
+        return in_currency(currency_by_code(code).number)
+    with opened.store.read() as books:
+        found = [
+            account
+            for one in CURRENCIES.values()
+            if books.ledger.account_id(account := in_currency(one.number)) is not None
+        ]
+    if len(found) > 1:
+        raise StatementError(
+            "that account has several currencies; say which one with --currency"
+        )
+    return found[0] if found else in_currency(opened.directory.currency.number)
 
 
 def _document(made: Statement) -> dict[str, Any]:
@@ -206,6 +232,12 @@ def _read(console: Console, made: Statement, files: dict[str, str]) -> None:
     console.print(facts_table(closing))
 
 
+def _what(entry: StatementEntry) -> str:
+    if entry.kind is EntryKind.LOAD:
+        return entry.memo or entry.kind.value
+    return " ".join(filter(None, (entry.kind.value, entry.memo)))
+
+
 def _cells(entry: StatementEntry, made: Statement) -> tuple[str, ...]:
     def column(amount_minor: int) -> str:
         return format_amount(amount_minor, made.currency) if amount_minor else ""
@@ -214,7 +246,7 @@ def _cells(entry: StatementEntry, made: Statement) -> tuple[str, ...]:
     return (
         str(entry.position),
         payment.declaration if payment else "",
-        entry.memo or entry.kind.value,
+        _what(entry),
         payment.masked_card if payment else "",
         column(entry.debit_minor),
         column(entry.credit_minor),

@@ -43,7 +43,7 @@ from settlement.commands.terminal_kit import (
 )
 from settlement.errors import InputError, IssuingError
 from settlement.issuing import Issuing
-from settlement.money import parse_amount
+from settlement.money import currency_by_number, parse_amount
 from settlement.pki_files import read_facts
 from settlement.store.certificates import IssuedFor
 
@@ -168,10 +168,15 @@ def add(  # noqa: PLR0913 - one argument for each option, as click hands them ov
     _check(_TERMINAL_ID, terminal_id, "terminal id: 8 digits or capital letters")
     _check(_OFFICE, office, "office code: 1 to 15 digits, capital letters or dashes")
     with open_bank(bank) as opened:
+        with opened.store.read() as books:
+            known = books.offices.office(office)
+        currency = opened.directory.currency
+        if known is not None:
+            currency = currency_by_number(known.currency)
         settings = TerminalSettings(
             terminal_id=terminal_id,
             office=office,
-            limit=parse_amount(limit, opened.directory.currency),
+            limit=parse_amount(limit, currency),
             purse_reader=purse_reader,
             customs_reader=customs_reader,
             line=LineSettings(
@@ -298,7 +303,7 @@ def _admit(
             mid=kit.mid,
             terminal_id=settings.terminal_id,
             office=settings.office,
-            currency=directory.currency.number,
+            currency=settings.limit.currency.number,
             kv=directory.settings.key_version,
         )
 

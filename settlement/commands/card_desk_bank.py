@@ -146,7 +146,7 @@ def finish_making(desk: Desk, making: RegisteredCard) -> RegisteredCard:
 
 def _register_purse(desk: Desk, making: RegisteredCard) -> None:
     """Register a purse at the bank; the same card again is nothing."""
-    currency = desk.directory.currency.number
+    currency = making.currency or desk.directory.currency.number
     desk.issuing.register_card(
         PurseRow(
             cid=making.card_id,

@@ -38,7 +38,8 @@ from settlement.commands.output import (
 )
 from settlement.commands.secret_input import pin_options, pin_source
 from settlement.errors import InputError
-from settlement.money import format_amount, parse_amount
+from settlement.fees import FeeCode
+from settlement.money import currency_by_number, format_amount, parse_amount
 from settlement.store.cards import LoadOutcome
 
 if TYPE_CHECKING:
@@ -107,9 +108,9 @@ def load(  # noqa: PLR0913 - one argument for each option, as click hands them o
     output = output_of(ctx)
     pins = pin_source(pin_fd=pin_fd, pin_stdin=pin_stdin)
     with open_desk(environment, bank, passphrase_file) as desk:
-        money = _amount(desk, amount)
         with hold_card(environment, reader, Role.PURSE) as held:
             require_active(held)
+            money = _amount(held, amount)
             left = _settle(desk, held, output)
             done_before = (money, LoadOutcome.COMPLETED) in [
                 (earlier.amount, earlier.outcome) for earlier in left.loads
@@ -175,9 +176,10 @@ def _settle(desk: Desk, held: HeldCard, output: Output) -> _Left:
     return left
 
 
-def _amount(desk: Desk, text: str) -> Money:
+def _amount(held: HeldCard, text: str) -> Money:
+    assert held.info.currency is not None, "a personalised card has one"
     try:
-        return parse_amount(text, desk.directory.currency)
+        return parse_amount(text, currency_by_number(held.info.currency))
     except InputError as error:
         raise InputError(f"'{text}': {error}. No money moved.") from None
 
@@ -189,7 +191,10 @@ def _who(held: HeldCard) -> str:
 
 def _require_loadable(desk: Desk, held: HeldCard, day: date) -> None:
     info = held.info
-    if info.currency != desk.directory.currency.number:
+    with desk.store.read() as books:
+        purse = books.cards.purse(info.card_id)
+    ours = desk.directory.currency.number if purse is None else purse.currency
+    if info.currency != ours:
         raise CardDeskError(
             f"Card {info.card_number_masked} is not of this bank's currency. No money "
             "moved. Load it where it was issued."
@@ -226,7 +231,7 @@ def _report(
     status = desk.issuing.status(held.info.card_id)
     balance_minor = _balance_or_none(held)
     account_minor = _account_minor(desk, status.purse.account)
-    currency = desk.directory.currency
+    currency = currency_by_number(status.purse.currency)
     document: dict[str, Any] = {
         "card": numbers.show(held.info),
         "holder": held.info.holder_name,
@@ -260,6 +265,12 @@ def _report(
     if loaded is not None:
         document["loaded_minor"] = loaded.amount_minor
         facts.insert(1, ("Loaded", str(loaded)))
+        newest = max((row.ltc for row in status.loads), default=0)
+        fee_minor = _fee_minor(desk, held.info.card_id, newest)
+        if fee_minor:
+            document["fee_minor"] = fee_minor
+            charged = f"{format_amount(fee_minor, currency)} {currency}"
+            facts.insert(2, ("Fee", charged))
     output_of(ctx).show(document, lambda console: console.print(facts_table(facts)))
 
 
@@ -269,6 +280,13 @@ def _balance_or_none(held: HeldCard) -> int | None:
         return held.purse().balance()
     except CardError:
         return None
+
+
+def _fee_minor(desk: Desk, cid: bytes, ltc: int) -> int:
+    """What the bank charged for a load, in minor units."""
+    with desk.store.read() as books:
+        fee = books.fees.fee(FeeCode.LOAD, cid.hex().upper(), ltc)
+    return 0 if fee is None else fee.amount_minor
 
 
 def _account_minor(desk: Desk, account: Account) -> int:

@@ -40,7 +40,7 @@ from settlement.commands.output import (
     output_of,
 )
 from settlement.commands.secret_input import pin_options, pin_source, wipe
-from settlement.money import format_amount
+from settlement.money import currency_by_number, format_amount
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -234,6 +234,8 @@ def _report(
         card.card_id.hex().upper() if full_number else mask_card_number(card.card_id)
     )
     currency = desk.directory.currency
+    if card.currency:
+        currency = currency_by_number(card.currency)
     document: dict[str, Any] = {
         "kind": card.role.value,
         "card": number,

@@ -13,14 +13,16 @@ from card.profile import KeyUse, Role
 from card.records import mask_card_number
 from settlement.commands.card_desk_register import MakingState, RegisteredCard
 from settlement.errors import InputError, IssuingError
+from settlement.fees import FeeCode, fee_minor
 from settlement.ledger import Account
-from settlement.money import parse_amount
+from settlement.money import CURRENCIES, Money, currency_by_number, parse_amount
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from settlement.commands.card_desk_bank import Desk
-    from settlement.money import Money
+    from settlement.money import Currency
+    from settlement.store.ledger import AccountRow
 
 __all__ = ["Wishes", "card_data", "plan_card", "refuse_taken"]
 
@@ -55,16 +57,16 @@ def plan_card(desk: Desk, serial: bytes, wishes: Wishes) -> RegisteredCard:
 
 def _plan_purse(desk: Desk, serial: bytes, wishes: Wishes) -> RegisteredCard:
     assert wishes.account is not None, "the command line was checked"
-    currency = desk.directory.currency
-    with desk.store.read() as books:
-        row = books.ledger.account(Account.customer(wishes.account, currency.number))
+    row = _account(desk, wishes.account)
     if row is None:
         raise IssuingError(
             f"there is no account {wishes.account}. No card was touched. Open it "
             "first: raseed-bank account open"
         )
     started = desk.register.find_serial(Role.PURSE, serial)
-    balance_limit, payment_limit = _limits(desk, wishes)
+    _require_covered(desk, row)
+    currency = currency_by_number(row.account.currency)
+    balance_limit, payment_limit = _limits(currency, wishes)
     return RegisteredCard(
         state=MakingState.PENDING,
         role=Role.PURSE,
@@ -78,19 +80,44 @@ def _plan_purse(desk: Desk, serial: bytes, wishes: Wishes) -> RegisteredCard:
         balance_limit_minor=balance_limit.amount_minor,
         payment_limit_minor=payment_limit.amount_minor,
         account=wishes.account,
+        currency=currency.number,
     )
 
 
-def _limits(desk: Desk, wishes: Wishes) -> tuple[Money, Money]:
+def _require_covered(desk: Desk, row: AccountRow) -> None:
+    """Refuse a card of which the account cannot pay the fee, before it is touched."""
+    with desk.store.read() as books:
+        fee = fee_minor(books, FeeCode.CARD_ISSUE, row.account.currency)
+    if fee > max(row.balance_minor, 0):
+        currency = currency_by_number(row.account.currency)
+        raise IssuingError(
+            f"account {row.account.owner} does not cover the fee for a card, "
+            f"{Money(amount_minor=fee, currency=currency)}. No card was touched and no "
+            "money moved"
+        )
+
+
+def _account(desk: Desk, number: str) -> AccountRow | None:
+    """The account of that number: the bank's own currency before any other."""
+    currencies = [desk.directory.currency, *CURRENCIES.values()]
+    with desk.store.read() as books:
+        found = (
+            books.ledger.account(Account.customer(number, currency.number))
+            for currency in currencies
+        )
+        return next((row for row in found if row is not None), None)
+
+
+def _limits(currency: Currency, wishes: Wishes) -> tuple[Money, Money]:
     """The most that a purse may hold, and the most that one payment may be.
 
     Raises:
         InputError: one of them is no amount, or the second is more than the first.
     """
-    balance_limit = _limit(desk, "--limit", wishes.limit)
+    balance_limit = _limit(currency, "--limit", wishes.limit)
     if wishes.payment_limit is None:
         return balance_limit, balance_limit
-    payment_limit = _limit(desk, "--payment-limit", wishes.payment_limit)
+    payment_limit = _limit(currency, "--payment-limit", wishes.payment_limit)
     if payment_limit.amount_minor > balance_limit.amount_minor:
         raise InputError(
             f"One payment cannot be more than the purse may hold: --payment-limit is "
@@ -100,9 +127,9 @@ def _limits(desk: Desk, wishes: Wishes) -> tuple[Money, Money]:
     return balance_limit, payment_limit
 
 
-def _limit(desk: Desk, option: str, text: str) -> Money:
+def _limit(currency: Currency, option: str, text: str) -> Money:
     try:
-        return parse_amount(text, desk.directory.currency)
+        return parse_amount(text, currency)
     except InputError as error:
         raise InputError(
             f"{option} '{text}': {error}. No card was touched and no money moved."
@@ -129,6 +156,7 @@ def _plan_customs(desk: Desk, serial: bytes, wishes: Wishes) -> RegisteredCard:
         valid_from=wishes.valid_from,
         expiry=wishes.expiry,
         account=terminal.terminal_id,
+        currency=terminal.currency,
     )
 
 
@@ -215,7 +243,7 @@ def _purse_data(desk: Desk, making: RegisteredCard, code: bytes) -> PurseData:
 
     return PurseData(
         card_id=making.card_id,
-        currency=desk.directory.currency.number,
+        currency=making.currency or desk.directory.currency.number,
         valid_from=making.valid_from,
         expiry=making.expiry,
         holder_name=making.holder,
@@ -238,7 +266,7 @@ def _customs_data(
 ) -> CustomsCardData:
     return CustomsCardData(
         card_id=making.card_id,
-        currency=desk.directory.currency.number,
+        currency=making.currency or desk.directory.currency.number,
         valid_from=making.valid_from,
         expiry=making.expiry,
         holder_name=making.holder,

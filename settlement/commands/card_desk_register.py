@@ -70,6 +70,7 @@ class RegisteredCard:
         expiry: last day of use.
         balance_limit_minor: purse only, else 0; `payment_limit_minor` likewise.
         account: number of the customer's account; for a customs card the terminal's id.
+        currency: ISO 4217 number; 0 in entries of earlier versions: the bank's.
     """
 
     state: MakingState
@@ -84,6 +85,7 @@ class RegisteredCard:
     balance_limit_minor: int = 0
     payment_limit_minor: int = 0
     account: str
+    currency: int = 0
 
     def to_json(self) -> str:
         """The entry as it is stored."""

@@ -28,11 +28,17 @@ from settlement.errors import BankUnavailableError, CollisionError, StoreError
 from settlement.store.batches import BatchTables
 from settlement.store.cards import CardTables
 from settlement.store.certificates import CertificateTables
+from settlement.store.corrections import CorrectionTables
+from settlement.store.deposits import DepositTables
+from settlement.store.fees import FeeTables
 from settlement.store.heads import HeadTables
 from settlement.store.holds import Holds
+from settlement.store.history import HistoryTables
 from settlement.store.ledger import LedgerTables
+from settlement.store.offices import OfficeTables
 from settlement.store.opens import OpenTables
 from settlement.store.place import driver_for
+from settlement.store.origins import OriginTables
 from settlement.store.publications import PublicationTables
 from settlement.store.records import RecordTables
 from settlement.store.statements import StatementTables
@@ -71,6 +77,12 @@ class Books:
     heads: HeadTables
     publications: PublicationTables
     statements: StatementTables
+    offices: OfficeTables
+    origins: OriginTables
+    deposits: DepositTables
+    fees: FeeTables
+    corrections: CorrectionTables
+    history: HistoryTables
 
 
 class BankStore:
@@ -241,4 +253,10 @@ def _books(connection: sa.Connection) -> Books:
         heads=HeadTables(connection),
         publications=PublicationTables(connection),
         statements=StatementTables(connection),
+        offices=OfficeTables(connection),
+        origins=OriginTables(connection),
+        deposits=DepositTables(connection),
+        fees=FeeTables(connection),
+        corrections=CorrectionTables(connection),
+        history=HistoryTables(connection),
     )

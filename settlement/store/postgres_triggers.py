@@ -161,15 +161,23 @@ FOR EACH STATEMENT EXECUTE FUNCTION {{schema}}.{rule.name}()""",
 
 
 def _for_each_row(rule: Rule) -> tuple[str, ...]:
-    """Asked before a row is there, by one transaction at a time."""
+    """Asked before a row is there, by one transaction at a time.
+
+    A condition on the row alone goes to the trigger itself, so that the rows that it
+    does not concern wait for nobody.
+    """
     lock = f"  PERFORM pg_advisory_xact_lock(hashtext('{rule.table}'), 1);"
-    checks = [_if(_and(rule.when, violated), text) for text, violated in rule.checks]
+    when, inner = rule.when, None
+    if when is not None and "SELECT" in when:
+        when, inner = None, when
+    only = "" if when is None else f" WHEN ({_words(when)})"
+    checks = [_if(_and(inner, violated), text) for text, violated in rule.checks]
     body = "\n".join([lock, *checks])
     return (
         _FUNCTION % {"name": rule.name, "body": _words(body), "answer": "NEW"},
         f"""
 CREATE TRIGGER {rule.name} BEFORE INSERT ON {rule.table}
-FOR EACH ROW EXECUTE FUNCTION {{schema}}.{rule.name}()""",
+FOR EACH ROW{only} EXECUTE FUNCTION {{schema}}.{rule.name}()""",
         _always(rule.table, rule.name),
     )
 

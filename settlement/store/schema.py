@@ -9,6 +9,12 @@ table                key, and what a row says
 ===================  ==============================================================
 account              kind, owner, currency: an account exists
 entry, leg           the ledger; the legs of an entry balance
+office               code, serial: a customs office, its names from now on
+deposit_order        number: customs gave a deposit back, or kept it
+tariff               code, currency, serial: what the bank charges from now on
+bank_fee             number: was charged, by this line of the tariff
+correction           number: one officer proposed it
+correction_decision  number: another one approved or rejected it
 terminal             terminal, serial: what this terminal is bound to from now on
 certificate          terminal, number: issued; in `settlement.store.certificates`
 certificate_seen     terminal, number: was used for the first time
@@ -56,6 +62,8 @@ from settlement.store.schema_cards import (
     purse,
     terminal,
 )
+from settlement.store.schema_corrections import correction, correction_decision
+from settlement.store.schema_deposits import bank_fee, deposit_order, tariff
 from settlement.store.schema_incidents import (
     incident,
     incident_closed,
@@ -69,6 +77,7 @@ from settlement.store.schema_ledger import (
     leg,
     statement,
 )
+from settlement.store.schema_offices import office
 from settlement.store.schema_types import UTCTime, metadata
 from settlement.store.triggers import SQLITE_TRIGGERS
 
@@ -77,8 +86,12 @@ __all__ = [
     "UTCTime",
     "account",
     "audit_head",
+    "bank_fee",
     "batch",
     "batch_collected",
+    "correction",
+    "correction_decision",
+    "deposit_order",
     "entry",
     "hotlist",
     "incident",
@@ -87,6 +100,7 @@ __all__ = [
     "load",
     "load_outcome",
     "metadata",
+    "office",
     "open_record",
     "open_report",
     "open_resolution",
@@ -95,10 +109,11 @@ __all__ = [
     "purse",
     "record",
     "statement",
+    "tariff",
     "terminal",
 ]
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """Kept in ``PRAGMA user_version``; another number is refused, never guessed at."""
 
 

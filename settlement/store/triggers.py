@@ -14,12 +14,20 @@ from __future__ import annotations
 
 from typing import Final
 
+from settlement.store.triggers_money import MONEY_REPLACED, MONEY_RULES
+
 __all__ = ["APPEND_ONLY_TABLES", "RULES", "SQLITE_TRIGGERS"]
 
 APPEND_ONLY_TABLES: Final = (
     "account",
     "entry",
     "leg",
+    "office",
+    "deposit_order",
+    "tariff",
+    "bank_fee",
+    "correction",
+    "correction_decision",
     "terminal",
     "certificate",
     "certificate_seen",
@@ -45,6 +53,12 @@ APPEND_ONLY_TABLES: Final = (
 _KEYS: Final = {
     "account": ("id",),
     "entry": ("id",),
+    "office": ("code", "serial"),
+    "deposit_order": ("number",),
+    "tariff": ("code", "currency", "serial"),
+    "bank_fee": ("number",),
+    "correction": ("number",),
+    "correction_decision": ("number",),
     "payment": ("cid", "otc"),
     "record": ("terminal_id", "mid", "batch", "stan"),
     "published": ("kind", "version", "key"),
@@ -159,6 +173,7 @@ BEGIN
 END"""
 
 RULES: Final = (
+    *MONEY_RULES,
     _ENTRY_BALANCES,
     _PAYMENT_ENTRY_HAS_PAYMENT,
     _LOAD_ENTRY_HAS_LOAD,
@@ -171,6 +186,7 @@ SQLITE_TRIGGERS: Final = (
     *(_append_only(table, "UPDATE") for table in APPEND_ONLY_TABLES),
     *(_append_only(table, "DELETE") for table in APPEND_ONLY_TABLES),
     *(_no_replace(table, key) for table, key in _KEYS.items()),
+    *MONEY_REPLACED,
     _LEGS_ARE_SEALED,
     *RULES,
 )
