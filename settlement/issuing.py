@@ -149,7 +149,8 @@ class Issuing:
                 books.ledger.post(
                     opening_deposit_entry(
                         account=account,
-                        number=1,
+                        # Not always 1: that number may have other currencies.
+                        number=books.ledger.count_of(EntryKind.OPENING, number) + 1,
                         amount_minor=deposit_minor,
                         booked_at=now,
                     )

@@ -74,17 +74,17 @@ def account_of(books: Books, text: str, currency: str | None) -> AccountRow:
     ]
     if not found:
         raise InputError(
-            f"There is no account '{_shown(kind, text)}'"
-            f"{f' in {currency}' if currency else ''}. Nothing was done. All of them: "
-            "raseed-bank accounts"
+            f"There is no account {_shown(kind, text)}"
+            f"{f' in {currency}' if currency else ''}. Nothing was done and no money "
+            "moved. All of them: raseed-bank accounts"
         )
     if len(found) > 1:
         codes = ", ".join(
             currency_by_number(row.account.currency).code for row in found
         )
         raise InputError(
-            f"There are accounts '{_shown(kind, text)}' in {codes}. Nothing was done. "
-            "Say which with --currency."
+            f"There are accounts {_shown(kind, text)} in {codes}. Nothing was done and "
+            "no money moved. Say which with --currency."
         )
     return found[0]
 
@@ -118,8 +118,8 @@ def moment(text: str, *, end_of_day: bool) -> dt.datetime:
         made = dt.datetime.fromisoformat(text)
     except ValueError:
         raise InputError(
-            f"'{text}' is no day or time; write it like 2026-03-04, 2026-03-04T16:30 or "
-            "2026-03-04T12:30:00.000000Z. Nothing was done."
+            f"'{text}' is no day or time; write it like 2026-03-04, 2026-03-04T16:30 "
+            "or 2026-03-04T12:30:00.000000Z. Nothing was done."
         ) from None
     if made.tzinfo is None:
         made = made.replace(tzinfo=BANK_ZONE)

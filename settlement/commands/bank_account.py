@@ -72,7 +72,7 @@ Example:
 )
 @json_option
 @click.pass_context
-def open_account(  # noqa: PLR0913 - one argument for each option
+def open_account(
     ctx: click.Context,
     *,
     number: str,

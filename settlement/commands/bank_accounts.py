@@ -1,4 +1,4 @@
-"""``raseed-bank accounts``, ``trial-balance``, ``account history``: the ledger itself."""
+"""``raseed-bank accounts``, ``trial-balance``, ``account history``: the ledger."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ Examples:
 )
 @json_option
 @click.pass_context
-def history(
+def history(  # noqa: PLR0913 - one argument for each option
     ctx: click.Context,
     *,
     account: str,

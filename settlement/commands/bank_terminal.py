@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from settlement.commands.bank_access import OpenBank
+    from settlement.money import Currency
     from settlement.store.cards import TerminalRow
 
 __all__ = ["terminal"]
@@ -168,15 +169,10 @@ def add(  # noqa: PLR0913 - one argument for each option, as click hands them ov
     _check(_TERMINAL_ID, terminal_id, "terminal id: 8 digits or capital letters")
     _check(_OFFICE, office, "office code: 1 to 15 digits, capital letters or dashes")
     with open_bank(bank) as opened:
-        with opened.store.read() as books:
-            known = books.offices.office(office)
-        currency = opened.directory.currency
-        if known is not None:
-            currency = currency_by_number(known.currency)
         settings = TerminalSettings(
             terminal_id=terminal_id,
             office=office,
-            limit=parse_amount(limit, currency),
+            limit=parse_amount(limit, _currency(opened, office)),
             purse_reader=purse_reader,
             customs_reader=customs_reader,
             line=LineSettings(
@@ -306,6 +302,15 @@ def _admit(
             currency=settings.limit.currency.number,
             kv=directory.settings.key_version,
         )
+
+
+def _currency(opened: OpenBank, office: str) -> Currency:
+    """What an office collects; the bank's currency where it is not known yet."""
+    with opened.store.read() as books:
+        known = books.offices.office(office)
+    if known is None:
+        return opened.directory.currency
+    return currency_by_number(known.currency)
 
 
 def _check(pattern: re.Pattern[str], text: str, what: str) -> None:

@@ -107,22 +107,24 @@ def load(  # noqa: PLR0913 - one argument for each option, as click hands them o
     environment = environment_of(ctx)
     output = output_of(ctx)
     pins = pin_source(pin_fd=pin_fd, pin_stdin=pin_stdin)
-    with open_desk(environment, bank, passphrase_file) as desk:
-        with hold_card(environment, reader, Role.PURSE) as held:
-            require_active(held)
-            money = _amount(held, amount)
-            left = _settle(desk, held, output)
-            done_before = (money, LoadOutcome.COMPLETED) in [
-                (earlier.amount, earlier.outcome) for earlier in left.loads
-            ]
-            if again or not done_before:
-                _require_loadable(desk, held, today(environment))
-                if not again:
-                    now = environment.clock()
-                    _require_not_loaded_just_now(desk, held, money, now)
-                output.note(f"{_who(held)}: load {money}.")
-                run_load(desk, held, money, pins)
-            _report(ctx, desk, held, left, NumberStyle(full=full_number), money)
+    with (
+        open_desk(environment, bank, passphrase_file) as desk,
+        hold_card(environment, reader, Role.PURSE) as held,
+    ):
+        require_active(held)
+        money = _amount(held, amount)
+        left = _settle(desk, held, output)
+        done_before = (money, LoadOutcome.COMPLETED) in [
+            (earlier.amount, earlier.outcome) for earlier in left.loads
+        ]
+        if again or not done_before:
+            _require_loadable(desk, held, today(environment))
+            if not again:
+                now = environment.clock()
+                _require_not_loaded_just_now(desk, held, money, now)
+            output.note(f"{_who(held)}: load {money}.")
+            run_load(desk, held, money, pins)
+        _report(ctx, desk, held, left, NumberStyle(full=full_number), money)
 
 
 @click.command(

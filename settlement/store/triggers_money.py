@@ -110,7 +110,7 @@ CREATE TRIGGER {name} BEFORE INSERT ON entry WHEN NEW.kind IN ({kinds})
 BEGIN
   SELECT RAISE(ABORT, 'no more can be taken than is left there')
   WHERE EXISTS (SELECT 1 FROM leg AS taken
-    WHERE taken.entry_id = NEW.id AND taken.debit_minor > (
+    WHERE taken.entry_id = NEW.id AND taken.debit_minor > 0 AND taken.debit_minor > (
       SELECT COALESCE(SUM(there.credit_minor - there.debit_minor), 0)
       FROM leg AS there
       WHERE there.account_id = taken.account_id AND there.entry_id IN (

@@ -89,6 +89,7 @@ class PaperPurse:
     keys: MasterKeyStore
     cid: bytes = CID
     kv: int = 1
+    currency: int = OMR
     balance_minor: int = 0
     cumulative_minor: int = 0
     otc: int = 1
@@ -105,7 +106,7 @@ class PaperPurse:
             ltc=self.ltc,
             lid=lid,
             amount_minor=amount_minor,
-            currency=OMR,
+            currency=self.currency,
             balance_minor=self.balance_minor,
             kv=self.kv,
             alg=1,
@@ -182,6 +183,9 @@ class PaperCustomsCard:
     keys: MasterKeyStore
     mid: bytes = MID
     kv: int = 1
+    currency: int = OMR
+    terminal: str = TERMINAL
+    office: str = OFFICE
     batch: int = 1
     tsn: int = 1
     stan: int = 1
@@ -195,7 +199,7 @@ class PaperCustomsCard:
         declaration: str = "",
         kind: PaymentKind = PaymentKind.FEES,
         at: datetime = START,
-        currency: int = OMR,
+        currency: int | None = None,
     ) -> PaymentRecord:
         """A whole payment at the counter; the record that goes to the bank."""
         declaration = declaration or f"DEC-2025-{self.stan:06d}"
@@ -207,7 +211,7 @@ class PaperCustomsCard:
             mid=self.mid,
             tsn=self.tsn,
             amount_minor=amount_minor,
-            currency=currency,
+            currency=currency or self.currency,
             at=at,
             digest=payment_digest(declaration),
         )
@@ -298,10 +302,10 @@ class PaperCustomsCard:
         key = self.keys.card_key(KeyUse.BATCH, self.kv, self.mid)
         mac = certificates.close_mac(key, mid=self.mid, close=close)
         return BatchHeader(
-            terminal_id=TERMINAL,
-            office=OFFICE,
+            terminal_id=self.terminal,
+            office=self.office,
             mid=self.mid,
-            currency=OMR,
+            currency=self.currency,
             close=replace(close, mac=mac),
         )
 
