@@ -116,6 +116,7 @@ class Corrections:
             )
         now = self._clock()
         with self._store.write() as books:
+            books.holds.staff()
             entry = _entry(books, wish.entry_id)
             origin_id = books.origins.origin_of(entry.id)
             assert origin_id is not None, "the entry is there"
@@ -150,6 +151,7 @@ class Corrections:
         officer = self._officers.identify(by)
         now = self._clock()
         with self._store.write() as books:
+            books.holds.staff()
             row = _proposal(books, number)
             if row.decision is CorrectionDecision.APPROVED:
                 return row
@@ -184,6 +186,7 @@ class Corrections:
         officer = self._officers.identify(by)
         now = self._clock()
         with self._store.write() as books:
+            books.holds.staff()
             row = _proposal(books, number)
             if row.decision is CorrectionDecision.REJECTED:
                 return row

@@ -120,6 +120,7 @@ class Deposits:
         """
         now = self._clock()
         with self._store.write() as books:
+            books.holds.staff()
             found = _find(books, ref)
             booked = books.deposits.order(found.office, order.number)
             if booked is None:

@@ -78,6 +78,7 @@ class Fees:
         """
         now = self._clock()
         with self._store.write() as books:
+            books.holds.staff()
             known = books.fees.tariff(code, currency)
             if known is not None and known.amount_minor == amount_minor:
                 return known
@@ -124,6 +125,7 @@ class Fees:
             )
         now = self._clock()
         with self._store.write() as books:
+            books.holds.staff()
             known = books.fees.fee(code, reference, 0)
             if known is not None:
                 if known.account != account:

@@ -46,6 +46,7 @@ class Offices:
         """
         now = self._clock()
         with self._store.write() as books:
+            books.holds.staff()
             known = books.offices.office(row.code)
             _refuse_other_currency(known, row.code, row.currency)
             if known != row:

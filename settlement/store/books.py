@@ -32,13 +32,13 @@ from settlement.store.corrections import CorrectionTables
 from settlement.store.deposits import DepositTables
 from settlement.store.fees import FeeTables
 from settlement.store.heads import HeadTables
-from settlement.store.holds import Holds
 from settlement.store.history import HistoryTables
+from settlement.store.holds import Holds
 from settlement.store.ledger import LedgerTables
 from settlement.store.offices import OfficeTables
 from settlement.store.opens import OpenTables
-from settlement.store.place import driver_for
 from settlement.store.origins import OriginTables
+from settlement.store.place import driver_for
 from settlement.store.publications import PublicationTables
 from settlement.store.records import RecordTables
 from settlement.store.statements import StatementTables

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from settlement.ledger import Account, AccountKind
+from settlement.store.numbers import next_number
 from settlement.store.schema import account, correction, correction_decision
 
 if TYPE_CHECKING:
@@ -103,8 +104,7 @@ class CorrectionTables:
 
     def next_number(self) -> int:
         """The number of the next correction."""
-        query = sa.select(sa.func.max(correction.c.number))
-        return (self._connection.execute(query).scalar() or 0) + 1
+        return next_number(self._connection, correction.c.number)
 
     def propose(self, row: CorrectionRow, accounts: tuple[int, int]) -> None:
         """Note a proposal; ``accounts`` are the rows to be debited and credited."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from settlement.ledger import AccountKind, EntryKind
+from settlement.store.numbers import next_number
 from settlement.store.origins import ORIGIN, with_origin
 from settlement.store.records import details_from_text
 from settlement.store.schema import (
@@ -176,8 +177,7 @@ class DepositTables:
 
     def next_number(self) -> int:
         """The bank's number of the next order."""
-        query = sa.select(sa.func.max(deposit_order.c.number))
-        return (self._connection.execute(query).scalar() or 0) + 1
+        return next_number(self._connection, deposit_order.c.number)
 
     def add(self, row: DepositOrderRow) -> None:
         """Note an order; its entry is posted in the same transaction."""

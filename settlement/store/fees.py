@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from settlement.ledger import Account, AccountKind
+from settlement.store.numbers import next_number
 from settlement.store.schema import account, bank_fee, tariff
 
 if TYPE_CHECKING:
@@ -128,8 +129,7 @@ class FeeTables:
 
     def next_number(self) -> int:
         """The bank's number of the next fee."""
-        query = sa.select(sa.func.max(bank_fee.c.number))
-        return (self._connection.execute(query).scalar() or 0) + 1
+        return next_number(self._connection, bank_fee.c.number)
 
     def add(self, row: FeeRow, account_id: int) -> None:
         """Note a fee; its entry is posted in the same transaction."""

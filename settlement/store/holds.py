@@ -71,6 +71,14 @@ class Holds:
         names = (f"{one.kind.value}/{one.owner}/{one.currency}" for one in accounts)
         self._names("account", names)
 
+    def staff(self) -> None:
+        """Hold what is decided by hand: one such transaction at a time.
+
+        Offices, tariffs, orders about deposits, corrections, suspense: they are few,
+        and each looks at what the others did. Taken before anything else.
+        """
+        hold_name(self._connection, "staff")
+
     def whole_ledger(self) -> None:
         """Wait until every transaction that books has ended, and let none begin.
 

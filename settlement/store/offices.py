@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from settlement.store.numbers import next_number
 from settlement.store.schema import office
 
 if TYPE_CHECKING:
@@ -62,8 +63,9 @@ class OfficeTables:
         Raises:
             LedgerError: it has another currency; the transaction must end.
         """
-        query = sa.select(sa.func.max(office.c.serial)).where(office.c.code == row.code)
-        serial = (self._connection.execute(query).scalar() or 0) + 1
+        serial = next_number(
+            self._connection, office.c.serial, office.c.code == row.code, of=row.code
+        )
         self._connection.execute(
             sa.insert(office),
             {

@@ -1,7 +1,7 @@
 """Rules of offices, deposits, fees and corrections that the database itself enforces.
 
-A part of `settlement.store.triggers`, in the form that is described there. Legs are there before their entry, so an entry's trigger
-sees them all.
+A part of `settlement.store.triggers`, in the form that is described there. Legs are
+there before their entry, so an entry's trigger sees them all.
 """
 # ruff: noqa: S608  every name in these statements is one of ours
 

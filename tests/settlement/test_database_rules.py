@@ -137,27 +137,27 @@ def legs(*legs: tuple[int, int, int, int]) -> str:
     return f"INSERT INTO leg ({names}) VALUES {rows}"
 
 
-BALANCED = legs((1, 1, 5, 0), (2, 2, 0, 5))
+BALANCED = legs((1, 2, 5, 0), (2, 1, 0, 5))
 AGAIN = "WHERE kind = 'payment'"
 RULES: dict[str, tuple[Any, str]] = {
     "add a leg to a complete entry": (
         lambda raw: [copy_of(raw, "leg", "WHERE number = 1", number="3")],
         "the entry is complete",
     ),
-    "an entry without legs": (lambda _: [new_entry("correction")], "must balance"),
+    "an entry without legs": (lambda _: [new_entry("opening deposit")], "must balance"),
     "an entry whose sides differ": (
-        lambda _: [legs((1, 1, 5, 0), (2, 2, 0, 4)), new_entry("correction")],
+        lambda _: [legs((1, 2, 5, 0), (2, 1, 0, 4)), new_entry("opening deposit")],
         "must balance",
     ),
     "an entry of another amount than its legs": (
-        lambda _: [BALANCED, new_entry("correction", amount_minor=4)],
+        lambda _: [BALANCED, new_entry("opening deposit", amount_minor=4)],
         "must balance",
     ),
     "an entry in another currency than its accounts": (
         lambda raw: [
             copy_of(raw, "account", "WHERE id = 1", id="98", currency="840"),
-            legs((1, 98, 5, 0), (2, 2, 0, 5)),
-            new_entry("correction"),
+            legs((1, 2, 5, 0), (2, 98, 0, 5)),
+            new_entry("opening deposit"),
         ],
         "of its currency",
     ),
@@ -262,7 +262,7 @@ RULES: dict[str, tuple[Any, str]] = {
     ),
     "an entry of a payment that is not there": (
         lambda _: [
-            BALANCED,
+            legs((1, 1, 5, 0), (2, 2, 0, 5)),
             new_entry("payment", "'6400000000000009'"),
         ],
         "verified TAC",
@@ -278,7 +278,7 @@ RULES: dict[str, tuple[Any, str]] = {
     ),
     "a load reversed that the purse did not void": (
         lambda _: [
-            BALANCED,
+            legs((1, 1, 5, 0), (2, 2, 0, 5)),
             new_entry("load reversal", "hex(cid)"),
         ],
         "only when the purse voided it",
@@ -338,7 +338,7 @@ def test_legs_without_an_entry_do_not_survive_the_commit(raw: RawConnection) -> 
             "complete",
         ),
         (
-            "INSERT OR REPLACE INTO entry SELECT id, 'correction', subject, number,"
+            "INSERT OR REPLACE INTO entry SELECT id, kind, subject || 'X', number,"
             " cid, currency, amount_minor, booked_at, memo FROM entry LIMIT 1",
             "append-only",
         ),
@@ -432,9 +432,9 @@ def test_a_leg_is_not_slipped_under_an_entry_that_is_being_posted(
 ) -> None:
     """Neither transaction sees the other's rows before its commit."""
     raw.execute(BALANCED)
-    raw.execute(new_entry("correction"))
+    raw.execute(new_entry("opening deposit"))
     with raw_connection(posted.place) as other:
-        other.execute(legs((3, 1, 7, 0), (4, 2, 0, 7)))
+        other.execute(legs((3, 2, 7, 0), (4, 1, 0, 7)))
         raw.commit()
         with pytest.raises(RawIntegrityError, match="the entry is complete"):
             other.commit()
@@ -445,7 +445,7 @@ def test_a_leg_that_is_there_first_keeps_its_entry_from_being_posted(
     posted: Desk, raw: RawConnection
 ) -> None:
     with raw_connection(posted.place) as other:
-        other.execute(legs((1, 1, 7, 0), (2, 2, 0, 7)))
+        other.execute(legs((1, 2, 7, 0), (2, 1, 0, 7)))
         refused: list[str] = []
 
         def post() -> None:
@@ -460,12 +460,12 @@ def test_a_leg_that_is_there_first_keeps_its_entry_from_being_posted(
             other.commit()
         thread.join()
     assert refused == []
-    raw.execute(new_entry("correction"))
+    raw.execute(new_entry("opening deposit"))
     raw.commit()
 
 
 @POSTGRES
 def test_the_legs_of_an_entry_are_numbered_from_one(raw: RawConnection) -> None:
-    raw.execute(legs((1, 1, 5, 0), (3, 2, 0, 5)))
+    raw.execute(legs((1, 2, 5, 0), (3, 1, 0, 5)))
     with pytest.raises(RawIntegrityError, match="numbered from 1"):
-        raw.execute(new_entry("correction"))
+        raw.execute(new_entry("opening deposit"))
