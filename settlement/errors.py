@@ -23,6 +23,8 @@
     * CorrectionError               a correction cannot be proposed or decided
     * StatementError                there is no such account, period or statement
     * HostError                     the host cannot answer calls
+    * OfficerError                  who asks is not, or may not, or is locked out
+    * DualControlError              two different officers have not decided it
 
 The first branch is a person's, the second and third a peer's; the rest are the
 machine's own. Nothing here, and no `repr` here, ever holds a PIN, a key or a full
@@ -49,6 +51,7 @@ __all__ = [
     "DeclarationProblem",
     "DepositError",
     "DownloadError",
+    "DualControlError",
     "FeeError",
     "FileMistake",
     "FileMistakesError",
@@ -63,6 +66,7 @@ __all__ = [
     "MessageAuthenticationError",
     "MessageError",
     "NoAnswerError",
+    "OfficerError",
     "SettlementError",
     "StatementError",
     "StoreError",
@@ -281,3 +285,11 @@ class StatementError(SettlementError):
 
 class HostError(SettlementError):
     """The host cannot answer calls; what it has answered before is booked."""
+
+
+class OfficerError(SettlementError):
+    """Who asks is not known, may not do this, or is locked out; nothing was done."""
+
+
+class DualControlError(SettlementError):
+    """What takes two different officers was not decided by two; nothing was done."""

@@ -167,6 +167,7 @@ class World:
             find_reader=self.readers.find,
             open_card=self.readers.open,
             scrypt_cost=1024,
+            argon2_kib=64,
         )
 
     def copy(self, folder: Path) -> World:

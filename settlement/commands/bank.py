@@ -18,6 +18,7 @@ from settlement.commands.bank_hotlist import hotlist
 from settlement.commands.bank_incidents import incidents
 from settlement.commands.bank_init import init
 from settlement.commands.bank_office import office
+from settlement.commands.bank_officer import officer
 from settlement.commands.bank_publish import publish
 from settlement.commands.bank_serve import serve
 from settlement.commands.bank_statement import statement
@@ -78,6 +79,7 @@ for _command in (
     tariff,
     fee,
     correction,
+    officer,
 ):
     bank.add_command(_command)
 

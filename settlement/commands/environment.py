@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from settlement.keystore import SCRYPT_COST_DEFAULT
+from settlement.officers import MEMORY_KIB_DEFAULT
 from settlement.statements import BANK_ZONE
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Environment:
         open_card: connects to the card in a reader, given its exact name.
         random_bytes: so many bytes that nobody can foresee.
         scrypt_cost: what a guess of the passphrase of new keys costs.
+        argon2_kib: memory that a guess of an officer's password costs.
         user: who runs the command, for what is kept about it.
     """
 
@@ -65,6 +67,7 @@ class Environment:
     open_card: Callable[[str], AbstractContextManager[OpenCard]]
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
     scrypt_cost: int = SCRYPT_COST_DEFAULT
+    argon2_kib: int = MEMORY_KIB_DEFAULT
     user: Callable[[], str] = _login_name
 
 

@@ -30,10 +30,12 @@ __all__ = [
     "pin_options",
     "pin_source",
     "read_passphrase",
+    "read_password",
     "wipe",
 ]
 
 PASSPHRASE_VARIABLE: Final = "RASEED_PASSPHRASE"  # noqa: S105 - its name, not it
+PASSWORDS_FOLDER_VARIABLE: Final = "RASEED_OFFICER_PASSWORDS"
 _SECRET_BYTES_MAX: Final = 1024
 """Longer than any PIN or passphrase; a binary file given by mistake ends here."""
 
@@ -142,6 +144,38 @@ def read_passphrase(path: str | None, *, new: bool = False) -> bytearray:
     return first
 
 
+def read_password(name: str, path: str | None, *, new: bool = False) -> bytearray:
+    """The password of the bank officer ``name``; the caller wipes it.
+
+    Args:
+        name: who is asked.
+        path: file given on the command line; its first line is the password. Without
+            one the folder in the variable RASEED_OFFICER_PASSWORDS is looked into for
+            a file of that name, and without that the officer is asked.
+        new: whether a person is asked for it twice.
+
+    Raises:
+        SecretInputError: none came in, or the two are not the same.
+        OSError: the file cannot be read.
+    """
+    folder = os.environ.get(PASSWORDS_FOLDER_VARIABLE)
+    if path is None and folder:
+        path = os.path.join(folder, os.path.basename(name))  # noqa: PTH118, PTH119 - a name, never a path
+    if path is not None:
+        return read_passphrase(path)
+    first = _prompt(f"{'New password' if new else 'Password'} of officer {name}")
+    if new:
+        second = _prompt("The same password again")
+        same = first == second
+        wipe(second)
+        if not same:
+            wipe(first)
+            raise SecretInputError(
+                "The two passwords differ; nothing was changed. Start again."
+            )
+    return first
+
+
 def _read_line(descriptor: int) -> bytearray:
     # Byte by byte: what follows the line belongs to the next read, perhaps by
     # somebody else.
@@ -178,7 +212,8 @@ def _prompt(prompt: str) -> bytearray:
         raise SecretInputError(
             f"{prompt}: there is no terminal to ask on. Nothing was changed; use "
             "--pin-stdin or --pin-fd for a PIN, --passphrase-file or "
-            f"{PASSPHRASE_VARIABLE} for the passphrase."
+            f"{PASSPHRASE_VARIABLE} for the passphrase, --password-file or "
+            f"{PASSWORDS_FOLDER_VARIABLE} for an officer's password."
         )
     descriptor = sys.stdin.fileno()
     with _no_echo(descriptor):

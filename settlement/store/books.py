@@ -35,10 +35,12 @@ from settlement.store.heads import HeadTables
 from settlement.store.history import HistoryTables
 from settlement.store.holds import Holds
 from settlement.store.ledger import LedgerTables
+from settlement.store.officers import OfficerTables
 from settlement.store.offices import OfficeTables
 from settlement.store.opens import OpenTables
 from settlement.store.origins import OriginTables
 from settlement.store.place import driver_for
+from settlement.store.proposals import ProposalTables
 from settlement.store.publications import PublicationTables
 from settlement.store.records import RecordTables
 from settlement.store.statements import StatementTables
@@ -83,6 +85,8 @@ class Books:
     fees: FeeTables
     corrections: CorrectionTables
     history: HistoryTables
+    officers: OfficerTables
+    proposals: ProposalTables
 
 
 class BankStore:
@@ -259,4 +263,6 @@ def _books(connection: sa.Connection) -> Books:
         fees=FeeTables(connection),
         corrections=CorrectionTables(connection),
         history=HistoryTables(connection),
+        officers=OfficerTables(connection),
+        proposals=ProposalTables(connection),
     )

@@ -34,6 +34,11 @@ incident             something for a person to look at
 incident_closed      incident: nobody has to look at it any more
 audit_head           terminal, serial: where its audit log stood
 statement            number: issued, never regenerated differently
+officer              name: may do what the role says; passwords, attempts to sign on
+                     and the end of it in ``officer_password``, ``officer_attempt``
+                     and ``officer_disabled``
+proposal             number: one officer asks for something that takes two
+proposal_decision    number: another one approved it, or somebody rejected it
 ===================  ==============================================================
 
 Times are UTC text of fixed width (``2025-11-22T10:15:00.000000Z``), which sorts, and

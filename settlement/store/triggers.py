@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from settlement.store.schema_officers import OFFICER_KEYS, OFFICER_TRIGGERS
 from settlement.store.triggers_money import MONEY_REPLACED, MONEY_RULES
 
 __all__ = ["APPEND_ONLY_TABLES", "RULES", "SQLITE_TRIGGERS"]
@@ -48,6 +49,7 @@ APPEND_ONLY_TABLES: Final = (
     "incident_closed",
     "audit_head",
     "statement",
+    *OFFICER_KEYS,
 )
 
 _KEYS: Final = {
@@ -72,6 +74,7 @@ _KEYS: Final = {
     "incident_closed": ("incident_id",),
     "audit_head": ("terminal_id", "serial"),
     "statement": ("number",),
+    **OFFICER_KEYS,
 }
 """Rows that INSERT OR REPLACE would delete without running a DELETE trigger."""
 
@@ -179,6 +182,7 @@ RULES: Final = (
     _LOAD_ENTRY_HAS_LOAD,
     _PAYMENT_HAS_VERIFIED_TAC,
     _DELIVERED_HAS_PAYMENT,
+    *OFFICER_TRIGGERS,
 )
 """What holds for rows that are inserted, in the form that both databases are given."""
 

@@ -34,10 +34,12 @@ from card.records import (
 )
 from settlement.bank import Bank
 from settlement.check.bank import FindingCode, check_bank
+from settlement.dual_control import DecidedBy
 from settlement.issuing import Issuing, LoadAuthorisation
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.ledger import Account
 from settlement.messages import BatchHeader, BatchTotals, Total
+from settlement.officers import Officers, TwoOfficers
 from settlement.payment import (
     BatchToUpload,
     OpenItem,
@@ -47,6 +49,7 @@ from settlement.payment import (
 )
 from settlement.store.books import BankStore
 from settlement.store.cards import PurseRow
+from settlement.store.officers import OfficerRow, Role
 from tests.databases import unguarded
 
 if TYPE_CHECKING:
@@ -65,6 +68,7 @@ LID = b"DESK0001"
 TERMINAL = "T0000007"
 OFFICE = "SOHAR"
 ACCOUNT = "0100000001"
+PASSWORD = b"ten characters"
 FUNDS = 5_000_000
 BALANCE_LIMIT = 2_000_000
 
@@ -461,6 +465,30 @@ class Desk:
         with unguarded(self.place) as raw:
             for statement in statements:
                 assert raw.change(statement), "it changed something"
+
+    def officers(self) -> Officers:
+        """The bank's officers; a guess of a password costs little here."""
+        return Officers(self.store, self.clock, bytes, memory_kib=64)
+
+    def staff(self) -> dict[str, OfficerRow]:
+        """Two security officers, two supervisors and an officer of operations."""
+        officers = self.officers()
+        made = {
+            name: officers.add(name, "", Role.SECURITY, PASSWORD, None)
+            for name in ("salim", "maryam")
+        }
+        two = TwoOfficers(first=made["salim"], second=made["maryam"], reason="joined")
+        for name, role in (
+            ("huda", Role.OPERATIONS),
+            ("said", Role.SUPERVISOR),
+            ("zahra", Role.SUPERVISOR),
+        ):
+            made[name] = officers.add(name, "", role, PASSWORD, two)
+        return made
+
+    def by(self, officer: OfficerRow, reason: str = "seen by us") -> DecidedBy:
+        """This officer decides now."""
+        return DecidedBy(officer=officer, reason=reason, at=self.clock())
 
     def open_incidents(self) -> list[str]:
         with self.store.read() as books:
