@@ -10,6 +10,7 @@ from settlement.messages import (
     OpenAnswer,
     ReconcileAnswer,
     RecordAnswer,
+    RefusedMessage,
     ResponseCode,
     Total,
 )
@@ -92,3 +93,9 @@ class YesBank:
     def download(self, query: DownloadQuery) -> Offer:
         """See `settlement.intake.IntakeBank`."""
         raise AssertionError("this bank publishes nothing, so nobody asks")
+
+    def note_refused(
+        self, terminal_id: str, refused: RefusedMessage, now: dt.datetime
+    ) -> None:
+        """See `settlement.intake.IntakeBank`."""
+        raise AssertionError(f"{terminal_id} sends nothing to refuse: {refused} {now}")

@@ -12,9 +12,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from card import certificates
-from card.profile import KeyUse
-from settlement import clearing, open_records
-from settlement.bank_incidents import keep_head, note_batch, note_open
+from card.profile import BATCH_CREDITS_MAX, KeyUse
+from settlement import clearing, evidence, open_records
+from settlement.bank_incidents import (
+    close_incomplete,
+    keep_head,
+    note_batch,
+    note_incomplete,
+    note_open,
+    note_refusal,
+)
 from settlement.clearing import Facts, IncidentCode, TACCheck, Verdict
 from settlement.download_offers import OfferMaker
 from settlement.errors import KeyStoreError
@@ -41,7 +48,12 @@ if TYPE_CHECKING:
     from settlement.audit_head import AuditHead
     from settlement.download import DownloadQuery, Offer
     from settlement.keystore import KeyStore
-    from settlement.messages import BatchHeader, BatchTotals, TerminalVersions
+    from settlement.messages import (
+        BatchHeader,
+        BatchTotals,
+        RefusedMessage,
+        TerminalVersions,
+    )
     from settlement.payment import OpenItem, PaymentRecord
     from settlement.store.books import BankStore, Books
 
@@ -141,15 +153,23 @@ class Bank:
                 opens = books.batches.opens(header)
                 difference = compare_batch(header, records, opens, totals)
                 if difference is not None:
-                    return _report_difference(books, header, difference, now)
+                    return _report_difference(books, header, difference, totals, now)
                 collected = self._collect(books, header, records)
                 books.batches.add_collected(header, collected, now)
+                close_incomplete(books, header, now)
         return ReconcileAnswer(
             code=ResponseCode.ACCEPTED,
             ack_mac=collected.ack_mac,
             posted=collected.posted,
             suspended=collected.suspended,
         )
+
+    def note_refused(
+        self, terminal_id: str, refused: RefusedMessage, now: datetime
+    ) -> None:
+        """Keep a message that was refused, for a person to look at."""
+        with self._store.write() as books:
+            note_refusal(books, terminal_id, refused, now)
 
     def _check_header(
         self, books: Books, header: BatchHeader, now: datetime
@@ -166,6 +186,10 @@ class Bank:
         if not certificates.verify_close_mac(key, mid=header.mid, close=header.close):
             text = "the CLOSE MAC is wrong: the customs card did not close this batch"
             return _refuse_batch(books, header, ResponseCode.SUMS_DIFFER, text, now)
+        if header.close.count + header.close.open_count > BATCH_CREDITS_MAX:
+            text = f"a batch has at most {BATCH_CREDITS_MAX} payments and open records"
+            note_batch(books, header, IncidentCode.BATCH_TOO_LONG, text, now)
+            return BatchAnswer(code=ResponseCode.INVALID, text=text)
         number = header.close.batch
         for other in books.batches.batches_of_card(header.mid, number):
             if other.close != header.close:
@@ -189,6 +213,7 @@ class Bank:
                     amount_minor=payment.tx.amount_minor,
                     text=note.text,
                     at=now,
+                    evidence=evidence.of_record(header, payment, now),
                 )
             )
         if verdict.decision is not None:
@@ -256,7 +281,8 @@ class Bank:
             note_open(books, header, item, text, now)
             return OpenAnswer(code=ResponseCode.CONFLICT, text=text)
         books.batches.add_open(header, row, item.details, now)
-        open_records.note_report(books, header, row, now)
+        sent = evidence.of_record(header, item, now)
+        open_records.note_report(books, header, row, sent, now)
         open_records.settle_purse(books, record.tx.cid, now)
         return OpenAnswer(
             code=ResponseCode.ACCEPTED,
@@ -394,11 +420,18 @@ def _refuse_batch(
 
 
 def _report_difference(
-    books: Books, header: BatchHeader, difference: Difference, now: datetime
+    books: Books,
+    header: BatchHeader,
+    difference: Difference,
+    totals: BatchTotals,
+    now: datetime,
 ) -> ReconcileAnswer:
-    # A batch of which something is still on its way is no incident.
-    if difference.code is not ResponseCode.INCOMPLETE:
-        note_batch(books, header, IncidentCode.BATCH_DIFFERS, difference.text, now)
+    sent = evidence.of_totals(header, totals, now)
+    if difference.code is ResponseCode.INCOMPLETE:
+        note_incomplete(books, header, sent, now)
+    else:
+        code = IncidentCode.BATCH_DIFFERS
+        note_batch(books, header, code, difference.text, now, sent)
     return ReconcileAnswer(code=difference.code, text=difference.text)
 
 

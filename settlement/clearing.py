@@ -91,6 +91,13 @@ class IncidentCode(StrEnum):
     AUDIT_WENT_BACK = "audit log went back"
     AUDIT_REWRITTEN = "audit log rewritten"
     JOURNAL_REPLACED = "journal replaced"
+    OVER_BALANCE_LIMIT = "balance limit passed"
+    BALANCE_IMPOSSIBLE = "balance impossible"
+    BATCH_INCOMPLETE = "batch incomplete"
+    BATCH_TOO_LONG = "batch too long"
+    MESSAGE_MALFORMED = "message not of the profile"
+    MESSAGE_MAC = "message MAC wrong"
+    TERMINAL_REFUSED = "terminal refused"
 
 
 @unique
@@ -366,6 +373,9 @@ def _card_notes(record: PaymentRecord, facts: Facts) -> list[IncidentNote]:
     if record.tx.amount_minor > purse.payment_limit_minor:
         text = "the amount is over the card's limit per payment"
         notes.append(IncidentNote(code=IncidentCode.OVER_LIMIT, text=text))
+    if record.balance_after_minor > purse.balance_limit_minor:
+        text = "the balance is over the card's limit"
+        notes.append(IncidentNote(code=IncidentCode.OVER_BALANCE_LIMIT, text=text))
     if (record.kv, record.alg) != (purse.kv, ALGORITHM_AES_CMAC):
         text = "the card was issued with other keys"
         notes.append(IncidentNote(code=IncidentCode.KEY_VERSION, text=text))

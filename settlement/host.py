@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         OpenAnswer,
         ReconcileAnswer,
         RecordAnswer,
+        RefusedMessage,
         TerminalVersions,
     )
     from settlement.payment import OpenItem, PaymentRecord
@@ -439,3 +440,9 @@ class _Turns:
 
     def download(self, query: DownloadQuery) -> Offer:
         return self._bank.download(query)
+
+    def note_refused(
+        self, terminal_id: str, refused: RefusedMessage, now: dt.datetime
+    ) -> None:
+        with self._turn:
+            self._bank.note_refused(terminal_id, refused, now)

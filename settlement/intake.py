@@ -16,7 +16,9 @@ its MAC is verified, and its request is answered according to what the call has 
 message again, marked as a repeat or not, gets the very same answer without the bank
 being asked; the same STAN with other content is put to the bank, which answers 94 and
 keeps an incident. Nothing is posted for a message that is malformed (30), whose MAC is
-wrong (63), or that names another terminal than the certificate does (58).
+wrong (63), or that names another terminal than the certificate does (58), nor for more
+payments than a batch can have (12); the bank keeps each such message for a person to
+look at, and also one that cannot be decoded at all, before the call is given up.
 
 The answer to a header names what the bank holds of the batch from calls before, so that
 only the rest is sent. Messages that arrive together may be given together to
@@ -29,6 +31,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
+from card.profile import BATCH_CREDITS_MAX
 from settlement import answers, iso8583
 from settlement.detail_groups import payments_of
 from settlement.download import DownloadQuery
@@ -53,6 +56,7 @@ from settlement.messages import (
     OpenAnswer,
     ReconcileAnswer,
     RecordAnswer,
+    RefusedMessage,
     Request,
     ResponseCode,
     TerminalVersions,
@@ -80,6 +84,7 @@ __all__ = [
     "OpenAnswer",
     "ReconcileAnswer",
     "RecordAnswer",
+    "RefusedMessage",
     "ResponseCode",
     "TerminalVersions",
     "Total",
@@ -94,6 +99,9 @@ ANSWERS_KEPT_MAX: Final = 128
 books: far more than any terminal leaves unanswered. It bounds memory, and nothing
 else: what an older one is repeated for goes to the bank, which answers the same. At
 worst, with messages of 65535 bytes, one call keeps 16 MB; a counter's have 1 kB."""
+
+NOTED_MAX: Final = 16
+"""Refused messages that the bank keeps of one call; what else comes says no more."""
 
 _TRANSIENT: Final = frozenset({ResponseCode.TRY_LATER, ResponseCode.FAILURE})
 """Answers that a repeat must not get again: it is to be tried once more."""
@@ -146,6 +154,12 @@ class IntakeBank(Protocol):
         """What leads from what a terminal holds to what is wanted, or is newest."""
         ...
 
+    def note_refused(
+        self, terminal_id: str, refused: RefusedMessage, now: datetime
+    ) -> None:
+        """Keep a message that was refused, for a person to look at."""
+        ...
+
 
 Fields = Sequence[tuple[int, str | bytes]]
 _Asked = LogonRequest | HeaderRequest | OpenItem | TotalsRequest | DownloadQuery
@@ -158,11 +172,13 @@ class _Reply:
 
     Attributes:
         kept: whether a repeat gets this answer again without the bank being asked.
+        noted: why a person has to look at the request, or empty.
     """
 
     code: ResponseCode
     fields: Fields = ()
     kept: bool = False
+    noted: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +228,8 @@ class IntakeMachine:
         self._header: BatchHeader | None = None
         self._kept: dict[MessageKey, _Kept] = {}
         self._wrong_macs = 0
+        self._noted = 0
+        self._stans: dict[int, set[int]] = {}
         self._downloads = DownloadDesk(bank.download)
 
     def receive(self, message: bytes, now: datetime) -> list[bytes]:
@@ -234,7 +252,7 @@ class IntakeMachine:
         Every response is given in the order of the requests. Raises as `receive` does,
         with nothing of the group posted when one of its messages cannot be decoded.
         """
-        arrived = [(data, iso8583.decode(data)) for data in messages]
+        arrived = [(data, self._decode(data, now)) for data in messages]
         keys = [request_key(message) for _, message in arrived]
         responses: list[bytes] = []
         waiting: dict[MessageKey, _Waiting] = {}
@@ -253,9 +271,36 @@ class IntakeMachine:
                 continue
             if not isinstance(screened, _Reply):
                 screened = self._ask_bank(screened, now)
-            responses.append(self._respond(key, message, screened, now))
+            reply = self._note(data, screened, now)
+            responses.append(self._respond(key, message, reply, now))
         responses += self._post(waiting, now)
         return responses
+
+    def _decode(self, data: bytes, now: datetime) -> iso8583.Message:
+        """The message in ``data``; one that is none is kept before the call ends."""
+        try:
+            return iso8583.decode(data)
+        except MalformedMessageError as error:
+            reply = _refusal(ResponseCode.FORMAT_ERROR, str(error), noted=True)
+            self._note(data, reply, now)
+            raise
+
+    def _note(self, data: bytes, reply: _Reply, now: datetime) -> _Reply:
+        """The reply, after the bank has kept a request that is not as it should be."""
+        if not reply.noted or self._noted >= NOTED_MAX:
+            return reply
+        self._noted += 1
+        refused = RefusedMessage(
+            code=reply.code,
+            text=reply.noted,
+            data=data,
+            batch=self._header.close.batch if self._header else None,
+        )
+        try:
+            self._bank.note_refused(self._terminal_id, refused, now)
+        except BankUnavailableError as error:
+            return _refusal(ResponseCode.TRY_LATER, str(error))
+        return reply
 
     def _screen(
         self, key: MessageKey, data: bytes, message: iso8583.Message
@@ -277,10 +322,10 @@ class IntakeMachine:
             request = parse_request(message)
             if message.text(41) != self._terminal_id:
                 text = f"the certificate of this call is that of {self._terminal_id}"
-                return _refusal(ResponseCode.NOT_PERMITTED, text)
+                return _refusal(ResponseCode.NOT_PERMITTED, text, noted=True)
             return self._in_open_batch(request)
         except MalformedMessageError as error:
-            return _refusal(ResponseCode.FORMAT_ERROR, str(error))
+            return _refusal(ResponseCode.FORMAT_ERROR, str(error), noted=True)
 
     def _in_open_batch(self, request: Request) -> _Asked | _Payments | _Reply:
         """The same, unless it is of a batch that is not open.
@@ -296,22 +341,36 @@ class IntakeMachine:
             return _refusal(ResponseCode.BATCH_UNKNOWN, text)
         match request:
             case GroupRequest():
-                return _Payments(records=payments_of(request, header), grouped=True)
+                return self._within_limit(payments_of(request, header), grouped=True)
             case DetailRequest(record=record):
                 if isinstance(record, OpenItem):
                     return record
-                return _Payments(records=(record,), grouped=False)
+                return self._within_limit((record,), grouped=False)
             case TotalsRequest():
                 return request
             case _:
                 assert_never(request)
+
+    def _within_limit(
+        self, records: tuple[PaymentRecord, ...], *, grouped: bool
+    ) -> _Payments | _Reply:
+        """The payments, unless with them there are more than a batch can have."""
+        assert self._header is not None, "records come only in an open batch"
+        stans = self._stans.setdefault(self._header.close.batch, set())
+        more = {record.stan for record in records} - stans
+        if len(stans) + len(more) > BATCH_CREDITS_MAX:
+            text = f"more than {BATCH_CREDITS_MAX} payments in one batch; not taken"
+            return _refusal(ResponseCode.INVALID, text, noted=True)
+        stans |= more
+        return _Payments(records=records, grouped=grouped)
 
     def _wrong_mac(self, message: iso8583.Message) -> _Reply:
         self._wrong_macs += 1
         if self._wrong_macs >= WRONG_MACS_MAX:
             text = f"the MAC of {message} is wrong, as of others before in this call"
             raise MessageAuthenticationError(text)
-        return _refusal(ResponseCode.MAC_WRONG, "the MAC is wrong; nothing was posted")
+        text = "the MAC is wrong; nothing was posted"
+        return _refusal(ResponseCode.MAC_WRONG, text, noted=True)
 
     def _ask_bank(self, request: _Asked, now: datetime) -> _Reply:
         try:
@@ -338,7 +397,11 @@ class IntakeMachine:
     def _log_on(self, versions: TerminalVersions, now: datetime) -> _Reply:
         answer = self._bank.logon(self._terminal_id, versions, now)
         if answer.code is not ResponseCode.ACCEPTED:
-            return _reply(answer.code, answers.text_fields(answer.text))
+            return _Reply(
+                code=answer.code,
+                fields=answers.text_fields(answer.text),
+                noted=answer.text,
+            )
         self._logged_on = True
         fields = answers.logon_fields(answer, self._session_key, now)
         return _reply(answer.code, fields)
@@ -415,6 +478,7 @@ def _reply(code: ResponseCode, fields: Fields) -> _Reply:
     return _Reply(code=code, fields=fields, kept=code not in _TRANSIENT)
 
 
-def _refusal(code: ResponseCode, text: str) -> _Reply:
+def _refusal(code: ResponseCode, text: str, *, noted: bool = False) -> _Reply:
     """What the bank was not asked, or could not answer."""
-    return _Reply(code=code, fields=answers.text_fields(text))
+    fields = answers.text_fields(text)
+    return _Reply(code=code, fields=fields, noted=text if noted else "")

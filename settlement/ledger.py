@@ -49,6 +49,7 @@ __all__ = [
     "opening_deposit_entry",
     "payee_account",
     "payment_entry",
+    "suspense_entry",
 ]
 
 BANK: Final = "bank"
@@ -98,6 +99,7 @@ class EntryKind(StrEnum):
     DEPOSIT_FORFEITURE = "deposit forfeiture"
     FEE = "bank fee"
     FEE_REVERSAL = "bank fee reversal"
+    SUSPENSE = "suspense resolution"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +291,24 @@ def payment_entry(
         (Account.purse_float(cid, payee.currency), payee),
         amount_minor,
         booked_at,
+    )
+
+
+def suspense_entry(
+    *,
+    cid: bytes,
+    otc: int,
+    account: Account,
+    amount_minor: int,
+    booked_at: datetime,
+) -> Entry:
+    """A held payment whose account is certain now: suspense to that account."""
+    return _move(
+        Source.of_card(EntryKind.SUSPENSE, cid, otc),
+        (Account.suspense(account.currency), account),
+        amount_minor,
+        booked_at,
+        memo=f"card {mask_card_number(cid)}",
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from card import certificates
 from card.profile import KeyUse
 from card.records import LoadRecord, mask_card_number
+from settlement.clearing import IncidentCode
 from settlement.errors import LoadProblem, LoadRefusedError
 from settlement.fees import FeeCode, charge_load, fee_minor, reverse_load
 from settlement.ledger import load_entry, load_reversal_entry
@@ -224,7 +225,7 @@ def is_proved(keys: KeyStore, row: LoadRow) -> bool:
 def impossible_balance(request: LoadRequest, now: datetime) -> IncidentRow:
     """The incident of a card that certifies more value than it can have."""
     return IncidentRow(
-        code="balance impossible",
+        code=IncidentCode.BALANCE_IMPOSSIBLE,
         masked_card=request.card_number_masked,
         amount_minor=request.balance_minor,
         text=f"at load {request.ltc} the card certified a balance that it cannot have",

@@ -35,6 +35,7 @@ __all__ = [
     "OpenAnswer",
     "ReconcileAnswer",
     "RecordAnswer",
+    "RefusedMessage",
     "Request",
     "ResponseCode",
     "TerminalVersions",
@@ -84,6 +85,23 @@ class TerminalVersions:
     def in_order(self) -> tuple[int, int, int, int]:
         """All of them in the order of `settlement.download.DownloadKind`."""
         return self.parameters, self.hotlist, self.catalogue, self.requests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedMessage:
+    """A message that the host refused by itself, so that the bank may keep it.
+
+    Attributes:
+        code: what was answered; FORMAT_ERROR also when nothing could be.
+        text: why, in plain words.
+        data: the message as it came.
+        batch: the batch that was open, or None.
+    """
+
+    code: ResponseCode
+    text: str
+    data: bytes = field(repr=False)
+    batch: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,9 +92,17 @@ def settled_by(opened: OpenRow, facts: OpenFacts) -> ResolvedBy | None:
 
 
 def note_report(
-    books: Books, header: BatchHeader, opened: OpenRow, now: datetime
+    books: Books, header: BatchHeader, opened: OpenRow, sent: bytes, now: datetime
 ) -> None:
-    """Note an open record that is new to the bank, with an incident of its own."""
+    """Note an open record that is new to the bank, with an incident of its own.
+
+    Args:
+        books: the open transaction.
+        header: the batch that reports it.
+        opened: the record.
+        sent: what shows it, see `settlement.evidence`.
+        now: the bank's time.
+    """
     tx = opened.tx
     if books.opens.known(tx.mid, tx.tsn) is not None:
         return
@@ -111,6 +119,7 @@ def note_report(
                 "UTC: nobody knows yet whether the purse was debited"
             ),
             at=now,
+            evidence=sent,
         )
     )
     books.opens.add(

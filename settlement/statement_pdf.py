@@ -71,6 +71,7 @@ _ENTRY_NAMES: Final = {
     EntryKind.DEPOSIT_FORFEITURE: "Deposit forfeited",
     EntryKind.FEE: "Bank fee",
     EntryKind.FEE_REVERSAL: "Bank fee given back",
+    EntryKind.SUSPENSE: "Out of suspense",
 }
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 from settlement.errors import StatementError
-from settlement.ledger import Account, AccountKind
+from settlement.ledger import Account, AccountKind, EntryKind
 from settlement.message_codec import retrieval_reference
 from settlement.money import currency_by_number
 from settlement.payment import approval_code
@@ -151,13 +151,15 @@ def _entries(
                 debit_minor=row.debit_minor,
                 credit_minor=row.credit_minor,
                 balance_minor=balance_minor,
-                payment=None if row.payment is None else _payment(row.payment),
+                payment=None
+                if row.payment is None
+                else _payment(row.payment, row.kind),
             )
         )
     return tuple(entries)
 
 
-def _payment(facts: PaymentFacts) -> PaymentOnStatement:
+def _payment(facts: PaymentFacts, kind: EntryKind) -> PaymentOnStatement:
     details = facts.details
     lines = details.lines if details else ()
     return PaymentOnStatement(
@@ -171,7 +173,8 @@ def _payment(facts: PaymentFacts) -> PaymentOnStatement:
         reference=retrieval_reference(facts.terminal_id, facts.batch, facts.sequence),
         authorisation=approval_code(facts.tac),
         paid_at=facts.tx.at,
-        held=facts.decision is Decision.HELD,
+        # What has left suspense since is held no more in that entry.
+        held=facts.decision is Decision.HELD and kind is EntryKind.PAYMENT,
     )
 
 

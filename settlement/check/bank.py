@@ -30,6 +30,7 @@ from settlement.check.report import (
 )
 from settlement.check.rows import read_rows
 from settlement.check.statements import check_statements
+from settlement.check.suspense import check_suspense
 from settlement.ledger import AccountKind
 from settlement.store.ledger import AccountRow
 from settlement.store.records import Decision
@@ -69,6 +70,7 @@ def check_bank(store: BankStore, keys: KeyStore | None = None) -> CheckReport:
     check_purses(run)
     check_batches(run)
     check_opens(run)
+    check_suspense(run)
     check_statements(run)
     totals = _totals(run)
     return CheckReport(
@@ -154,6 +156,8 @@ def _unbooked_minor(run: CheckRun, currency: int) -> int:
     suspended = {
         row.evidence: row.payment.tx.amount_minor
         for row in run.rows.records.values()
-        if row.decision is Decision.SUSPENDED and row.payment.tx.currency == currency
+        if row.decision is Decision.SUSPENDED
+        and row.payment.tx.currency == currency
+        and run.rows.end_of(row) is None
     }
     return sum(suspended.values())

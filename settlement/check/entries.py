@@ -27,6 +27,7 @@ from settlement.ledger import (
     load_reversal_entry,
     payee_account,
     payment_entry,
+    suspense_entry,
 )
 from settlement.store.cards import LoadOutcome
 from settlement.store.records import Decision
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from settlement.check.rows import StoredRows
     from settlement.store.cards import LoadRow
     from settlement.store.records import PaymentRow, RecordRow
+    from settlement.store.suspense import SuspenseResolution
 
 __all__ = ["check_entries"]
 
@@ -46,7 +48,12 @@ _Key = tuple[EntryKind, str, int]
 
 _DEPOSITS: Final = frozenset({EntryKind.OPENING, EntryKind.DEPOSIT})
 _OF_CARDS: Final = frozenset(
-    {EntryKind.LOAD, EntryKind.LOAD_REVERSAL, EntryKind.PAYMENT}
+    {
+        EntryKind.LOAD,
+        EntryKind.LOAD_REVERSAL,
+        EntryKind.PAYMENT,
+        EntryKind.SUSPENSE,
+    }
 )
 
 _OF_OFFICES: Final = frozenset({EntryKind.DEPOSIT_REFUND, EntryKind.DEPOSIT_FORFEITURE})
@@ -100,6 +107,12 @@ def _expected(run: CheckRun) -> dict[_Key, Entry | None]:
     for payment in rows.payments.values():
         source = Source.of_card(EntryKind.PAYMENT, payment.cid, payment.otc)
         expected[_key(source)] = _made(partial(_payment, rows, payment))
+    for key, end in rows.ended.items():
+        held = rows.records.get(key)
+        if held is not None and held.decision is Decision.HELD:
+            tx = held.payment.tx
+            source = Source.of_card(EntryKind.SUSPENSE, tx.cid, tx.otc)
+            expected[_key(source)] = _made(partial(_suspense, held, end))
     settled_at = {
         (row.cid, row.ltc): row.at
         for row in rows.raw["load_outcome"]
@@ -130,12 +143,27 @@ def _payment(rows: StoredRows, payment: PaymentRow) -> Entry | None:
     payee = None if record is None else _payee(rows, record)
     if record is None or payee is None:
         return None
+    # Of a payment that was held the end books an entry of its own.
+    end = None if record.decision is Decision.HELD else rows.end_of(record)
     return payment_entry(
         cid=record.payment.tx.cid,
         otc=record.payment.tx.otc,
         payee=payee,
         amount_minor=record.payment.tx.amount_minor,
-        booked_at=record.received_at,
+        booked_at=record.received_at if end is None else end.at,
+    )
+
+
+def _suspense(held: RecordRow, end: SuspenseResolution) -> Entry | None:
+    """How a held payment left suspense."""
+    if end.account is None:
+        return None
+    return suspense_entry(
+        cid=held.payment.tx.cid,
+        otc=held.payment.tx.otc,
+        account=end.account,
+        amount_minor=held.payment.tx.amount_minor,
+        booked_at=end.at,
     )
 
 
@@ -144,6 +172,9 @@ def _payee(rows: StoredRows, record: RecordRow) -> Account | None:
     currency = record.payment.tx.currency
     if record.decision is Decision.HELD:
         return Account.suspense(currency)
+    end = rows.end_of(record)
+    if record.decision is Decision.SUSPENDED and end is not None:
+        return end.account
     header = rows.batches.get((record.terminal_id, record.mid, record.batch))
     details = record.payment.details
     if record.decision is not Decision.POSTED or header is None or details is None:

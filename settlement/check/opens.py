@@ -49,8 +49,6 @@ def check_opens(run: CheckRun) -> None:
         ):
             run.find(FindingCode.OPEN, f"{_name(row)}: {problem}")
     _check_reports(run)
-    for number in sorted(closed.keys() - of_opens):
-        run.find(FindingCode.OPEN, f"incident {number}: closed, and nothing says why")
     for number, incident in incidents.items():
         if incident.code == IncidentCode.OUTCOME_OPEN and number not in of_opens:
             run.find(FindingCode.OPEN, f"incident {number}: its open record is gone")

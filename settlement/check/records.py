@@ -111,7 +111,7 @@ def _decision_problems(run: CheckRun, record: RecordRow) -> Iterator[str]:
     own = [row for row in paid if run.rows.record_of(row) is record]
     if refused is not (decision is Decision.REFUSED):
         yield f"{decision}, but its customs card says otherwise"
-    if decision.is_booked is not bool(own):
+    if run.rows.is_booked(record) is not bool(own):
         yield f"{decision}, but its payment says otherwise"
     if decision.is_booked and _must_be_held(run, record) is not (
         decision is Decision.HELD

@@ -46,6 +46,8 @@ class FindingCode(StrEnum):
     DEPOSIT = "deposit not as customs ordered"
     FEE = "fee not by the tariff"
     CORRECTION = "correction not by two officers"
+    SUSPENSE = "suspense not as two officers decided"
+    INCIDENT = "incident closed by nobody, or its evidence changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +150,7 @@ class CheckReport:
             FindingCode.LOAD,
             FindingCode.BATCH,
             FindingCode.OPEN,
+            FindingCode.SUSPENSE,
         )
 
     def _any(self, *codes: FindingCode) -> bool:

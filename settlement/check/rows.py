@@ -28,9 +28,12 @@ from settlement.store.certificates import certificate_row
 from settlement.store.corrections import CorrectionDecision
 from settlement.store.deposits import order_row
 from settlement.store.heads import kept_head
+from settlement.store.incidents import work_row
 from settlement.store.opens import resolution_row
+from settlement.store.proposals import ProposalDecision, ProposalRow
 from settlement.store.records import payment_row, record_row
 from settlement.store.schema import UTCTime, metadata
+from settlement.store.suspense import SuspenseOutcome, SuspenseResolution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,10 +101,27 @@ class StoredRows:
     by_purse: dict[bytes, list[PaymentRow]] = field(default_factory=dict)
     opens: list[tuple[BatchKey, OpenRow]] = field(default_factory=list)
     reports: dict[tuple[str, bytes, int, int], OpenRow] = field(default_factory=dict)
+    proposals: dict[int, ProposalRow] = field(default_factory=dict)
+    ended: dict[tuple[str, bytes, int, int], SuspenseResolution] = field(
+        default_factory=dict
+    )
 
     def record_of(self, row: PaymentRow) -> RecordRow | None:
         """The record that a payment was posted from, or None when it is gone."""
         return self.records.get((row.terminal_id, row.mid, row.batch, row.stan))
+
+    def end_of(self, row: RecordRow) -> SuspenseResolution | None:
+        """How a record in suspense ended, or None."""
+        return self.ended.get((row.terminal_id, row.mid, row.batch, row.payment.stan))
+
+    def was_accepted(self, row: RecordRow) -> bool:
+        """Whether two officers accepted it when its TAC had verified later."""
+        end = self.end_of(row)
+        return end is not None and end.outcome is SuspenseOutcome.ACCEPTED
+
+    def is_booked(self, row: RecordRow) -> bool:
+        """Whether a record became a payment, at once or later."""
+        return row.decision.is_booked or self.was_accepted(row)
 
     def records_of(self, key: BatchKey) -> list[RecordRow]:
         """All records of a batch in the order of the customs card's credits."""
@@ -146,6 +166,10 @@ def read_rows(stored: StoredTables) -> StoredRows:
     _make(rows, "audit_head", kept_head)
     _make(rows, "certificate", certificate_row)
     _make(rows, "published", _read_published)
+    _make(rows, "incident_work", work_row)
+    decided = {row.number: row for row in rows.raw["proposal_decision"]}
+    _make(rows, "proposal", lambda row: _add_proposal(rows, row, decided))
+    _make(rows, "suspense_resolution", lambda row: _add_resolution(rows, row))
     for loads in rows.loads.values():
         loads.sort(key=lambda row: row.ltc)
     return rows
@@ -228,6 +252,41 @@ def _make(rows: StoredRows, table: str, make: Callable[[Any], object]) -> None:
         else:
             sound.append(row)
     rows.raw[table] = sound
+
+
+def _add_proposal(rows: StoredRows, row: Any, decided: dict[int, Any]) -> None:
+    made = decided.get(row.number)
+    decision = None
+    if made is not None:
+        if made.digest != row.digest:
+            raise ValueError("what was decided is not what was proposed")
+        decision = ProposalDecision(
+            approved=made.approved,
+            officer=made.officer,
+            reason=made.reason,
+            at=made.at,
+        )
+    rows.proposals[row.number] = ProposalRow(
+        number=row.number,
+        kind=row.kind,
+        subject=row.subject,
+        document=row.document,
+        digest=row.digest,
+        reason=row.reason,
+        officer=row.officer,
+        at=row.at,
+        decision=decision,
+    )
+
+
+def _add_resolution(rows: StoredRows, row: Any) -> None:
+    account = None if row.account_id is None else rows.accounts[row.account_id]
+    rows.ended[(*batch_key_of(row), row.stan)] = SuspenseResolution(
+        outcome=SuspenseOutcome(row.outcome),
+        account=account,
+        proposal=row.proposal,
+        at=row.at,
+    )
 
 
 def _read_published(row: Any) -> None:

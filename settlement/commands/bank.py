@@ -22,6 +22,7 @@ from settlement.commands.bank_officer import officer
 from settlement.commands.bank_publish import publish
 from settlement.commands.bank_serve import serve
 from settlement.commands.bank_statement import statement
+from settlement.commands.bank_suspense import suspense
 from settlement.commands.bank_terminal import terminal
 from settlement.commands.environment import real_environment
 from settlement.commands.output import PlainErrorsGroup
@@ -80,6 +81,7 @@ for _command in (
     fee,
     correction,
     officer,
+    suspense,
 ):
     bank.add_command(_command)
 

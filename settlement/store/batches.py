@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from card.records import BatchClose, TransactionRecord
 from settlement.messages import BatchHeader, Total
+from settlement.store.incidents import add_evidence
 from settlement.store.inserts import insert_unless_there
 from settlement.store.numbers import next_number
 from settlement.store.records import batch_key, details_to_text, same_batch
@@ -82,6 +83,8 @@ class IncidentRow:
         amount_minor: what it is about, or None.
         text: what happened, in plain words.
         at: the bank's time.
+        evidence: the bytes that it is about, see `settlement.evidence`, or none. They
+            are kept apart, and the same incident seen again may bring others.
     """
 
     code: str
@@ -92,6 +95,7 @@ class IncidentRow:
     amount_minor: int | None = None
     text: str
     at: datetime
+    evidence: bytes = field(default=b"", repr=False, compare=False)
 
     @property
     def fingerprint(self) -> bytes:
@@ -138,6 +142,15 @@ _BATCH: Final = sa.select(batch).where(*same_batch(batch))
 _COLLECTED: Final = sa.select(batch_collected).where(*same_batch(batch_collected))
 _OPENS: Final = (
     sa.select(open_report).where(*same_batch(open_report)).order_by(open_report.c.tsn)
+)
+_NOTED: Final = (
+    sa.select(
+        incident,
+        incident_closed.c.at.label("closed_at"),
+        incident_closed.c.text.label("closed_because"),
+    )
+    .select_from(incident.outerjoin(incident_closed))
+    .order_by(incident.c.id)
 )
 
 
@@ -239,7 +252,13 @@ class BatchTables:
         return [open_row(row) for row in found]
 
     def add_incident(self, row: IncidentRow) -> int:
-        """Note an incident, once; its number."""
+        """Note an incident, once, with its evidence; its number."""
+        number = self._note(row)
+        if row.evidence:
+            add_evidence(self._connection, number, row.evidence, row.at)
+        return number
+
+    def _note(self, row: IncidentRow) -> int:
         query = sa.select(incident.c.id).where(
             incident.c.fingerprint == row.fingerprint
         )
@@ -263,6 +282,18 @@ class BatchTables:
         number: int = self._connection.execute(query).scalar_one()
         return number
 
+    def open_incident(self, fingerprint: bytes) -> int | None:
+        """The number of an incident that is not closed, or None."""
+        query = (
+            sa.select(incident.c.id)
+            .select_from(incident.outerjoin(incident_closed))
+            .where(
+                incident.c.fingerprint == fingerprint,
+                incident_closed.c.incident_id.is_(None),
+            )
+        )
+        return self._connection.execute(query).scalar()
+
     def close_incident(self, number: int, because: str, at: datetime) -> None:
         """Note that nobody has to look at an incident any more."""
         self._connection.execute(
@@ -275,14 +306,22 @@ class BatchTables:
 
     def noted_incidents(self) -> list[NotedIncident]:
         """All incidents as they stand now, oldest first."""
-        query = (
-            sa.select(
-                incident,
-                incident_closed.c.at.label("closed_at"),
-                incident_closed.c.text.label("closed_because"),
-            )
-            .select_from(incident.outerjoin(incident_closed))
-            .order_by(incident.c.id)
+        return [_noted(row) for row in self._connection.execute(_NOTED)]
+
+    def noted_incident(self, number: int) -> NotedIncident | None:
+        """One incident as it stands now, or None."""
+        query = _NOTED.where(incident.c.id == number)
+        row = self._connection.execute(query).first()
+        return None if row is None else _noted(row)
+
+    def incidents_of_record(
+        self, terminal_id: str, number: int, stan: int
+    ) -> list[NotedIncident]:
+        """The incidents of one payment of a batch, oldest first."""
+        query = _NOTED.where(
+            incident.c.terminal_id == terminal_id,
+            incident.c.batch == number,
+            incident.c.stan == stan,
         )
         return [_noted(row) for row in self._connection.execute(query)]
 

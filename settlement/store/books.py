@@ -34,6 +34,7 @@ from settlement.store.fees import FeeTables
 from settlement.store.heads import HeadTables
 from settlement.store.history import HistoryTables
 from settlement.store.holds import Holds
+from settlement.store.incidents import IncidentTables
 from settlement.store.ledger import LedgerTables
 from settlement.store.officers import OfficerTables
 from settlement.store.offices import OfficeTables
@@ -44,6 +45,7 @@ from settlement.store.proposals import ProposalTables
 from settlement.store.publications import PublicationTables
 from settlement.store.records import RecordTables
 from settlement.store.statements import StatementTables
+from settlement.store.suspense import SuspenseTables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,6 +88,8 @@ class Books:
     corrections: CorrectionTables
     history: HistoryTables
     officers: OfficerTables
+    incidents: IncidentTables
+    suspense: SuspenseTables
     proposals: ProposalTables
 
 
@@ -264,5 +268,7 @@ def _books(connection: sa.Connection) -> Books:
         corrections=CorrectionTables(connection),
         history=HistoryTables(connection),
         officers=OfficerTables(connection),
+        incidents=IncidentTables(connection),
+        suspense=SuspenseTables(connection),
         proposals=ProposalTables(connection),
     )

@@ -131,6 +131,27 @@ class PaymentRow:
     evidence: bytes
     paid_at: datetime
 
+    @classmethod
+    def of_record(cls, row: RecordRow) -> PaymentRow:
+        """The payment that a record becomes."""
+        sent, tx = row.payment, row.payment.tx
+        return cls(
+            cid=tx.cid,
+            otc=tx.otc,
+            mid=tx.mid,
+            tsn=tx.tsn,
+            terminal_id=row.terminal_id,
+            batch=row.batch,
+            stan=sent.stan,
+            amount_minor=tx.amount_minor,
+            currency=tx.currency,
+            balance_after_minor=sent.balance_after_minor,
+            cumulative_debit_minor=sent.cumulative_debit_minor,
+            tac=sent.tac,
+            evidence=row.evidence,
+            paid_at=tx.at,
+        )
+
     @property
     def loaded_minor(self) -> int:
         """All that had been loaded when this payment was made."""

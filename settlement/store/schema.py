@@ -32,6 +32,10 @@ open_record          MID, tsn: such a payment, whatever number of batches report
 open_resolution      MID, tsn: what became of it, and how that is known
 incident             something for a person to look at
 incident_closed      incident: nobody has to look at it any more
+incident_evidence    incident, serial: the bytes that it is about
+incident_work        incident, serial: whose it is, notes, and how it was resolved
+suspense_resolution  record: where money in suspense went, as two officers decided
+hotlist_block        listing: the card was blocked, or was found blocked
 audit_head           terminal, serial: where its audit log stood
 statement            number: issued, never regenerated differently
 officer              name: may do what the role says; passwords, attempts to sign on

@@ -121,7 +121,7 @@ class StatementTables:
         same_payment = (
             (payment.c.cid == entry.c.cid)
             & (payment.c.otc == entry.c.number)
-            & (entry.c.kind == EntryKind.PAYMENT.value)
+            & entry.c.kind.in_((EntryKind.PAYMENT.value, EntryKind.SUSPENSE.value))
         )
         same_record = (
             (record.c.terminal_id == payment.c.terminal_id)

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from settlement.store.schema_incident_work import INCIDENT_KEYS, INCIDENT_TRIGGERS
 from settlement.store.schema_officers import OFFICER_KEYS, OFFICER_TRIGGERS
+from settlement.store.schema_suspense import SUSPENSE_KEYS, SUSPENSE_TRIGGERS
 from settlement.store.triggers_money import MONEY_REPLACED, MONEY_RULES
 
 __all__ = ["APPEND_ONLY_TABLES", "RULES", "SQLITE_TRIGGERS"]
@@ -50,6 +52,8 @@ APPEND_ONLY_TABLES: Final = (
     "audit_head",
     "statement",
     *OFFICER_KEYS,
+    *INCIDENT_KEYS,
+    *SUSPENSE_KEYS,
 )
 
 _KEYS: Final = {
@@ -75,6 +79,8 @@ _KEYS: Final = {
     "audit_head": ("terminal_id", "serial"),
     "statement": ("number",),
     **OFFICER_KEYS,
+    **INCIDENT_KEYS,
+    **SUSPENSE_KEYS,
 }
 """Rows that INSERT OR REPLACE would delete without running a DELETE trigger."""
 
@@ -160,7 +166,21 @@ BEGIN
                       AND amount_minor = NEW.amount_minor
                       AND evidence = NEW.evidence AND tac = NEW.tac
                       AND tac_verified
-                      AND decision IN ('posted', 'held'));
+                      AND decision IN ('posted', 'held'))
+    -- Or its TAC was verified later, with a key that the bank did not have then.
+    AND NOT EXISTS (SELECT 1 FROM record
+                    JOIN suspense_resolution AS ended
+                      ON ended.terminal_id = record.terminal_id
+                     AND ended.mid = record.mid AND ended.batch = record.batch
+                     AND ended.stan = record.stan
+                    WHERE record.terminal_id = NEW.terminal_id
+                      AND record.mid = NEW.mid AND record.batch = NEW.batch
+                      AND record.stan = NEW.stan
+                      AND record.cid = NEW.cid AND record.otc = NEW.otc
+                      AND record.amount_minor = NEW.amount_minor
+                      AND record.evidence = NEW.evidence AND record.tac = NEW.tac
+                      AND record.decision = 'suspended'
+                      AND ended.outcome = 'accepted');
 END"""
 
 _DELIVERED_HAS_PAYMENT: Final = """
@@ -183,6 +203,8 @@ RULES: Final = (
     _PAYMENT_HAS_VERIFIED_TAC,
     _DELIVERED_HAS_PAYMENT,
     *OFFICER_TRIGGERS,
+    *INCIDENT_TRIGGERS,
+    *SUSPENSE_TRIGGERS,
 )
 """What holds for rows that are inserted, in the form that both databases are given."""
 

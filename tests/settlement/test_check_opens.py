@@ -100,7 +100,7 @@ def test_open_records_in_every_state_are_no_finding(busy: Desk) -> None:
                 " '2025-11-22T10:15:00.000000Z' FROM incident"
                 " WHERE code = 'journal replaced'"
             ],
-            OPEN,
+            FindingCode.INCIDENT,
             "closed, and nothing says why",
         ),
         (

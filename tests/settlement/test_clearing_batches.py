@@ -9,6 +9,7 @@ import pytest
 
 from card import certificates
 from card.profile import KeyUse
+from settlement.check.bank import check_bank
 from settlement.clearing import IncidentCode
 from settlement.ledger import payee_account
 from settlement.messages import (
@@ -160,8 +161,10 @@ def test_a_batch_that_differs_is_not_acknowledged_and_the_difference_named(
 def test_what_was_missing_can_follow(desk: Desk, purse: Purse) -> None:
     header = desk.customs.close()
     assert upload(desk, header, desk.customs.records[:2]).code == "77"
-    assert desk.incidents() == []
+    assert desk.open_incidents() == [IncidentCode.BATCH_INCOMPLETE]
     assert upload(desk, header, desk.customs.records).code == "00"
+    assert desk.open_incidents() == []
+    assert check_bank(desk.store, desk.keys).ok
 
 
 def test_a_payment_too_many_is_named(desk: Desk, purse: Purse) -> None:

@@ -27,6 +27,7 @@ from settlement.intake import (
     OpenAnswer,
     ReconcileAnswer,
     RecordAnswer,
+    RefusedMessage,
     ResponseCode,
     TerminalVersions,
     Total,
@@ -115,6 +116,7 @@ class MemoryBank:
         self._ledger = ledger
         self._closures = closures
         self._headers: dict[int, BatchHeader] = {}
+        self.refused: list[RefusedMessage] = []
 
     def logon(
         self, terminal_id: str, versions: TerminalVersions, now: datetime
@@ -150,6 +152,11 @@ class MemoryBank:
             text = "this payment was sent with other content"
             return RecordAnswer(code=ResponseCode.CONFLICT, text=text)
         return RecordAnswer(code=ResponseCode.ACCEPTED)
+
+    def note_refused(
+        self, terminal_id: str, refused: RefusedMessage, now: datetime
+    ) -> None:
+        self.refused.append(refused)
 
     def download(self, query: DownloadQuery) -> Offer:
         return Offer(version=query.held.version)
