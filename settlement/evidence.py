@@ -10,6 +10,7 @@ hold all that was said and signed: TX, counters, TAC, key version.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from card import tlv
@@ -19,6 +20,7 @@ from settlement import iso8583
 from settlement.data_objects import CardTag, DetailTag
 from settlement.errors import MalformedMessageError
 from settlement.message_codec import detail_message, header_message, totals_message
+from settlement.payment import PaymentRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from settlement.audit_head import AuditHead
     from settlement.messages import BatchHeader, BatchTotals
-    from settlement.payment import OpenItem, PaymentRecord
+    from settlement.payment import OpenItem
 
 __all__ = [
     "card_number_places",
@@ -49,6 +51,9 @@ def of_record(
     header: BatchHeader, record: PaymentRecord | OpenItem, now: datetime
 ) -> bytes:
     """The 0320 that stands for a payment or an open record of a batch."""
+    tx = record.tx if isinstance(record, PaymentRecord) else record.open_record.tx
+    # Field 49 says what TX says, also where the batch says otherwise.
+    header = replace(header, currency=tx.currency)
     return iso8583.encode(detail_message(header, record, now), None)
 
 

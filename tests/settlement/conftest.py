@@ -626,3 +626,12 @@ def new_desk(
 def desk(new_desk: Callable[[], Desk]) -> Desk:
     """One such bank."""
     return new_desk()
+
+
+@pytest.fixture(scope="session")
+def documented_codes() -> set[str]:
+    """The response codes that the profile documents."""
+    page = Path(__file__).parents[2] / "docs" / "iso8583.md"
+    section = page.read_text(encoding="utf-8").split("## Response codes")[1]
+    rows = section.split("## ")[0].splitlines()
+    return {row[2:4] for row in rows if row.startswith("| ") and row[2:4].isdigit()}
