@@ -19,6 +19,7 @@ from settlement.commands.bank_incidents import incidents
 from settlement.commands.bank_init import init
 from settlement.commands.bank_office import office
 from settlement.commands.bank_officer import officer
+from settlement.commands.bank_proof import batch_proof
 from settlement.commands.bank_publish import publish
 from settlement.commands.bank_serve import serve
 from settlement.commands.bank_statement import statement
@@ -82,6 +83,7 @@ for _command in (
     correction,
     officer,
     suspense,
+    batch_proof,
 ):
     bank.add_command(_command)
 

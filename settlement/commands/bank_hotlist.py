@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from settlement.store.blocks import BlockRow
     from settlement.store.books import Books
 
 __all__ = ["hotlist"]
@@ -124,9 +125,13 @@ def replace(
 @json_option
 @click.pass_context
 def list_cards(ctx: click.Context, *, bank: Path, full_number: bool) -> None:
-    """List the cards on the hotlist, with the reason and since when."""
+    """List the cards on the hotlist: why, since when, and whether blocked by now.
+
+    A card is blocked when a card desk sees it next; until then counters refuse it.
+    """
     with open_bank(bank) as opened, opened.store.read() as books:
         rows = books.publications.hotlist()
+        blocks = books.blocks.blocks()
         version = books.publications.newest(DownloadKind.HOTLIST)
 
     def shown(cid: bytes) -> str:
@@ -139,15 +144,43 @@ def list_cards(ctx: click.Context, *, bank: Path, full_number: bool) -> None:
                 "card": shown(row.cid),
                 "reason": row.reason,
                 "since": f"{row.since:%Y-%m-%dT%H:%M:%SZ}",
+                "blocked": _block_document(blocks.get(row.cid)),
             }
             for row in rows
         ],
     }
-    lines = [(shown(row.cid), f"{row.since:%Y-%m-%d}", row.reason) for row in rows]
+    lines = [
+        (
+            shown(row.cid),
+            f"{row.since:%Y-%m-%d}",
+            _block_words(blocks.get(row.cid)),
+            row.reason,
+        )
+        for row in rows
+    ]
+    headings = ["Card", "Since", "Blocked", "Reason"]
     output_of(ctx).show(
         document,
-        lambda console: console.print(table(["Card", "Since", "Reason"], lines)),
+        lambda console: console.print(table(headings, lines)),
     )
+
+
+def _block_document(row: BlockRow | None) -> dict[str, str] | None:
+    if row is None:
+        return None
+    return {
+        "at": f"{row.at:%Y-%m-%dT%H:%M:%SZ}",
+        "contact": row.contact,
+        "how": "by command" if row.by_command else "found blocked",
+        "user": row.user,
+    }
+
+
+def _block_words(row: BlockRow | None) -> str:
+    if row is None:
+        return "not seen yet"
+    how = "" if row.by_command else ", was blocked before"
+    return f"{row.at:%Y-%m-%d}, {row.contact}{how}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The bank behind the desk, and what it puts right first when it sees a card again.
 
-Two things can have been left half done when a card was pulled out, and both are settled
+A card on the hotlist is blocked first (`settlement.commands.card_desk_hotlist`). Two
+things can have been left half done when a card was pulled out, and both are settled
 before anything else is done with that card:
 
 * a personalisation that the card has finished and the bank has not registered;
@@ -21,6 +22,7 @@ from card.load import LoadProved, LoadRecovery, LoadUnknown, LoadVoided
 from card.profile import CardState, Role
 from settlement.commands.bank_access import open_bank, open_keys
 from settlement.commands.card_desk_access import CardDeskError
+from settlement.commands.card_desk_hotlist import block_if_hotlisted
 from settlement.commands.card_desk_register import (
     CardRegister,
     MakingState,
@@ -33,7 +35,8 @@ from settlement.open_desk import OpenDesk
 from settlement.store.cards import LoadOutcome, PurseRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from card.channel import Channel
@@ -67,6 +70,8 @@ class Desk:
     issuing: Issuing
     opens: OpenDesk
     register: CardRegister
+    clock: Callable[[], datetime]
+    user: str
 
     @property
     def lid(self) -> bytes:
@@ -113,11 +118,13 @@ def open_desk(
             issuing=Issuing(opened.store, keys, environment.clock),
             opens=OpenDesk(opened.store, keys, environment.clock),
             register=CardRegister(opened.directory.path),
+            clock=environment.clock,
+            user=environment.user(),
         )
 
 
 def settle_card(desk: Desk, held: HeldCard) -> list[SettledLoad]:
-    """Put right what an interruption has left with this card.
+    """Block a hotlisted card, and put right what an interruption has left with it.
 
     Raises:
         CardDeskError: the purse answers, but neither proves nor burns a load; or it
@@ -125,6 +132,7 @@ def settle_card(desk: Desk, held: HeldCard) -> list[SettledLoad]:
     """
     if held.info.state is CardState.INITIALISED:
         return []
+    block_if_hotlisted(desk, held)
     card_id = held.info.card_id
     making = desk.register.find(held.role, card_id)
     if making is not None and making.state is MakingState.PENDING:

@@ -125,6 +125,23 @@ def load(  # noqa: PLR0913 - one argument for each option, as click hands them o
             output.note(f"{_who(held)}: load {money}.")
             run_load(desk, held, money, pins)
         _report(ctx, desk, held, left, NumberStyle(full=full_number), money)
+    with open_desk(environment, bank, passphrase_file) as desk:
+        money = _amount(desk, amount)
+        with hold_card(environment, reader, Role.PURSE) as held:
+            require_active(held)
+            left = _settle(desk, held, output)
+            _require_not_hotlisted(desk, held)
+            done_before = (money, LoadOutcome.COMPLETED) in [
+                (earlier.amount, earlier.outcome) for earlier in left.loads
+            ]
+            if again or not done_before:
+                _require_loadable(desk, held, today(environment))
+                if not again:
+                    now = environment.clock()
+                    _require_not_loaded_just_now(desk, held, money, now)
+                output.note(f"{_who(held)}: load {money}.")
+                run_load(desk, held, money, pins)
+            _report(ctx, desk, held, left, NumberStyle(full=full_number), money)
 
 
 @click.command(
@@ -162,6 +179,12 @@ def recover(
     ):
         require_personalised(held)
         left = _settle(desk, held, output_of(ctx))
+        reason = _hotlisted(desk, held)
+        if reason is not None:
+            output_of(ctx).note(
+                f"This card is on the hotlist ({reason}) and is blocked. Keep it and "
+                "ask bank operations."
+            )
         if not (left.loads or left.opens):
             output_of(ctx).note("There was nothing to settle.")
         _report(ctx, desk, held, left, NumberStyle(full=full_number), None)
@@ -180,6 +203,24 @@ def _settle(desk: Desk, held: HeldCard, output: Output) -> _Left:
 
 def _amount(held: HeldCard, text: str) -> Money:
     assert held.info.currency is not None, "a personalised card has one"
+
+
+def _hotlisted(desk: Desk, held: HeldCard) -> str | None:
+    with desk.store.read() as books:
+        return books.cards.hotlisted(held.info.card_id)
+
+
+def _require_not_hotlisted(desk: Desk, held: HeldCard) -> None:
+    reason = _hotlisted(desk, held)
+    if reason is not None:
+        raise CardDeskError(
+            f"Card {held.info.card_number_masked} is on the hotlist ({reason}) and is "
+            "blocked now. No money moved; what it holds is still there. Keep the card "
+            "and ask bank operations."
+        )
+
+
+def _amount(desk: Desk, text: str) -> Money:
     try:
         return parse_amount(text, currency_by_number(held.info.currency))
     except InputError as error:

@@ -26,6 +26,7 @@ from sqlalchemy import exc
 
 from settlement.errors import BankUnavailableError, CollisionError, StoreError
 from settlement.store.batches import BatchTables
+from settlement.store.blocks import BlockTables
 from settlement.store.cards import CardTables
 from settlement.store.certificates import CertificateTables
 from settlement.store.corrections import CorrectionTables
@@ -41,6 +42,7 @@ from settlement.store.offices import OfficeTables
 from settlement.store.opens import OpenTables
 from settlement.store.origins import OriginTables
 from settlement.store.place import driver_for
+from settlement.store.proofs import ProofTables
 from settlement.store.proposals import ProposalTables
 from settlement.store.publications import PublicationTables
 from settlement.store.records import RecordTables
@@ -91,6 +93,8 @@ class Books:
     incidents: IncidentTables
     suspense: SuspenseTables
     proposals: ProposalTables
+    proofs: ProofTables
+    blocks: BlockTables
 
 
 class BankStore:
@@ -271,4 +275,6 @@ def _books(connection: sa.Connection) -> Books:
         incidents=IncidentTables(connection),
         suspense=SuspenseTables(connection),
         proposals=ProposalTables(connection),
+        proofs=ProofTables(connection),
+        blocks=BlockTables(connection),
     )

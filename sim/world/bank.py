@@ -180,6 +180,8 @@ class WorldBank:
             issuing=self.issuing,
             opens=OpenDesk(self.store, self.keys, clock),
             register=CardRegister(folder),
+            clock=clock,
+            user="desk",
         )
         assert store.auditor is not None, "the store was filled with this world's books"
         self.auditor: Final = store.auditor
