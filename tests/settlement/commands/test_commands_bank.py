@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 TRANSPORT_KEY = "505152535455565758595A5B5C5D5E5F"
 INIT = ("init", "--test-keys")
-GROUPS = ("account", "terminal", "host", "hotlist", "publish")
+GROUPS = (
+    *("account", "terminal", "host", "hotlist", "publish"),
+    *("officer", "incidents", "suspense"),
+)
 
 
 def _init(world: World, *options: str) -> Any:
