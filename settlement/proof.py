@@ -62,8 +62,8 @@ class ProvedPayment:
 
     Attributes:
         record: as it came.
-        payment: what it became, also when another record brought it; None when nothing
-            is proved.
+        payment: what it became, also when another record brought the very same one;
+            None when nothing is proved.
         before: the purse's nearest payment with a lower number, or None.
         after: the purse's nearest payment with a higher number, or None.
         loaded: every total that can have been loaded, in minor units.
@@ -197,8 +197,6 @@ def _payment_differences(one: ProvedPayment) -> list[str]:
             return [f"{name}: {booked} minor units booked, and no purse certified it"]
         return []
     differences = []
-    if one.payment.evidence != one.record.evidence:
-        differences.append(f"{name}: another payment has its number")
     if _from_float(one) != tx.amount_minor:
         differences.append(
             f"{name}: the purse was debited {tx.amount_minor} minor units, the ledger "

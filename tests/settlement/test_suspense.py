@@ -249,7 +249,8 @@ RESOLVE = (
     "INSERT INTO suspense_resolution SELECT terminal_id, mid, batch, stan, cid, otc,"
     " '{outcome}', {account}, {proposal}, received_at FROM record"
 )
-TO_CUSTOMER = "(SELECT id FROM account WHERE kind = 'customer')"
+TO_CUSTOMER = "(SELECT id FROM account WHERE owner = '0100000001')"
+TO_ANOTHER = "(SELECT id FROM account WHERE owner = '0100000002')"
 ELSEWHERE = "(SELECT id FROM account WHERE kind = 'customs revenue')"
 
 
@@ -277,6 +278,10 @@ ELSEWHERE = "(SELECT id FROM account WHERE kind = 'customs revenue')"
             "two officers who agree",
         ),
         (
+            RESOLVE.format(outcome="returned", account=TO_ANOTHER, proposal=5),
+            "two officers who agree",
+        ),
+        (
             "INSERT INTO entry SELECT 99, 'suspense resolution', hex(cid), otc, cid,"
             " 512, amount_minor, received_at, '' FROM record",
             "legs of an entry|leaves it only",
@@ -292,6 +297,7 @@ ELSEWHERE = "(SELECT id FROM account WHERE kind = 'customs revenue')"
         "without an account",
         "otherwise",
         "elsewhere",
+        "to another customer",
         "entry without an end",
         "incident by hand",
     ],
@@ -300,6 +306,9 @@ def test_the_database_itself_refuses_what_two_did_not_agree_on(
     desk: Desk, staff: Staff, statement: str, message: str
 ) -> None:
     held(desk)
+    desk.issuing.open_account(
+        number="0100000002", holder="Another", currency=512, deposit_minor=1
+    )
     number = propose(desk, staff["huda"], SuspenseOutcome.RETURNED, None)
     assert number == 4
     office = SuspenseDesk(desk.store, desk.keys)
