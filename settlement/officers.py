@@ -87,6 +87,7 @@ class Officers:
                 attempt is stored.
         """
         with self._store.write() as books:
+            books.holds.staff()
             known = books.officers.officer(name)
             stored = books.officers.password(name)
             if known is None or stored is None:
@@ -98,6 +99,7 @@ class Officers:
         if not self._is_right(stored.hash, password):
             raise OfficerError(_unproved(name, FAILURES_MAX - known.failures - 1))
         with self._store.write() as books:
+            books.holds.staff()
             books.officers.note_attempt(
                 name, stored.serial, good=True, at=self._clock()
             )
@@ -149,6 +151,7 @@ class Officers:
             failures=0,
         )
         with self._store.write() as books:
+            books.holds.staff()
             if books.officers.officer(name) is not None:
                 raise OfficerError(
                     f"There is, or was, an officer {name}; a name is never given "
@@ -169,6 +172,7 @@ class Officers:
         """
         now = self._clock()
         with self._store.write() as books:
+            books.holds.staff()
             known = _require_known(books, name)
             if known.disabled_at is not None:
                 raise OfficerError(f"{name} is disabled already. {_NOTHING}")
@@ -186,6 +190,7 @@ class Officers:
         digest = self._digest(new)
         self.authenticate(name, old)
         with self._store.write() as books:
+            books.holds.staff()
             books.officers.set_password(name, digest, proposal=None, at=self._clock())
 
     def reset_password(self, name: str, new: bytes, by: TwoOfficers) -> None:
@@ -198,6 +203,7 @@ class Officers:
         digest = self._digest(new)
         now = self._clock()
         with self._store.write() as books:
+            books.holds.staff()
             known = _require_known(books, name)
             if known.disabled_at is not None:
                 raise OfficerError(f"{name} is disabled, for good. {_NOTHING}")

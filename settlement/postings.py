@@ -86,6 +86,17 @@ ENTRY_SIDES: Final[
             frozenset({AccountKind.FEES}),
             frozenset({AccountKind.CUSTOMER}),
         ),
+        EntryKind.SUSPENSE: (
+            frozenset({AccountKind.SUSPENSE}),
+            frozenset(
+                {
+                    AccountKind.REVENUE,
+                    AccountKind.DEPOSITS,
+                    AccountKind.MERCHANT,
+                    AccountKind.CUSTOMER,
+                }
+            ),
+        ),
         EntryKind.CORRECTION: (_CORRECTED, _CORRECTED | {AccountKind.CLEARING}),
     }
 )

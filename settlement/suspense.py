@@ -186,6 +186,7 @@ class SuspenseDesk:
             DualControlError: it does not fit, or does not wait any more.
         """
         with self._store.write() as books:
+            books.holds.staff()
             row = _still_waiting(books, found.record)
             account = self._account(books, row, outcome, payee)
             if outcome is SuspenseOutcome.ACCEPTED:
@@ -205,6 +206,7 @@ class SuspenseDesk:
             DualControlError: it may not be approved, or cannot be done any more.
         """
         with self._store.write() as books:
+            books.holds.staff()
             approved = dual_control.approve(books, number, ActionKind.SUSPENSE, by)
             row = _still_waiting(books, _record_of(books, approved.subject))
             self._carry_out(books, row, approved, by)
@@ -220,6 +222,7 @@ class SuspenseDesk:
             DualControlError: as `settlement.dual_control.reject`.
         """
         with self._store.write() as books:
+            books.holds.staff()
             return dual_control.reject(books, number, ActionKind.SUSPENSE, by)
 
     def _carry_out(

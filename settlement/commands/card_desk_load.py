@@ -114,6 +114,7 @@ def load(  # noqa: PLR0913 - one argument for each option, as click hands them o
         require_active(held)
         money = _amount(held, amount)
         left = _settle(desk, held, output)
+        _require_not_hotlisted(desk, held)
         done_before = (money, LoadOutcome.COMPLETED) in [
             (earlier.amount, earlier.outcome) for earlier in left.loads
         ]
@@ -125,23 +126,6 @@ def load(  # noqa: PLR0913 - one argument for each option, as click hands them o
             output.note(f"{_who(held)}: load {money}.")
             run_load(desk, held, money, pins)
         _report(ctx, desk, held, left, NumberStyle(full=full_number), money)
-    with open_desk(environment, bank, passphrase_file) as desk:
-        money = _amount(desk, amount)
-        with hold_card(environment, reader, Role.PURSE) as held:
-            require_active(held)
-            left = _settle(desk, held, output)
-            _require_not_hotlisted(desk, held)
-            done_before = (money, LoadOutcome.COMPLETED) in [
-                (earlier.amount, earlier.outcome) for earlier in left.loads
-            ]
-            if again or not done_before:
-                _require_loadable(desk, held, today(environment))
-                if not again:
-                    now = environment.clock()
-                    _require_not_loaded_just_now(desk, held, money, now)
-                output.note(f"{_who(held)}: load {money}.")
-                run_load(desk, held, money, pins)
-            _report(ctx, desk, held, left, NumberStyle(full=full_number), money)
 
 
 @click.command(
@@ -201,10 +185,6 @@ def _settle(desk: Desk, held: HeldCard, output: Output) -> _Left:
     return left
 
 
-def _amount(held: HeldCard, text: str) -> Money:
-    assert held.info.currency is not None, "a personalised card has one"
-
-
 def _hotlisted(desk: Desk, held: HeldCard) -> str | None:
     with desk.store.read() as books:
         return books.cards.hotlisted(held.info.card_id)
@@ -220,7 +200,8 @@ def _require_not_hotlisted(desk: Desk, held: HeldCard) -> None:
         )
 
 
-def _amount(desk: Desk, text: str) -> Money:
+def _amount(held: HeldCard, text: str) -> Money:
+    assert held.info.currency is not None, "a personalised card has one"
     try:
         return parse_amount(text, currency_by_number(held.info.currency))
     except InputError as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from settlement.store.numbers import next_number
 from settlement.store.schema_incident_work import incident_evidence, incident_work
 
 if TYPE_CHECKING:
@@ -148,14 +149,17 @@ class IncidentTables:
 
     def add_work(self, number: int, row: WorkRow) -> None:
         """Note what an officer did about an incident."""
-        newest = sa.select(sa.func.max(incident_work.c.serial)).where(
-            incident_work.c.incident_id == number
+        serial = next_number(
+            self._connection,
+            incident_work.c.serial,
+            incident_work.c.incident_id == number,
+            of=str(number),
         )
         self._connection.execute(
             sa.insert(incident_work),
             {
                 "incident_id": number,
-                "serial": (self._connection.execute(newest).scalar() or 0) + 1,
+                "serial": serial,
                 "kind": row.kind.value,
                 "officer": row.officer,
                 "owner": row.owner,

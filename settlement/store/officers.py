@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from settlement.store.numbers import next_number
 from settlement.store.schema_officers import (
     officer,
     officer_attempt,
@@ -138,10 +139,12 @@ class OfficerTables:
         self, name: str, password: int, *, good: bool, at: datetime
     ) -> None:
         """Note that a password is being tried, or that the one tried was right."""
-        newest = sa.select(sa.func.max(officer_attempt.c.serial)).where(
-            officer_attempt.c.name == name
+        serial = next_number(
+            self._connection,
+            officer_attempt.c.serial,
+            officer_attempt.c.name == name,
+            of=name,
         )
-        serial = (self._connection.execute(newest).scalar() or 0) + 1
         self._connection.execute(
             sa.insert(officer_attempt),
             {

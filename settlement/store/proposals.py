@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from settlement.store.numbers import next_number
 from settlement.store.schema_officers import proposal, proposal_decision
 
 if TYPE_CHECKING:
@@ -85,8 +86,7 @@ class ProposalTables:
 
     def next_number(self) -> int:
         """The number of the next proposal, from 1."""
-        newest = sa.select(sa.func.max(proposal.c.number))
-        return (self._connection.execute(newest).scalar() or 0) + 1
+        return next_number(self._connection, proposal.c.number)
 
     def add(self, row: ProposalRow) -> None:
         """Note a proposal, which is not decided yet."""
