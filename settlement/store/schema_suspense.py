@@ -84,9 +84,12 @@ BEGIN
       AND proposal.subject = NEW.terminal_id || '/' || hex(NEW.mid) || '/'
                              || NEW.batch || '/' || NEW.stan
       AND json_extract(proposal.document, '$.outcome') = NEW.outcome
-      AND json_extract(proposal.document, '$.account.kind') IS account.kind
-      AND json_extract(proposal.document, '$.account.owner') IS account.owner
-      AND json_extract(proposal.document, '$.account.currency') IS account.currency);
+      AND COALESCE(json_extract(proposal.document, '$.account.kind'), '')
+        = COALESCE(account.kind, '')
+      AND COALESCE(json_extract(proposal.document, '$.account.owner'), '')
+        = COALESCE(account.owner, '')
+      AND CAST(COALESCE(json_extract(proposal.document, '$.account.currency'), '0')
+               AS INTEGER) = COALESCE(account.currency, 0));
   SELECT RAISE(ABORT, 'only what waits in suspense is resolved, in a way that fits')
   WHERE NOT EXISTS (
     SELECT 1 FROM record
