@@ -14,6 +14,8 @@ from card.fields import currency_bytes, uint4
 from card.keys import cmac, kdf
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from card.batch import BatchClose
     from card.transaction import LoadRecord, LoadRequest, TransactionRecord
 
@@ -31,18 +33,21 @@ __all__ = [
     "maintenance_encryption_key",
     "maintenance_mac",
     "purchase_s",
+    "signed_debit",
     "tac",
     "verify_close_mac",
     "verify_load_m1",
     "verify_load_vmac",
     "verify_ltac",
     "verify_tac",
+    "verify_tacs",
     "verify_vmac",
     "vmac",
     "vreq",
 ]
 
 _MAC_BYTES: Final = 8
+_TAC_HEAD: Final = b"\x04"
 
 
 def _mac8(key: bytes, message: bytes) -> bytes:
@@ -79,8 +84,30 @@ def tac(
     cumulative_debit_minor: int,
 ) -> bytes:
     """TAC, purse to bank, 8 bytes: the bank pays on this alone."""
-    counters = _counters(balance_after_minor, cumulative_debit_minor)
-    return _mac8(kt, b"\x04" + tx.to_bytes() + counters)
+    signed = signed_debit(tx, balance_after_minor, cumulative_debit_minor)
+    return _mac8(kt, _TAC_HEAD + signed)
+
+
+def signed_debit(
+    tx: TransactionRecord, balance_after_minor: int, cumulative_debit_minor: int
+) -> bytes:
+    """What a TAC is made over, without its head: TX47 balanceAfter4 cumulative8."""
+    return tx.to_bytes() + _counters(balance_after_minor, cumulative_debit_minor)
+
+
+def verify_tacs(
+    kts: Sequence[bytes], debits: Sequence[tuple[bytes, bytes]]
+) -> list[bool]:
+    """Whether the TAC of each debit is right under the KT of its card, in order.
+
+    Args:
+        kts: one key for each debit, 16 bytes.
+        debits: what was signed (see `signed_debit`) and the TAC that came with it.
+    """
+    return [
+        hmac.compare_digest(_mac8(kt, _TAC_HEAD + signed), claimed)
+        for kt, (signed, claimed) in zip(kts, debits, strict=True)
+    ]
 
 
 def verify_tac(

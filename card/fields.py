@@ -29,6 +29,9 @@ CURRENCY_MAX: Final = 999
 UINT4_MAX: Final = 0xFFFFFFFF
 """Largest counter or balance."""
 
+_BCD: Final = bytes(int(f"{number:02d}", 16) for number in range(100))
+"""Two digits in one byte, for each number below 100."""
+
 
 def uint4(value: int) -> bytes:
     """A counter, an amount or a balance: 4 bytes."""
@@ -42,12 +45,13 @@ def currency_bytes(currency: int) -> bytes:
     '0512'
     """
     assert 0 <= currency <= CURRENCY_MAX, "a currency has three digits"
-    return bytes.fromhex(f"{currency:04d}")
+    return bytes((_BCD[currency // 100], _BCD[currency % 100]))
 
 
 def date_bytes(day: date) -> bytes:
     """YYYYMMDD in BCD, 4 bytes."""
-    return bytes.fromhex(f"{day.year:04d}{day.month:02d}{day.day:02d}")
+    century, year = divmod(day.year, 100)
+    return bytes((_BCD[century], _BCD[year], _BCD[day.month], _BCD[day.day]))
 
 
 def datetime_bytes(at: datetime) -> bytes:
@@ -57,8 +61,10 @@ def datetime_bytes(at: datetime) -> bytes:
     '20251122101500'
     """
     assert at.tzinfo is not None, "a time without its zone is no moment"
-    utc = at.astimezone(UTC)
-    return date_bytes(utc) + bytes.fromhex(utc.strftime("%H%M%S"))
+    # A record's own time is in UTC already, and the bank writes a million of these.
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    clock = bytes((_BCD[utc.hour], _BCD[utc.minute], _BCD[utc.second]))
+    return date_bytes(utc) + clock
 
 
 class FieldReader:

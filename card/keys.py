@@ -7,12 +7,15 @@ block. No key shows in a ``repr``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 
 from card.profile import KeyUse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "KEY_BYTES",
@@ -20,11 +23,15 @@ __all__ = [
     "PurseKeys",
     "cmac",
     "derive_card_key",
+    "derive_card_keys",
     "encrypt_blocks",
     "kdf",
 ]
 
 KEY_BYTES: Final = 16
+_BLOCK_BYTES: Final = 16
+_REDUCTION: Final = 0x87
+"""R of SP 800-38B for blocks of 128 bits."""
 _KDF_COUNTER: Final = b"\x01"
 _KDF_OUTPUT_BITS: Final = (128).to_bytes(2, "big")
 
@@ -64,6 +71,43 @@ def derive_card_key(master: bytes, use: KeyUse, kv: int, card_id: bytes) -> byte
     """
     assert len(card_id) == 8, "a card's id has 8 bytes"
     return kdf(master, use.value, bytes((kv,)) + card_id)
+
+
+def derive_card_keys(
+    master: bytes, use: KeyUse, kv: int, card_ids: Sequence[bytes]
+) -> list[bytes]:
+    """The same as `derive_card_key` for many cards, by one run of the cipher.
+
+    What the KDF takes in is one whole block for every card: 01, a label of three
+    letters, 00, kv, the card's id, 0080. CMAC of one whole block is a single encryption
+    of that block and the subkey K1 (SP 800-38B, 6.2).
+
+    Returns:
+        Their keys, 16 bytes each, in the order of ``card_ids``.
+    """
+    head = _KDF_COUNTER + use.value.encode("ascii") + b"\x00" + bytes((kv,))
+    size = len(head) + 8 + len(_KDF_OUTPUT_BITS)
+    assert size == _BLOCK_BYTES, "every use has a label of three letters"
+    assert all(len(card_id) == 8 for card_id in card_ids), "a card's id has 8 bytes"
+    blocks = b"".join([head + card_id + _KDF_OUTPUT_BITS for card_id in card_ids])
+    encryptor = Cipher(algorithms.AES(master), modes.ECB()).encryptor()  # noqa: S305  CMAC is made of it
+    k1 = _doubled(encryptor.update(bytes(_BLOCK_BYTES)))
+    keys = encryptor.update(_xor(blocks, k1 * len(card_ids)))
+    starts = range(0, len(keys), KEY_BYTES)
+    return [keys[start : start + KEY_BYTES] for start in starts]
+
+
+def _doubled(block: bytes) -> bytes:
+    """A block times x in GF(2^128), as SP 800-38B makes K1 of the encrypted zeros."""
+    number = int.from_bytes(block, "big") << 1
+    if number >> 128:
+        number ^= 1 << 128 | _REDUCTION
+    return number.to_bytes(_BLOCK_BYTES, "big")
+
+
+def _xor(left: bytes, right: bytes) -> bytes:
+    number = int.from_bytes(left, "big") ^ int.from_bytes(right, "big")
+    return number.to_bytes(len(left), "big")
 
 
 def encrypt_blocks(key: bytes, blocks: bytes) -> bytes:
@@ -160,6 +204,10 @@ class MasterKeys:
     def card_key(self, use: KeyUse, card_id: bytes) -> bytes:
         """The key for ``use`` of the card with this CID or MID."""
         return derive_card_key(self.of(use), use, self.kv, card_id)
+
+    def card_keys(self, use: KeyUse, card_ids: Sequence[bytes]) -> list[bytes]:
+        """The keys for ``use`` of the cards with these CIDs or MIDs, in their order."""
+        return derive_card_keys(self.of(use), use, self.kv, card_ids)
 
     def purse_keys(self, cid: bytes) -> PurseKeys:
         """All keys of one purse."""

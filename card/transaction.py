@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from struct import Struct
 from typing import Final, Self
 
 from card.fields import (
@@ -32,6 +33,8 @@ __all__ = [
 
 TX_BYTES: Final = 47
 
+_TX: Final = Struct(">BB8sI8sII2s7s8s")
+
 
 def mask_card_number(cid: bytes) -> str:
     """A CID as people may see it: first six digits, last four.
@@ -54,6 +57,8 @@ def payment_digest(reference: str) -> bytes:
 
 def _as_it_travels(at: datetime) -> datetime:
     """``at`` in UTC and whole seconds, so that a record equals what is read back."""
+    if at.tzinfo is UTC and not at.microsecond:
+        return at
     assert at.tzinfo is not None, "a time without its zone is no moment"
     return at.astimezone(UTC).replace(microsecond=0)
 
@@ -105,18 +110,17 @@ class TransactionRecord:
 
     def to_bytes(self) -> bytes:
         """01 06 CID8 otc4 MID8 tsn4 amount4 currency2 datetime7 D8."""
-        return b"".join(
-            (
-                bytes((PROFILE_VERSION, RecordType.PURCHASE)),
-                self.cid,
-                uint4(self.otc),
-                self.mid,
-                uint4(self.tsn),
-                uint4(self.amount_minor),
-                currency_bytes(self.currency),
-                datetime_bytes(self.at),
-                self.digest,
-            )
+        return _TX.pack(
+            PROFILE_VERSION,
+            RecordType.PURCHASE,
+            self.cid,
+            self.otc,
+            self.mid,
+            self.tsn,
+            self.amount_minor,
+            currency_bytes(self.currency),
+            datetime_bytes(self.at),
+            self.digest,
         )
 
     @classmethod

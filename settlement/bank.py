@@ -3,13 +3,16 @@
 Each method is one transaction: it reads, lets the pure rules of `settlement.clearing`
 and `settlement.reconcile` decide, writes, and returns after the commit. So an answer
 that left the bank is durable, and a call that broke off before it can be repeated.
+Groups of payments that wait for each other share a transaction
+(`settlement.posting_queue`).
 """
 
 from __future__ import annotations
 
 import hmac
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from card import certificates
 from card.profile import BATCH_CREDITS_MAX, KeyUse
@@ -22,10 +25,9 @@ from settlement.bank_incidents import (
     note_open,
     note_refusal,
 )
-from settlement.clearing import Facts, IncidentCode, TACCheck, Verdict
+from settlement.clearing import IncidentCode
 from settlement.download_offers import OfferMaker
 from settlement.errors import KeyStoreError
-from settlement.ledger import Account, payee_account, payment_entry
 from settlement.messages import (
     BatchAnswer,
     HeldRecord,
@@ -36,10 +38,12 @@ from settlement.messages import (
     ResponseCode,
     Total,
 )
+from settlement.posting import post_group
+from settlement.posting_queue import PostingQueue
 from settlement.reconcile import Difference, batch_records, compare_batch
-from settlement.shadow import loaded_totals
-from settlement.store.batches import CollectedRow, IncidentRow, OpenRow
-from settlement.store.records import Decision, PaymentRow, RecordRow
+from settlement.store.batches import CollectedRow, OpenRow
+from settlement.store.records import Decision, RecordRow
+from settlement.verification import verify_group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
     )
     from settlement.payment import OpenItem, PaymentRecord
     from settlement.store.books import BankStore, Books
+    from settlement.verification import VerifiedRecord
 
 __all__ = ["Bank"]
 
@@ -68,6 +73,7 @@ class Bank:
         self._store = store
         self._keys = keys
         self._offers = OfferMaker()
+        self._queue = PostingQueue(self._post_groups)
 
     def logon(
         self, terminal_id: str, versions: TerminalVersions, now: datetime
@@ -116,14 +122,35 @@ class Bank:
         self, header: BatchHeader, payments: Sequence[PaymentRecord], now: datetime
     ) -> Sequence[RecordAnswer]:
         """Post a group of payments in one transaction; one answer each, in order."""
-        with self._store.write() as books:
-            books.holds.customs_cards([header.mid])
-            books.holds.purses(payment.tx.cid for payment in payments)
-            if books.batches.batch(header) != header:
-                return [_batch_unknown(header)] * len(payments)
-            return [
-                self._take_payment(books, header, payment, now) for payment in payments
+        # Before the books are held: others may post meanwhile.
+        group = _Group(header, verify_group(self._keys, payments), now)
+        if self._store.one_writer:
+            return self._queue.post(group)
+        return self._store.transact(partial(_post, group))
+
+    def take_groups(
+        self,
+        groups: Sequence[tuple[BatchHeader, Sequence[PaymentRecord]]],
+        now: datetime,
+    ) -> Sequence[Sequence[RecordAnswer] | Exception]:
+        """Post groups of several batches in one transaction, each all or nothing.
+
+        Returns:
+            For each group its answers, or why nothing of it was stored.
+        """
+        return self._post_groups(
+            [
+                _Group(header, verify_group(self._keys, payments), now)
+                for header, payments in groups
             ]
+        )
+
+    def _post_groups(
+        self, groups: Sequence[_Group]
+    ) -> Sequence[Sequence[RecordAnswer] | Exception]:
+        return self._store.write_together(
+            [partial(_post, one) for one in groups], partial(_hold, groups)
+        )
 
     def take_open(
         self, header: BatchHeader, item: OpenItem, now: datetime
@@ -197,70 +224,6 @@ class Bank:
                 return _refuse_batch(books, header, ResponseCode.CONFLICT, text, now)
         return None
 
-    def _take_payment(
-        self, books: Books, header: BatchHeader, payment: PaymentRecord, now: datetime
-    ) -> RecordAnswer:
-        facts = self._facts(books, header, payment, now)
-        verdict = clearing.judge(payment, facts)
-        for note in verdict.incidents:
-            books.batches.add_incident(
-                IncidentRow(
-                    code=note.code,
-                    terminal_id=header.terminal_id,
-                    batch=header.close.batch,
-                    stan=payment.stan,
-                    masked_card=payment.tx.card_number_masked,
-                    amount_minor=payment.tx.amount_minor,
-                    text=note.text,
-                    at=now,
-                    evidence=evidence.of_record(header, payment, now),
-                )
-            )
-        if verdict.decision is not None:
-            row = _record_row(header, payment, facts, verdict, now)
-            books.records.add_record(row)
-            if verdict.decision.is_booked:
-                _book(books, header, row)
-                open_records.after_payment(books, payment.tx, now)
-        return verdict.answer
-
-    def _facts(
-        self, books: Books, header: BatchHeader, payment: PaymentRecord, now: datetime
-    ) -> Facts:
-        tx = payment.tx
-        same_otc = books.records.payment(tx.cid, tx.otc)
-        first = books.records.record_of(same_otc) if same_otc else None
-        return Facts(
-            header=header,
-            tac=self._check_tac(payment),
-            purse=books.cards.purse(tx.cid),
-            same_stan=books.records.record(header, payment.stan),
-            same_otc=same_otc,
-            same_tsn=books.records.payment_of_customs_card(tx.mid, tx.tsn),
-            first_decision=first.decision if first else None,
-            before=books.records.payment_before(tx.cid, tx.otc),
-            after=books.records.payment_after(tx.cid, tx.otc),
-            loaded=loaded_totals(books.cards.loads(tx.cid)),
-            hotlisted=books.cards.hotlisted(tx.cid),
-            now=now,
-        )
-
-    def _check_tac(self, payment: PaymentRecord) -> TACCheck:
-        try:
-            key = self._keys.card_key(
-                KeyUse.TRANSACTION_CERTIFICATE, payment.kv, payment.tx.cid
-            )
-        except KeyStoreError:
-            return TACCheck.NO_KEY
-        good = certificates.verify_tac(
-            key,
-            payment.tx,
-            balance_after_minor=payment.balance_after_minor,
-            cumulative_debit_minor=payment.cumulative_debit_minor,
-            claimed=payment.tac,
-        )
-        return TACCheck.GOOD if good else TACCheck.WRONG
-
     def _take_open(
         self, books: Books, header: BatchHeader, item: OpenItem, now: datetime
     ) -> OpenAnswer:
@@ -310,63 +273,26 @@ class Bank:
         )
 
 
-def _record_row(
-    header: BatchHeader,
-    payment: PaymentRecord,
-    facts: Facts,
-    verdict: Verdict,
-    now: datetime,
-) -> RecordRow:
-    assert verdict.decision is not None, "this verdict stores nothing"
-    return RecordRow(
-        terminal_id=header.terminal_id,
-        mid=header.mid,
-        batch=header.close.batch,
-        payment=payment,
-        content=clearing.content_digest(payment),
-        evidence=clearing.evidence_digest(payment),
-        tac_verified=facts.tac is TACCheck.GOOD,
-        decision=verdict.decision,
-        reason=verdict.answer.text,
-        received_at=now,
-    )
+class _Group(NamedTuple):
+    """Payments of one batch that came together."""
+
+    header: BatchHeader
+    payments: Sequence[VerifiedRecord]
+    now: datetime
 
 
-def _book(books: Books, header: BatchHeader, row: RecordRow) -> None:
-    """Make a record a payment: one row and one entry, on the record just stored."""
-    sent, tx = row.payment, row.payment.tx
-    books.records.add_payment(
-        PaymentRow(
-            cid=tx.cid,
-            otc=tx.otc,
-            mid=tx.mid,
-            tsn=tx.tsn,
-            terminal_id=row.terminal_id,
-            batch=row.batch,
-            stan=sent.stan,
-            amount_minor=tx.amount_minor,
-            currency=tx.currency,
-            balance_after_minor=sent.balance_after_minor,
-            cumulative_debit_minor=sent.cumulative_debit_minor,
-            tac=sent.tac,
-            evidence=row.evidence,
-            paid_at=tx.at,
-        )
-    )
-    payee = Account.suspense(tx.currency)
-    if row.decision is Decision.POSTED:
-        assert sent.details is not None, "the rules hold a payment without details"
-        payee = payee_account(sent.details.kind, header.office, tx.currency)
-    books.ledger.open_account(payee, str(payee.kind), row.received_at)
-    books.ledger.post(
-        payment_entry(
-            cid=tx.cid,
-            otc=tx.otc,
-            payee=payee,
-            amount_minor=tx.amount_minor,
-            booked_at=row.received_at,
-        )
-    )
+def _hold(groups: Sequence[_Group], books: Books) -> None:
+    """Hold what the posting of these groups reads and writes."""
+    books.holds.customs_cards(group.header.mid for group in groups)
+    books.holds.purses(one.payment.tx.cid for group in groups for one in group.payments)
+
+
+def _post(group: _Group, books: Books) -> Sequence[RecordAnswer]:
+    _hold([group], books)
+    header = group.header
+    if books.batches.batch(header) != header:
+        return [_batch_unknown(header)] * len(group.payments)
+    return post_group(books, header, group.payments, group.now)
 
 
 def _held(books: Books, header: BatchHeader) -> tuple[HeldRecord, ...]:

@@ -28,20 +28,21 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from card.fields import uint4
+from card import certificates
 from card.profile import ALGORITHM_AES_CMAC
 from card.records import payment_digest
 from settlement.messages import BatchHeader, RecordAnswer, ResponseCode
-from settlement.store.records import Decision, PaymentRow, RecordRow, details_to_text
+from settlement.store.records import Decision, details_to_text
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from settlement.payment import PaymentRecord
     from settlement.store.batches import OpenRow
-    from settlement.store.cards import PurseRow
+    from settlement.store.groups import IssuedPurse, PaidNumber, ReceivedRecord
+    from settlement.store.records import PaymentRow
 
 __all__ = [
     "Facts",
@@ -51,10 +52,13 @@ __all__ = [
     "Verdict",
     "answer_of",
     "content_digest",
+    "content_of",
     "counter_problems",
     "evidence_digest",
+    "evidence_of",
     "judge",
     "never_debited",
+    "signed_debit",
 ]
 
 CLOCK_AHEAD_MAX: Final = timedelta(hours=26)
@@ -117,8 +121,7 @@ class IncidentNote:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(NamedTuple):
     """Everything that the rules may look at, read in the posting transaction.
 
     Attributes:
@@ -127,7 +130,8 @@ class Facts:
         purse: the card as it was issued, or None.
         same_stan: what was received under the same STAN of this batch, or None.
         same_otc: the payment under the same number of the purse, or None.
-        same_tsn: the payment under the same number of the customs card, or None.
+        tsn_is_taken: whether there is a payment under the same number of the customs
+            card.
         first_decision: what was decided about ``same_otc``, or None.
         before: the purse's nearest payment with a lower number, or None.
         after: the purse's nearest payment with a higher number, or None.
@@ -138,13 +142,13 @@ class Facts:
 
     header: BatchHeader
     tac: TACCheck
-    purse: PurseRow | None
-    same_stan: RecordRow | None
-    same_otc: PaymentRow | None
-    same_tsn: PaymentRow | None
+    purse: IssuedPurse | None
+    same_stan: ReceivedRecord | None
+    same_otc: PaidNumber | None
+    tsn_is_taken: bool
     first_decision: Decision | None
-    before: PaymentRow | None
-    after: PaymentRow | None
+    before: PaidNumber | None
+    after: PaidNumber | None
     loaded: frozenset[int]
     hotlisted: str | None
     now: datetime
@@ -168,20 +172,37 @@ class Verdict:
 
 def evidence_digest(record: PaymentRecord) -> bytes:
     """Digest of what the cards signed, 32 bytes: it makes a payment the same one."""
-    signed = (
-        record.tx.to_bytes()
-        + uint4(record.balance_after_minor)
-        + record.cumulative_debit_minor.to_bytes(8, "big")
-        + record.tac
-    )
-    return hashlib.sha256(signed).digest()
+    return evidence_of(signed_debit(record), record.tac)
 
 
 def content_digest(record: PaymentRecord) -> bytes:
     """Digest of all that a terminal sends about a payment, 32 bytes."""
-    details = "" if record.details is None else details_to_text(record.details)
-    frame = (record.stan, record.sequence, record.kv, record.alg, details)
-    return hashlib.sha256(evidence_digest(record) + repr(frame).encode()).digest()
+    details = None if record.details is None else details_to_text(record.details)
+    return content_of(record, evidence_digest(record), details)
+
+
+def signed_debit(record: PaymentRecord) -> bytes:
+    """What the purse's TAC is made over: TX47 balanceAfter4 cumulativeDebit8."""
+    return certificates.signed_debit(
+        record.tx, record.balance_after_minor, record.cumulative_debit_minor
+    )
+
+
+def evidence_of(signed: bytes, tac: bytes) -> bytes:
+    """`evidence_digest` of a record whose bytes are at hand; see `signed_debit`."""
+    return hashlib.sha256(signed + tac).digest()
+
+
+def content_of(record: PaymentRecord, evidence: bytes, details: str | None) -> bytes:
+    """`content_digest` of a record of which the parts are at hand.
+
+    Args:
+        record: what was sent.
+        evidence: its `evidence_digest`.
+        details: its details as they are stored, or None.
+    """
+    frame = f"{record.stan} {record.sequence} {record.kv} {record.alg} {details or ''}"
+    return hashlib.sha256(evidence + frame.encode()).digest()
 
 
 def judge(record: PaymentRecord, facts: Facts) -> Verdict:
@@ -198,8 +219,8 @@ def judge(record: PaymentRecord, facts: Facts) -> Verdict:
 def counter_problems(
     record: PaymentRecord,
     *,
-    before: PaymentRow | None,
-    after: PaymentRow | None,
+    before: PaidNumber | PaymentRow | None,
+    after: PaidNumber | PaymentRow | None,
     loaded: frozenset[int],
 ) -> list[str]:
     """What is wrong with a purse's counters, given its neighbours by number.
@@ -270,6 +291,14 @@ _CODES: Final = {
 }
 
 
+# Looked up once: members of an enum are slow to reach, and this is for each payment.
+_NO_KEY: Final = TACCheck.NO_KEY
+_WRONG: Final = TACCheck.WRONG
+_SIMPLY_POSTED: Final = Verdict(
+    decision=Decision.POSTED, answer=answer_of(Decision.POSTED)
+)
+
+
 def _judge_stan(record: PaymentRecord, facts: Facts) -> Verdict | None:
     earlier = facts.same_stan
     if earlier is None:
@@ -303,17 +332,17 @@ def _judge_repeat(record: PaymentRecord, facts: Facts) -> Verdict | None:
     if paid is not None:
         text = f"number {record.tx.otc} of this purse was used for another payment"
         return _verdict(Decision.CONFLICT, IncidentCode.CONFLICT, text)
-    if facts.same_tsn is not None:
+    if facts.tsn_is_taken:
         text = f"number {record.tx.tsn} of the customs card has another payment"
         return _verdict(Decision.CONFLICT, IncidentCode.CONFLICT, text)
     return None
 
 
 def _judge_proof(record: PaymentRecord, facts: Facts) -> Verdict | None:
-    if facts.tac is TACCheck.NO_KEY:
+    if facts.tac is _NO_KEY:
         text = f"the bank has no keys of version {record.kv}"
         return _verdict(Decision.SUSPENDED, IncidentCode.NO_KEY, text)
-    if facts.tac is TACCheck.WRONG:
+    if facts.tac is _WRONG:
         text = "the purse's certificate (TAC) is wrong; not paid"
         return _verdict(Decision.SUSPENDED, IncidentCode.TAC_WRONG, text)
     if facts.purse is None:
@@ -337,6 +366,8 @@ def _judge_payee(record: PaymentRecord, facts: Facts) -> Verdict | None:
 
 def _post(record: PaymentRecord, facts: Facts) -> Verdict:
     notes = (*_detail_notes(record), *_card_notes(record, facts))
+    if not notes:
+        return _SIMPLY_POSTED
     reason = "; ".join(note.text for note in notes)
     return Verdict(
         decision=Decision.POSTED,
@@ -383,11 +414,13 @@ def _card_notes(record: PaymentRecord, facts: Facts) -> list[IncidentNote]:
     return notes
 
 
-def _time_notes(at: datetime, purse: PurseRow, now: datetime) -> list[IncidentNote]:
+def _time_notes(at: datetime, purse: IssuedPurse, now: datetime) -> list[IncidentNote]:
     notes = []
     if not now - AGE_MAX <= at <= now + CLOCK_AHEAD_MAX:
         text = f"the time of the payment, {at:%Y-%m-%d %H:%M} UTC, is implausible"
         notes.append(IncidentNote(code=IncidentCode.CLOCK, text=text))
+    if purse.valid_from < at.date() < purse.expiry:
+        return notes
     # Half a day each way: the counter goes by its local date, TX is in UTC.
     slack = timedelta(hours=14)
     day_from, day_to = (at - slack).date(), (at + slack).date()

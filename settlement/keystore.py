@@ -33,7 +33,7 @@ from card.profile import KeyUse
 from settlement.errors import KeyStoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -76,6 +76,10 @@ class KeyStore(Protocol):
         Raises:
             KeyStoreError: the store has no masters of this version.
         """
+        ...
+
+    def card_keys(self, use: KeyUse, kv: int, card_ids: Sequence[bytes]) -> list[bytes]:
+        """The keys of many cards, in their order; raises as `card_key` does."""
         ...
 
     def purchase_master(self, kv: int) -> bytes:
@@ -164,6 +168,10 @@ class MasterKeyStore:
     def card_key(self, use: KeyUse, kv: int, card_id: bytes) -> bytes:
         """See `KeyStore.card_key`."""
         return self._version(kv).card_key(use, card_id)
+
+    def card_keys(self, use: KeyUse, kv: int, card_ids: Sequence[bytes]) -> list[bytes]:
+        """See `KeyStore.card_keys`."""
+        return self._version(kv).card_keys(use, card_ids)
 
     def purchase_master(self, kv: int) -> bytes:
         """See `KeyStore.purchase_master`."""

@@ -166,7 +166,7 @@ class PaymentDetails:
     @property
     def lines_minor(self) -> int:
         """Sum of the lines, in minor units; 0 when there are none."""
-        return sum(line.amount_minor for line in self.lines)
+        return sum([line.amount_minor for line in self.lines])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,12 +23,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from card import certificates
-from card.profile import KeyUse
 from settlement import clearing, dual_control, evidence, open_records
-from settlement.clearing import Facts, IncidentCode, TACCheck
+from settlement.clearing import IncidentCode
 from settlement.dual_control import ActionKind
-from settlement.errors import DualControlError, KeyStoreError
+from settlement.errors import DualControlError
 from settlement.ledger import (
     Account,
     AccountKind,
@@ -36,11 +34,12 @@ from settlement.ledger import (
     payment_entry,
     suspense_entry,
 )
-from settlement.shadow import loaded_totals
+from settlement.posting import facts_again
 from settlement.store.batches import IncidentRow
 from settlement.store.incidents import IncidentOutcome, WorkKind, WorkRow
-from settlement.store.records import Decision, PaymentRow
+from settlement.store.records import Decision
 from settlement.store.suspense import SuspenseOutcome, SuspenseResolution
+from settlement.verification import verify_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,11 +48,12 @@ if TYPE_CHECKING:
     from settlement.dual_control import DecidedBy
     from settlement.keystore import KeyStore
     from settlement.messages import BatchHeader
-    from settlement.payment import PaymentKind, PaymentRecord
+    from settlement.payment import PaymentKind
     from settlement.store.books import BankStore, Books
     from settlement.store.proposals import ProposalRow
     from settlement.store.records import RecordRow
     from settlement.store.suspense import SuspendedRow
+    from settlement.verification import VerifiedRecord
 
 __all__ = [
     "AGES",
@@ -190,7 +190,9 @@ class SuspenseDesk:
             row = _still_waiting(books, found.record)
             account = self._account(books, row, outcome, payee)
             if outcome is SuspenseOutcome.ACCEPTED:
-                self._judge_again(books, row.record, by.at)
+                header = _header_of(books, row.record)
+                (verified,) = verify_group(self._keys, [row.record.payment])
+                _judge_again(books, header, verified, by.at)
             return dual_control.propose(
                 books,
                 ActionKind.SUSPENSE,
@@ -263,8 +265,9 @@ class SuspenseDesk:
         self, books: Books, record: RecordRow, payee: Account, now: datetime
     ) -> None:
         """Book a payment whose TAC verifies by now, as it would have been then."""
-        notes = self._judge_again(books, record, now)
         header = _header_of(books, record)
+        (verified,) = verify_group(self._keys, [record.payment])
+        notes = _judge_again(books, header, verified, now)
         tx = record.payment.tx
         for note in notes:
             books.batches.add_incident(
@@ -280,7 +283,9 @@ class SuspenseDesk:
                     evidence=evidence.of_record(header, record.payment, now),
                 )
             )
-        books.records.add_payment(PaymentRow.of_record(record))
+        writer = books.groups.writer(header, now)
+        writer.add_payment(verified)
+        writer.write()
         books.ledger.post(
             payment_entry(
                 cid=tx.cid,
@@ -291,42 +296,6 @@ class SuspenseDesk:
             )
         )
         open_records.after_payment(books, tx, now)
-
-    def _judge_again(
-        self, books: Books, record: RecordRow, now: datetime
-    ) -> list[clearing.IncidentNote]:
-        """What is irregular about a record that is proved by now.
-
-        Raises:
-            DualControlError: it is not proved, or was paid meanwhile.
-        """
-        verdict = clearing.judge(record.payment, self._facts(books, record, now))
-        if verdict.decision is None or not verdict.decision.is_booked:
-            raise DualControlError(
-                f"This payment cannot be accepted: {verdict.answer.text}. {_NOTHING} "
-                "Without a certificate that verifies, it can only be written off."
-            )
-        return [note for note in verdict.incidents if note.code not in CAUSES]
-
-    def _facts(self, books: Books, record: RecordRow, now: datetime) -> Facts:
-        tx = record.payment.tx
-        same_otc = books.records.payment(tx.cid, tx.otc)
-        first = books.records.record_of(same_otc) if same_otc else None
-        return Facts(
-            header=_header_of(books, record),
-            tac=_check_tac(self._keys, record.payment),
-            purse=books.cards.purse(tx.cid),
-            # Its own STAN is no earlier record of it.
-            same_stan=None,
-            same_otc=same_otc,
-            same_tsn=books.records.payment_of_customs_card(tx.mid, tx.tsn),
-            first_decision=first.decision if first else None,
-            before=books.records.payment_before(tx.cid, tx.otc),
-            after=books.records.payment_after(tx.cid, tx.otc),
-            loaded=loaded_totals(books.cards.loads(tx.cid)),
-            hotlisted=books.cards.hotlisted(tx.cid),
-            now=now,
-        )
 
     def _account(
         self,
@@ -380,20 +349,21 @@ def _account_of(document: Mapping[str, Any]) -> Account | None:
     )
 
 
-def _check_tac(keys: KeyStore, payment: PaymentRecord) -> TACCheck:
-    use = KeyUse.TRANSACTION_CERTIFICATE
-    try:
-        key = keys.card_key(use, payment.kv, payment.tx.cid)
-    except KeyStoreError:
-        return TACCheck.NO_KEY
-    good = certificates.verify_tac(
-        key,
-        payment.tx,
-        balance_after_minor=payment.balance_after_minor,
-        cumulative_debit_minor=payment.cumulative_debit_minor,
-        claimed=payment.tac,
-    )
-    return TACCheck.GOOD if good else TACCheck.WRONG
+def _judge_again(
+    books: Books, header: BatchHeader, one: VerifiedRecord, now: datetime
+) -> list[clearing.IncidentNote]:
+    """What is irregular about a record that is proved by now.
+
+    Raises:
+        DualControlError: it is not proved, or was paid meanwhile.
+    """
+    verdict = clearing.judge(one.payment, facts_again(books, header, one, now))
+    if verdict.decision is None or not verdict.decision.is_booked:
+        raise DualControlError(
+            f"This payment cannot be accepted: {verdict.answer.text}. {_NOTHING} "
+            "Without a certificate that verifies, it can only be written off."
+        )
+    return [note for note in verdict.incidents if note.code not in CAUSES]
 
 
 def _find(books: Books, record: RecordRow) -> SuspendedRow | None:

@@ -17,7 +17,7 @@ from settlement.pki import Authority
 from settlement.store.books import BankStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from card.profile import KeyUse
 
@@ -70,6 +70,10 @@ class NoKeys:
     """Stands for the key store where a command needs none: nobody is asked for it."""
 
     def card_key(self, use: KeyUse, kv: int, card_id: bytes) -> bytes:
+        """See `settlement.keystore.KeyStore`; always raises."""
+        raise KeyStoreError("this command was given no keys")
+
+    def card_keys(self, use: KeyUse, kv: int, card_ids: Sequence[bytes]) -> list[bytes]:
         """See `settlement.keystore.KeyStore`; always raises."""
         raise KeyStoreError("this command was given no keys")
 

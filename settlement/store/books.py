@@ -24,7 +24,12 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from sqlalchemy import exc
 
-from settlement.errors import BankUnavailableError, CollisionError, StoreError
+from settlement.errors import (
+    BankUnavailableError,
+    CollisionError,
+    LedgerError,
+    StoreError,
+)
 from settlement.store.batches import BatchTables
 from settlement.store.blocks import BlockTables
 from settlement.store.cards import CardTables
@@ -32,6 +37,7 @@ from settlement.store.certificates import CertificateTables
 from settlement.store.corrections import CorrectionTables
 from settlement.store.deposits import DepositTables
 from settlement.store.fees import FeeTables
+from settlement.store.groups import GroupTables
 from settlement.store.heads import HeadTables
 from settlement.store.history import HistoryTables
 from settlement.store.holds import Holds
@@ -50,7 +56,7 @@ from settlement.store.statements import StatementTables
 from settlement.store.suspense import SuspenseTables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -79,6 +85,7 @@ class Books:
     certificates: CertificateTables
     batches: BatchTables
     records: RecordTables
+    groups: GroupTables
     opens: OpenTables
     heads: HeadTables
     publications: PublicationTables
@@ -183,6 +190,11 @@ class BankStore:
         with self._begin(write=True) as connection:
             yield _books(connection)
 
+    @property
+    def one_writer(self) -> bool:
+        """Whether one transaction writes at a time, so that others had better wait."""
+        return self._engine.dialect.name == "sqlite"
+
     def transact(self, work: Callable[[Books], T]) -> T:
         """Do ``work`` in one transaction; again when another one was in its way.
 
@@ -197,14 +209,31 @@ class BankStore:
             LedgerError: as `write`.
             BankUnavailableError: as `write`.
         """
-        for _ in range(_TRIES_MAX - 1):
-            try:
-                with self.write() as books:
-                    return work(books)
-            except CollisionError:
-                continue
-        with self.write() as books:
-            return work(books)
+        return self._again(lambda connection: work(_books(connection)))
+
+    def write_together(
+        self, works: Sequence[Callable[[Books], T]], hold: Callable[[Books], None]
+    ) -> list[T | Exception]:
+        """Several pieces of work in one transaction, each all or nothing by itself.
+
+        Args:
+            works: done in their order; each may be done again, as in `transact`.
+            hold: first holds what all of them need, in the order of
+                `settlement.store.holds`.
+
+        Returns:
+            For each what it returned, or what it raised: nothing of that one was
+            written, and the others are not concerned.
+
+        Raises:
+            BankUnavailableError: as `write`; nothing of any of them was written.
+        """
+
+        def together(connection: sa.Connection) -> list[T | Exception]:
+            hold(_books(connection))
+            return [self._apart(connection, work) for work in works]
+
+        return self._again(together)
 
     @contextmanager
     def read(self) -> Iterator[Books]:
@@ -238,6 +267,33 @@ class BankStore:
             if not was_read:
                 raise
 
+    def _again(self, work: Callable[[sa.Connection], T]) -> T:
+        """Do ``work`` in a transaction of its own until it is not in another's way."""
+        for _ in range(_TRIES_MAX - 1):
+            try:
+                with self._begin(write=True) as connection:
+                    return work(connection)
+            except CollisionError:
+                continue
+        with self._begin(write=True) as connection:
+            return work(connection)
+
+    def _apart(
+        self, connection: sa.Connection, work: Callable[[Books], T]
+    ) -> T | Exception:
+        """Do work within a savepoint; or why nothing of it is there."""
+        try:
+            with connection.begin_nested():
+                return work(_books(connection))
+        except exc.DBAPIError as error:
+            meaning = self._driver.translated(error)
+            if isinstance(meaning, LedgerError):
+                return meaning
+            # Not this work but the database: it ends the whole transaction.
+            raise
+        except Exception as error:
+            return error
+
     @contextmanager
     def _begin(self, *, write: bool) -> Iterator[sa.Connection]:
         try:
@@ -261,6 +317,7 @@ def _books(connection: sa.Connection) -> Books:
         certificates=CertificateTables(connection),
         batches=BatchTables(connection),
         records=RecordTables(connection),
+        groups=GroupTables(connection),
         opens=OpenTables(connection),
         heads=HeadTables(connection),
         publications=PublicationTables(connection),

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
 from settlement.errors import LedgerError
 from settlement.ledger import Account, AccountKind, EntryKind
+from settlement.store.bulk import insert_rows, stored_time
 from settlement.store.inserts import insert_unless_there
 from settlement.store.numbers import draw_entry_numbers, next_number
 from settlement.store.schema import account, entry, leg
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from settlement.ledger import Entry, Source
 
-__all__ = ["AccountRow", "LedgerTables"]
+__all__ = ["AccountRow", "LedgerTables", "PaymentBooking"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,39 @@ class AccountRow:
         """Balance on the account's own side; below zero when overdrawn."""
         return self.account.kind.growth_minor(self.debit_minor, self.credit_minor)
 
+
+class PaymentBooking(NamedTuple):
+    """What `settlement.ledger.payment_entry` books, by rows of accounts.
+
+    Attributes:
+        cid: the purse, 8 bytes.
+        otc: its number of the payment.
+        float_id: its float account.
+        payee_id: the account that is credited.
+        amount_minor: in minor units.
+        currency: ISO 4217 number, of both accounts.
+    """
+
+    cid: bytes
+    otc: int
+    float_id: int
+    payee_id: int
+    amount_minor: int
+    currency: int
+
+
+_LEG_NAMES: Final = ("entry_id", "number", "account_id", "debit_minor", "credit_minor")
+_ENTRY_NAMES: Final = (
+    "id",
+    "kind",
+    "subject",
+    "number",
+    "cid",
+    "currency",
+    "amount_minor",
+    "booked_at",
+    "memo",
+)
 
 # Made once, for the reason that `settlement.store.records` gives.
 _IS_WANTED: Final = (
@@ -156,6 +191,28 @@ class LedgerTables:
             },
         )
         return number
+
+    def post_payments(self, bookings: Sequence[PaymentBooking], at: datetime) -> None:
+        """Book payments in their order: of each purse float to payee, and no memo.
+
+        A payment that was booked already, or an entry that does not balance, is
+        refused by the database itself.
+        """
+        if not bookings:
+            return
+        booked_at = stored_time(self._connection, at)
+        kind = EntryKind.PAYMENT.value
+        numbers = draw_entry_numbers(self._connection, len(bookings))
+        legs: list[tuple[object, ...]] = []
+        entries: list[tuple[object, ...]] = []
+        for number, one in zip(numbers, bookings, strict=True):
+            cid, otc, float_id, payee_id, amount_minor, currency = one
+            legs.append((number, 1, float_id, amount_minor, 0))
+            legs.append((number, 2, payee_id, 0, amount_minor))
+            event = (kind, cid.hex().upper(), otc, cid)
+            entries.append((number, *event, currency, amount_minor, booked_at, ""))
+        insert_rows(self._connection, leg, _LEG_NAMES, legs)
+        insert_rows(self._connection, entry, _ENTRY_NAMES, entries)
 
     def is_booked(self, source: Source) -> bool:
         """Whether this event has its entry."""

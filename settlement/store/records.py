@@ -63,7 +63,10 @@ class Decision(StrEnum):
     @property
     def is_booked(self) -> bool:
         """Whether the record became a payment of the ledger."""
-        return self in {Decision.POSTED, Decision.HELD}
+        return self._value_ in _BOOKED
+
+
+_BOOKED: Final = frozenset({Decision.POSTED.value, Decision.HELD.value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,31 +134,14 @@ class PaymentRow:
     evidence: bytes
     paid_at: datetime
 
-    @classmethod
-    def of_record(cls, row: RecordRow) -> PaymentRow:
-        """The payment that a record becomes."""
-        sent, tx = row.payment, row.payment.tx
-        return cls(
-            cid=tx.cid,
-            otc=tx.otc,
-            mid=tx.mid,
-            tsn=tx.tsn,
-            terminal_id=row.terminal_id,
-            batch=row.batch,
-            stan=sent.stan,
-            amount_minor=tx.amount_minor,
-            currency=tx.currency,
-            balance_after_minor=sent.balance_after_minor,
-            cumulative_debit_minor=sent.cumulative_debit_minor,
-            tac=sent.tac,
-            evidence=row.evidence,
-            paid_at=tx.at,
-        )
-
     @property
     def loaded_minor(self) -> int:
         """All that had been loaded when this payment was made."""
         return self.balance_after_minor + self.cumulative_debit_minor
+
+
+_quoted: Final = json.encoder.encode_basestring
+"""A text as JSON has it, every letter as it is."""
 
 
 def same_batch(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
@@ -178,9 +164,6 @@ _PAYMENT_BEFORE: Final = _ONE_PAYMENT.where(
 _PAYMENT_AFTER: Final = _ONE_PAYMENT.where(_BY_PURSE, payment.c.otc > _NUMBER).order_by(
     payment.c.otc
 )
-_PAYMENT_OF_CUSTOMS_CARD: Final = _ONE_PAYMENT.where(
-    payment.c.mid == sa.bindparam("of_mid"), payment.c.tsn == _NUMBER
-)
 _RECORDS: Final = (
     sa.select(record)
     .where(*same_batch(record))
@@ -195,44 +178,6 @@ class RecordTables:
     def __init__(self, connection: sa.Connection) -> None:
         """Work on ``connection``, which belongs to the caller."""
         self._connection = connection
-
-    def add_record(self, row: RecordRow) -> None:
-        """Store what was received, with the decision."""
-        sent = row.payment
-        details = None if sent.details is None else details_to_text(sent.details)
-        self._connection.execute(
-            sa.insert(record),
-            {
-                "terminal_id": row.terminal_id,
-                "mid": row.mid,
-                "batch": row.batch,
-                "stan": sent.stan,
-                "sequence": sent.sequence,
-                "content": row.content,
-                "evidence": row.evidence,
-                "tx": sent.tx.to_bytes(),
-                "cid": sent.tx.cid,
-                "otc": sent.tx.otc,
-                "amount_minor": sent.tx.amount_minor,
-                "kv": sent.kv,
-                "alg": sent.alg,
-                "balance_after_minor": sent.balance_after_minor,
-                "cumulative_debit_minor": sent.cumulative_debit_minor,
-                "tac": sent.tac,
-                "details": details,
-                "tac_verified": row.tac_verified,
-                "decision": row.decision.value,
-                "reason": row.reason,
-                "received_at": row.received_at,
-            },
-        )
-
-    def record(self, header: BatchHeader, stan: int) -> RecordRow | None:
-        """What was received under this STAN of a batch, or None."""
-        row = self._connection.execute(
-            _RECORD, {**batch_key(header), "of_stan": stan}
-        ).first()
-        return None if row is None else record_row(row)
 
     def records(self, header: BatchHeader) -> list[RecordRow]:
         """All records of a batch in the order of the customs card's credits."""
@@ -251,35 +196,9 @@ class RecordTables:
         assert found is not None, "the database keeps this reference"
         return record_row(found)
 
-    def add_payment(self, row: PaymentRow) -> None:
-        """Note a payment, whose record must be stored with a verified TAC."""
-        self._connection.execute(
-            sa.insert(payment),
-            {
-                "cid": row.cid,
-                "otc": row.otc,
-                "mid": row.mid,
-                "tsn": row.tsn,
-                "terminal_id": row.terminal_id,
-                "batch": row.batch,
-                "stan": row.stan,
-                "amount_minor": row.amount_minor,
-                "currency": row.currency,
-                "balance_after_minor": row.balance_after_minor,
-                "cumulative_debit_minor": row.cumulative_debit_minor,
-                "tac": row.tac,
-                "evidence": row.evidence,
-                "paid_at": row.paid_at,
-            },
-        )
-
     def payment(self, cid: bytes, otc: int) -> PaymentRow | None:
         """The payment under this number of a purse, or None."""
         return self._one_payment(_PAYMENT, of_cid=cid, of_number=otc)
-
-    def payment_of_customs_card(self, mid: bytes, tsn: int) -> PaymentRow | None:
-        """The payment under this number of a customs card, or None."""
-        return self._one_payment(_PAYMENT_OF_CUSTOMS_CARD, of_mid=mid, of_number=tsn)
 
     def payment_before(self, cid: bytes, otc: int) -> PaymentRow | None:
         """The purse's nearest posted payment with a lower number, or None."""
@@ -312,19 +231,17 @@ def batch_key(header: BatchHeader) -> dict[str, str | bytes | int]:
 
 def details_to_text(details: PaymentDetails) -> str:
     """Details as they are stored: JSON, readable by any tool."""
-    return json.dumps(
-        {
-            "declaration": details.declaration,
-            "kind": details.kind.value,
-            "lines": [
-                [line.line_class.value, line.amount_minor] for line in details.lines
-            ],
-            "clerk": details.clerk,
-            "request_number": details.request_number,
-            "delivery_order": details.delivery_order,
-            "service_code": details.service_code,
-        },
-        ensure_ascii=False,
+    # Written piece by piece: `json.dumps` of the same takes several times as long, and
+    # the bank does it for every payment.
+    lines = ", ".join(
+        [f'["{line.line_class}", {line.amount_minor}]' for line in details.lines]
+    )
+    return (
+        f'{{"declaration": {_quoted(details.declaration)}, "kind": "{details.kind}", '
+        f'"lines": [{lines}], "clerk": {_quoted(details.clerk)}, '
+        f'"request_number": {_quoted(details.request_number)}, '
+        f'"delivery_order": {_quoted(details.delivery_order)}, '
+        f'"service_code": {_quoted(details.service_code)}}}'
     )
 
 

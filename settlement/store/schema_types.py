@@ -36,8 +36,9 @@ class UTCTime(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         assert value.utcoffset() is not None, "times carry their zone"
-        utc = value.astimezone(UTC).replace(tzinfo=None)
-        return utc.isoformat(timespec="microseconds") + "Z"
+        utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+        # Its last six characters are +00:00.
+        return utc.isoformat(timespec="microseconds")[:-6] + "Z"
 
     def process_result_value(
         self, value: str | None, dialect: Dialect

@@ -27,6 +27,8 @@ __all__ = ["SQLiteDriver"]
 
 _APPLICATION_ID: Final = 0x52534544
 """``RSED`` in the header of the file: ``file(1)`` and we recognise our own."""
+_CACHE_KIB: Final = 32_768
+"""Of each connection: the upper levels of every index of ten million payments."""
 
 
 class SQLiteDriver:
@@ -131,6 +133,7 @@ def _prepare(busy_timeout_ms: int, connection: Any, _record: object) -> None:
         "synchronous = FULL",
         "foreign_keys = ON",
         "recursive_triggers = ON",
+        f"cache_size = {-_CACHE_KIB}",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
 

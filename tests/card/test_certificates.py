@@ -103,6 +103,24 @@ def test_the_batch_key_belongs_to_the_customs_card(
     assert masters.batch_key(tx.mid) == out("KB")
 
 
+def test_many_card_keys_at_once_are_those_of_the_worked_vector(
+    masters: MasterKeys, tx: TransactionRecord
+) -> None:
+    found = masters.card_keys(KeyUse.TRANSACTION_CERTIFICATE, [bytes(8), tx.cid])
+    assert found[1] == out("KT")
+    assert masters.card_keys(KeyUse.LOAD, []) == []
+
+
+def test_the_tacs_of_a_group_are_judged_each_by_itself(
+    masters: MasterKeys, tx: TransactionRecord
+) -> None:
+    kt = masters.card_key(KeyUse.TRANSACTION_CERTIFICATE, tx.cid)
+    signed = certificates.signed_debit(tx, *COUNTERS.values())
+    good, wrong = out("TAC"), bytes(8)
+    debits = [(signed, good), (signed, wrong), (signed[:-1] + b"\x00", good)]
+    assert certificates.verify_tacs([kt] * 3, debits) == [True, False, False]
+
+
 def test_the_issuer_has_no_transport_master(masters: MasterKeys) -> None:
     with pytest.raises(ValueError, match="transport"):
         masters.of(KeyUse.TRANSPORT)

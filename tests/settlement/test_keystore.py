@@ -6,7 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from card.keys import MasterKeys
 from card.profile import KeyUse
 from settlement.errors import KeyStoreError
 from settlement.keystore import (
@@ -51,6 +54,32 @@ def test_the_test_masters_give_the_keys_of_the_worked_vector(
 ) -> None:
     store = MasterKeyStore(TEST_MASTERS)
     assert store.card_key(use, 1, bytes.fromhex(card_id)) == bytes.fromhex(key)
+
+
+@given(
+    st.sampled_from([use for use in KeyUse if use is not KeyUse.TRANSPORT]),
+    st.lists(st.binary(min_size=8, max_size=8), max_size=5),
+    st.binary(min_size=16, max_size=16),
+)
+def test_the_keys_of_many_cards_are_those_of_each(
+    use: KeyUse, cids: list[bytes], master: bytes
+) -> None:
+    masters = MasterKeys(
+        kv=7,
+        purchase=master,
+        load=master,
+        transaction_certificate=master,
+        maintenance=master,
+        batch=master,
+    )
+    store = MasterKeyStore(IssuerMasters(versions=(masters,), transport=bytes(16)))
+    expected = [store.card_key(use, 7, cid) for cid in cids]
+    assert store.card_keys(use, 7, cids) == expected
+
+
+def test_keys_of_many_cards_of_an_unknown_version_are_an_error() -> None:
+    with pytest.raises(KeyStoreError, match="key version 9"):
+        MasterKeyStore(TEST_MASTERS).card_keys(KeyUse.LOAD, 9, [CID])
 
 
 def test_a_customs_card_is_given_the_purchase_master_itself() -> None:

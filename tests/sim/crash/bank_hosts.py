@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from settlement.bank import Bank
+from settlement.posting import post_group
+from settlement.verification import verify_group
 from sim.crash.bank.host import serve_bank
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class LateBank(Bank):
         self._commit()
         self._open = self._store.write()
         books = self._open.__enter__()
-        return [self._take_payment(books, header, one, now) for one in payments]
+        return post_group(books, header, verify_group(self._keys, payments), now)
 
     def take_open(
         self, header: BatchHeader, item: OpenItem, now: datetime
