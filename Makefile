@@ -11,7 +11,7 @@ SOAK ?= 50000
 FUZZ ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo terminal test check format faults soak crash crash-bank model fuzz bench bench-link catalogue screens lock packages clean
+.PHONY: help demo terminal test check format faults soak crash crash-bank model fuzz bench bench-link bench-bank catalogue screens lock packages clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
@@ -60,6 +60,9 @@ bench: $(READY) ## measure, as ratios against named references
 
 bench-link: $(READY) ## our link against ZMODEM on the same line (ten minutes)
 	$(BIN)/python -m bench link
+
+bench-bank: $(READY) ## clearing and posting: ratios, and what ten million payments cost (20 minutes)
+	$(BIN)/python -m bench bank
 
 catalogue: $(READY) ## renew the template of translations from the sources
 	$(BIN)/pybabel -q extract -F babel.cfg -k tr -k trn:1,2 -k msgid --no-location \

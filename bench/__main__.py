@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bench import batch, downloads, line, lines, link, payment, session
+from bench import bank, batch, downloads, line, lines, link, payment, session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ BENCHMARKS: Final[dict[str, Callable[[], dict[str, object]]]] = {
     "session": session.measure,
     "batch": batch.measure,
     "downloads": downloads.measure,
+    "bank": bank.measure,
 }
 
 
