@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$p && break; done)
 BIN := .venv/bin
 READY := .venv/.ready
+# What the tests compare our messages with; see tests/interop/iso8583.
+NPM := build/interop/iso8583/.installed
 # How many scenarios of three faults `make soak` draws.
 SOAK ?= 50000
 # How many strings `make fuzz` throws; CI throws fewer.
@@ -23,7 +25,7 @@ demo: $(READY) ## the main job: issue cards, take 20 payments, dial, post, print
 terminal: $(READY) ## the counter on simulated cards, modem and bank, to play with
 	$(BIN)/raseed-sim counter
 
-test: $(READY) ## run all tests (no hardware needed)
+test: $(READY) $(NPM) ## run all tests (no hardware needed)
 	$(BIN)/pytest -q -n 2 --dist worksteal
 
 check: $(READY) ## format, lint, types, import contracts
@@ -87,6 +89,10 @@ $(READY): requirements.lock pyproject.toml debian-packages.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--no-deps --no-build-isolation --editable .
 	@touch $@
+
+$(NPM): tests/interop/iso8583/package-lock.json debian-packages.txt
+	@.ci/install-debian-packages
+	@.ci/install-npm-packages
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
