@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from modem.certificates import PeerCertificate
     from settlement.audit_head import AuditHead
+    from settlement.decline_report import DeclineReport
     from settlement.download import DownloadQuery, Offer
     from settlement.messages import BatchHeader, BatchTotals, TerminalVersions
     from settlement.payment import OpenItem, PaymentRecord
@@ -90,7 +91,13 @@ class YesBank:
             code=ResponseCode.ACCEPTED, ack_mac=bytes(_ACK_BYTES), posted=posted
         )
 
-    def download(self, query: DownloadQuery) -> Offer:
+    def take_decline(
+        self, terminal_id: str, report: DeclineReport, now: dt.datetime
+    ) -> RecordAnswer:
+        """See `settlement.intake.IntakeBank`."""
+        raise AssertionError("no counter of a benchmark declines anything")
+
+    def download(self, query: DownloadQuery, terminal_id: str) -> Offer:
         """See `settlement.intake.IntakeBank`."""
         raise AssertionError("this bank publishes nothing, so nobody asks")
 

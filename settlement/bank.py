@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from card import certificates
 from card.profile import BATCH_CREDITS_MAX, KeyUse
-from settlement import clearing, evidence, open_records
+from settlement import clearing, evidence, open_records, request_desk
 from settlement.bank_incidents import (
     close_incomplete,
     keep_head,
@@ -43,6 +43,7 @@ from settlement.posting_queue import PostingQueue
 from settlement.reconcile import Difference, batch_records, compare_batch
 from settlement.store.batches import CollectedRow, OpenRow
 from settlement.store.records import Decision, RecordRow
+from settlement.store.request_publications import OfficePublications
 from settlement.verification import verify_group
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from settlement.audit_head import AuditHead
+    from settlement.decline_report import DeclineReport
     from settlement.download import DownloadQuery, Offer
     from settlement.keystore import KeyStore
     from settlement.messages import (
@@ -81,19 +83,26 @@ class Bank:
         """Whether this terminal, known by its certificate, may send batches."""
         del versions, now  # The terminal itself asks for what differs.
         with self._store.read() as books:
-            known = books.cards.terminal(terminal_id) is not None
-            held, digests = self._offers.holdings(books.publications)
-        if not known:
+            known = books.cards.terminal(terminal_id)
+            held, digests = self._offers.holdings(_published(books, terminal_id))
+        if known is None:
             text = f"the bank has no terminal {terminal_id}; nothing was sent"
             return LogonAnswer(
                 code=ResponseCode.NOT_PERMITTED, versions=held, text=text
             )
         return LogonAnswer(code=ResponseCode.ACCEPTED, versions=held, digests=digests)
 
-    def download(self, query: DownloadQuery) -> Offer:
+    def download(self, query: DownloadQuery, terminal_id: str) -> Offer:
         """What leads from what a terminal holds to what is wanted, or is newest."""
         with self._store.read() as books:
-            return self._offers.offer(books.publications, query)
+            return self._offers.offer(_published(books, terminal_id), query)
+
+    def take_decline(
+        self, terminal_id: str, report: DeclineReport, now: datetime
+    ) -> RecordAnswer:
+        """Keep that a counter declined a payment request, and decline it."""
+        with self._store.write() as books:
+            return request_desk.take_decline(books, terminal_id, report, now)
 
     def begin_batch(
         self, header: BatchHeader, now: datetime, audit_head: AuditHead | None = None
@@ -279,6 +288,13 @@ class _Group(NamedTuple):
     header: BatchHeader
     payments: Sequence[VerifiedRecord]
     now: datetime
+
+
+def _published(books: Books, terminal_id: str) -> OfficePublications:
+    """What is published as the counter of this terminal is to see it."""
+    known = books.cards.terminal(terminal_id)
+    office = "" if known is None else known.office
+    return OfficePublications(books.publications, books.request_lists, office)
 
 
 def _hold(groups: Sequence[_Group], books: Books) -> None:

@@ -102,6 +102,12 @@ class IncidentCode(StrEnum):
     MESSAGE_MALFORMED = "message not of the profile"
     MESSAGE_MAC = "message MAC wrong"
     TERMINAL_REFUSED = "terminal refused"
+    REQUEST_AMOUNT = "request not paid exactly"
+    REQUEST_DIFFERS = "payment not as the request"
+    REQUEST_PAID_TWICE = "request paid twice"
+    REQUEST_NOT_OPEN = "request was not open"
+    REQUEST_UNKNOWN = "request unknown"
+    REQUEST_DECLINE = "decline without effect"
 
 
 @unique

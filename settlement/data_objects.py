@@ -59,6 +59,8 @@ class DetailTag(IntEnum):
     LINE = 0xC4
     CLERK = 0xC5
     SERVICE_CODE = 0xC6
+    DECLINE_REASON = 0xC7
+    DECLINED_AT = 0xC8
     TEXT = 0xCF
     SESSION_KEY = 0xD0
     BANK_TIME = 0xD1

@@ -14,13 +14,17 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from card.profile import AMOUNT_MINOR_MAX
+from settlement.data_objects import LINE_CODES
 from settlement.download import KEY_BYTES_MAX, VALUE_BYTES_MAX
 from settlement.errors import DownloadError
 from settlement.payment import (
     DECLARATION_BYTES_MAX,
+    LINES_MAX,
     OFFICE_MAX,
     TEXT_BYTES_MAX,
+    LineClass,
     PaymentKind,
+    PaymentLine,
 )
 from settlement.shown_text import text_fault
 
@@ -31,6 +35,7 @@ __all__ = [
     "Parameters",
     "PaymentRequest",
     "Service",
+    "ServiceLine",
     "encode_parameters",
     "encode_request",
     "encode_service",
@@ -43,6 +48,7 @@ __all__ = [
 NAME_BYTES_MAX: Final = 120
 """Bytes of a service's name, in each language."""
 CLOCK_LIMIT_S_MAX: Final = 86_400
+_LINE_CLASSES: Final = {code: line_class for line_class, code in LINE_CODES.items()}
 
 PAYMENT_LIMIT: Final = b"payment-limit-minor"
 CLOCK_LIMIT: Final = b"clock-limit-s"
@@ -64,6 +70,19 @@ class Parameters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceLine:
+    """One line that a service puts on a payment.
+
+    Attributes:
+        line_class: of the line.
+        amount_minor: of a fixed fee; None when the line is all of a fee that differs.
+    """
+
+    line_class: LineClass
+    amount_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One service that customs charges for.
 
@@ -73,6 +92,11 @@ class Service:
         name_ar: in Arabic, or empty.
         kind: what a payment for it is.
         amount_minor: its fixed fee; None where the fee differs.
+        lines: by class, what the fixed fee is made of; one line without an amount
+            (see `ServiceLine`) names the class of a fee that differs.
+        unit_minor: of a computed fee, what one unit costs; else None.
+        unit: of a computed fee, what is counted ("day", "page"), or empty.
+        least_minor: the least that a computed fee is, or None.
     """
 
     code: str
@@ -80,6 +104,22 @@ class Service:
     kind: PaymentKind
     name_ar: str = ""
     amount_minor: int | None = None
+    lines: tuple[ServiceLine, ...] = ()
+    unit_minor: int | None = None
+    unit: str = ""
+    least_minor: int | None = None
+
+    def fee_minor(self, units: int | None = None) -> int | None:
+        """What it costs, in minor units; None when the clerk has to key it.
+
+        Args:
+            units: how many were counted, from 1; for a computed fee only.
+        """
+        if self.unit_minor is None:
+            return self.amount_minor
+        if units is None:
+            return None
+        return max(self.unit_minor * units, self.least_minor or 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +135,8 @@ class PaymentRequest:
         payer: who is to pay, or empty.
         delivery_order: or empty.
         due: last day, or None.
+        broker: who acts for the payer, or empty.
+        lines: the assessment by class; none, or they add up to the amount.
     """
 
     number: str
@@ -105,6 +147,8 @@ class PaymentRequest:
     payer: str = ""
     delivery_order: str = ""
     due: date | None = None
+    broker: str = ""
+    lines: tuple[PaymentLine, ...] = ()
 
 
 def encode_parameters(parameters: Parameters) -> dict[bytes, bytes]:
@@ -132,6 +176,11 @@ def encode_service(service: Service) -> tuple[bytes, bytes]:
     """
     members: dict[str, Any] = {"name": service.name, "kind": service.kind.value}
     members |= {"name_ar": service.name_ar, "amount_minor": service.amount_minor}
+    members |= {"unit_minor": service.unit_minor, "unit": service.unit}
+    members |= {"least_minor": service.least_minor}
+    members["lines"] = [
+        [LINE_CODES[line.line_class], line.amount_minor or 0] for line in service.lines
+    ]
     return service.code.encode(), _to_json(members)
 
 
@@ -148,6 +197,13 @@ def parse_service(key: bytes, value: bytes) -> Service:
         kind=item.kind(),
         name_ar=item.text("name_ar", NAME_BYTES_MAX),
         amount_minor=item.amount(),
+        lines=tuple(
+            ServiceLine(line_class=line_class, amount_minor=amount_minor or None)
+            for line_class, amount_minor in item.lines()
+        ),
+        unit_minor=item.amount("unit_minor"),
+        unit=item.text("unit", TEXT_BYTES_MAX),
+        least_minor=item.amount("least_minor"),
     )
 
 
@@ -161,6 +217,10 @@ def encode_request(request: PaymentRequest) -> tuple[bytes, bytes]:
         "payer": request.payer,
         "delivery_order": request.delivery_order,
         "due": None if request.due is None else request.due.isoformat(),
+        "broker": request.broker,
+        "lines": [
+            [LINE_CODES[line.line_class], line.amount_minor] for line in request.lines
+        ],
     }
     return request.number.encode(), _to_json(members)
 
@@ -184,6 +244,19 @@ def parse_request(key: bytes, value: bytes) -> PaymentRequest:
         payer=item.text("payer", NAME_BYTES_MAX),
         delivery_order=item.text("delivery_order", TEXT_BYTES_MAX),
         due=item.day("due"),
+        broker=item.text("broker", NAME_BYTES_MAX),
+        lines=_request_lines(item, amount_minor),
+    )
+
+
+def _request_lines(item: _Item, amount_minor: int) -> tuple[PaymentLine, ...]:
+    lines = item.lines()
+    amounts = [line_minor for _, line_minor in lines]
+    if lines and (0 in amounts or sum(amounts) != amount_minor):
+        raise DownloadError("lines that do not add up")
+    return tuple(
+        PaymentLine(line_class=line_class, amount_minor=line_minor)
+        for line_class, line_minor in lines
     )
 
 
@@ -215,7 +288,9 @@ def _parameter(entries: Entries, name: bytes, most: int) -> int | None:
 
 
 def _to_json(members: dict[str, Any]) -> bytes:
-    told = {name: value for name, value in members.items() if value not in {"", None}}
+    told = {
+        name: value for name, value in members.items() if value not in ("", None, [])
+    }
     text = json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     value = text.encode()
     assert len(value) <= VALUE_BYTES_MAX, "its parts are shorter together"
@@ -231,6 +306,15 @@ def _key_text(key: bytes) -> str:
     if fault is not None:
         raise DownloadError(f"a key {fault}")
     return text
+
+
+def _line(value: object) -> tuple[LineClass, int]:
+    match value:
+        case [int(code), int(amount_minor)] if bool not in map(type, value):
+            line_class = _LINE_CLASSES.get(code)
+            if line_class is not None and 0 <= amount_minor <= AMOUNT_MINOR_MAX:
+                return line_class, amount_minor
+    raise DownloadError("a line of an unknown class, or without an amount")
 
 
 class _Item:
@@ -262,13 +346,20 @@ class _Item:
         except ValueError:
             raise DownloadError("an unknown kind") from None
 
-    def amount(self) -> int | None:
-        value = self._members.get("amount_minor")
+    def amount(self, name: str = "amount_minor") -> int | None:
+        value = self._members.get(name)
         if value is None:
             return None
         if type(value) is not int or not 0 < value <= AMOUNT_MINOR_MAX:
             raise DownloadError("an amount that cannot be paid")
         return value
+
+    def lines(self) -> list[tuple[LineClass, int]]:
+        """Class and amount, 0 for none, of each line."""
+        value = self._members.get("lines", [])
+        if not isinstance(value, list) or len(value) > LINES_MAX:
+            raise DownloadError("lines that are no list, or too many")
+        return [_line(one) for one in value]
 
     def day(self, name: str) -> date | None:
         text = self.text(name, len("2025-11-22"))

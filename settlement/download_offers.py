@@ -8,7 +8,7 @@ published meanwhile; the terminal then asks for the rest of the way.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from settlement.download import (
     PAYLOAD_DIGEST_BYTES,
@@ -27,12 +27,31 @@ from settlement.messages import TerminalVersions
 
 if TYPE_CHECKING:
     from settlement.download import Entries
-    from settlement.store.publications import PublicationTables
 
-__all__ = ["DELTA_VERSIONS_MAX", "OfferMaker"]
+__all__ = ["DELTA_VERSIONS_MAX", "OfferMaker", "Published"]
 
 DELTA_VERSIONS_MAX: Final = 1000
-"""How far back a difference is looked for; who is further behind is sent all of it."""
+"""How far back a difference is looked for; who is further behind is sent all of it.
+Versions of requests are counted over all offices: for them there is no such limit."""
+_DIGESTS_KEPT: Final = 4096
+"""Digests that are remembered; older ones are made again when they are asked for."""
+
+
+class Published(Protocol):
+    """Every version of what is published, as one office's counters are to see it."""
+
+    @property
+    def office(self) -> str:
+        """Whose counters; empty when all are told the same."""
+        ...
+
+    def newest(self, kind: DownloadKind) -> int:
+        """The newest version; 0 when nothing was ever published."""
+        ...
+
+    def entries(self, kind: DownloadKind, version: int) -> Entries:
+        """The content of a version."""
+        ...
 
 
 class OfferMaker:
@@ -41,9 +60,9 @@ class OfferMaker:
     def __init__(self) -> None:
         """Know no digest yet."""
         # A version's content never changes, so neither does its digest.
-        self._digests: dict[tuple[DownloadKind, int], bytes] = {}
+        self._digests: dict[tuple[str, DownloadKind, int], bytes] = {}
 
-    def holdings(self, tables: PublicationTables) -> tuple[TerminalVersions, bytes]:
+    def holdings(self, tables: Published) -> tuple[TerminalVersions, bytes]:
         """The newest versions, and the beginnings of their digests, for a logon."""
         newest = [self._held(tables, kind) for kind in DownloadKind]
         parameters, hotlist, catalogue, requests = (held.version for held in newest)
@@ -55,7 +74,7 @@ class OfferMaker:
         )
         return versions, b"".join(held.digest[:PAYLOAD_DIGEST_BYTES] for held in newest)
 
-    def offer(self, tables: PublicationTables, query: DownloadQuery) -> Offer:
+    def offer(self, tables: Published, query: DownloadQuery) -> Offer:
         """What leads from what is held to what is wanted, or else to the newest."""
         newest = tables.newest(query.kind)
         wanted = query.wanted
@@ -66,7 +85,7 @@ class OfferMaker:
         return self._to_version(tables, query, newest)
 
     def _to_version(
-        self, tables: PublicationTables, query: DownloadQuery, version: int
+        self, tables: Published, query: DownloadQuery, version: int
     ) -> Offer:
         kind, held = query.kind, query.held
         target = self._held(tables, kind, version)
@@ -75,7 +94,7 @@ class OfferMaker:
         base: Entries | None = None
         if held == nothing_held(kind):
             base = {}
-        elif max(1, version - DELTA_VERSIONS_MAX) <= held.version <= version:
+        elif _oldest_base(kind, version) <= held.version <= version:
             base = tables.entries(kind, held.version)
             if content_digest(kind, base) != held.digest:
                 base = None
@@ -86,13 +105,23 @@ class OfferMaker:
 
     def _held(
         self,
-        tables: PublicationTables,
+        tables: Published,
         kind: DownloadKind,
         version: int | None = None,
     ) -> Held:
         version = tables.newest(kind) if version is None else version
-        digest = self._digests.get((kind, version))
+        # Requests are told to each office apart; all else is the same for everybody.
+        office = tables.office if kind is DownloadKind.REQUESTS else ""
+        digest = self._digests.get((office, kind, version))
         if digest is None:
             digest = content_digest(kind, tables.entries(kind, version))
-            self._digests[kind, version] = digest
+            while len(self._digests) >= _DIGESTS_KEPT:
+                self._digests.pop(next(iter(self._digests)), None)
+            self._digests[office, kind, version] = digest
         return Held(version=version, digest=digest)
+
+
+def _oldest_base(kind: DownloadKind, version: int) -> int:
+    if kind is DownloadKind.REQUESTS:
+        return 1
+    return max(1, version - DELTA_VERSIONS_MAX)

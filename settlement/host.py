@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from modem.dial_plan import AnswerPlan
     from modem.events import CallEvent
     from settlement.audit_head import AuditHead
+    from settlement.decline_report import DeclineReport
     from settlement.download import DownloadQuery, Offer
     from settlement.intake import (
         BatchAnswer,
@@ -438,8 +439,14 @@ class _Turns:
         self._on_event(BatchEnded(header=header, answer=answer))
         return answer
 
-    def download(self, query: DownloadQuery) -> Offer:
-        return self._bank.download(query)
+    def download(self, query: DownloadQuery, terminal_id: str) -> Offer:
+        return self._bank.download(query, terminal_id)
+
+    def take_decline(
+        self, terminal_id: str, report: DeclineReport, now: dt.datetime
+    ) -> RecordAnswer:
+        with self._turn:
+            return self._bank.take_decline(terminal_id, report, now)
 
     def note_refused(
         self, terminal_id: str, refused: RefusedMessage, now: dt.datetime

@@ -11,6 +11,7 @@ its MAC is verified, and its request is answered according to what the call has 
     0320 detail          12             80          bank when of the open batch, else 80
     0500/960000 totals   12             80          bank when of the open batch, else 80
     0300 download        12             bank        bank
+    0300 decline         12             bank        bank
 
 "bank" means that the bank decides, stores, and only then is the answer given. The same
 message again, marked as a repeat or not, gets the very same answer without the bank
@@ -29,10 +30,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from card.profile import BATCH_CREDITS_MAX
 from settlement import answers, iso8583
+from settlement.decline_report import DeclineReport
 from settlement.detail_groups import payments_of
 from settlement.download import DownloadQuery
 from settlement.download_messages import DownloadDesk
@@ -150,7 +153,7 @@ class IntakeBank(Protocol):
         """Compare what was posted with what the customs card closed."""
         ...
 
-    def download(self, query: DownloadQuery) -> Offer:
+    def download(self, query: DownloadQuery, terminal_id: str) -> Offer:
         """What leads from what a terminal holds to what is wanted, or is newest."""
         ...
 
@@ -160,9 +163,22 @@ class IntakeBank(Protocol):
         """Keep a message that was refused, for a person to look at."""
         ...
 
+    def take_decline(
+        self, terminal_id: str, report: DeclineReport, now: datetime
+    ) -> RecordAnswer:
+        """Keep that a counter declined a payment request, and decline it."""
+        ...
+
 
 Fields = Sequence[tuple[int, str | bytes]]
-_Asked = LogonRequest | HeaderRequest | OpenItem | TotalsRequest | DownloadQuery
+_Asked = (
+    LogonRequest
+    | HeaderRequest
+    | OpenItem
+    | TotalsRequest
+    | DownloadQuery
+    | DeclineReport
+)
 """What is put to the bank as soon as it comes."""
 
 
@@ -230,7 +246,7 @@ class IntakeMachine:
         self._wrong_macs = 0
         self._noted = 0
         self._stans: dict[int, set[int]] = {}
-        self._downloads = DownloadDesk(bank.download)
+        self._downloads = DownloadDesk(partial(bank.download, terminal_id=terminal_id))
 
     def receive(self, message: bytes, now: datetime) -> list[bytes]:
         """Answer one message from the terminal.
@@ -333,7 +349,9 @@ class IntakeMachine:
         Raises:
             MalformedMessageError: the payments of a group cannot be read.
         """
-        if isinstance(request, LogonRequest | HeaderRequest | DownloadQuery):
+        if isinstance(
+            request, LogonRequest | HeaderRequest | DownloadQuery | DeclineReport
+        ):
             return request
         header = self._header
         if header is None or request.batch != header.close.batch:
@@ -373,19 +391,22 @@ class IntakeMachine:
         return _refusal(ResponseCode.MAC_WRONG, text, noted=True)
 
     def _ask_bank(self, request: _Asked, now: datetime) -> _Reply:
+        reply: _Reply
         try:
             match request:
                 case LogonRequest(versions=versions):
-                    return self._log_on(versions, now)
+                    reply = self._log_on(versions, now)
                 case HeaderRequest():
-                    return self._begin_batch(request, now)
+                    reply = self._begin_batch(request, now)
                 case OpenItem():
-                    return self._take_open(request, now)
+                    reply = self._take_open(request, now)
                 case TotalsRequest(totals=totals):
-                    return self._reconcile(totals, now)
+                    reply = self._reconcile(totals, now)
+                case DeclineReport():
+                    reply = self._take_decline(request, now)
                 case DownloadQuery():
                     # Asked again it is made again: repeats need no room for its bytes.
-                    return _Reply(
+                    reply = _Reply(
                         code=ResponseCode.ACCEPTED,
                         fields=self._downloads.answer(request),
                     )
@@ -393,6 +414,7 @@ class IntakeMachine:
                     assert_never(request)
         except BankUnavailableError as error:
             return _refusal(ResponseCode.TRY_LATER, str(error))
+        return reply
 
     def _log_on(self, versions: TerminalVersions, now: datetime) -> _Reply:
         answer = self._bank.logon(self._terminal_id, versions, now)
@@ -418,6 +440,10 @@ class IntakeMachine:
         answer = self._bank.take_open(self._open_header(), item, now)
         fields = answers.text_fields(answer.text)
         return _reply(answer.code, fields + answers.closure_fields(answer.closure))
+
+    def _take_decline(self, report: DeclineReport, now: datetime) -> _Reply:
+        answer = self._bank.take_decline(self._terminal_id, report, now)
+        return _reply(answer.code, answers.text_fields(answer.text))
 
     def _reconcile(self, totals: BatchTotals, now: datetime) -> _Reply:
         answer = self._bank.reconcile(self._open_header(), totals, now)

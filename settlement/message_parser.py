@@ -15,6 +15,7 @@ from card.profile import BATCH_CREDITS_MAX
 from card.records import BatchClose, OpenRecord, TransactionRecord
 from settlement.audit_head import AUDIT_HEAD_BYTES, AuditHead
 from settlement.data_objects import CardTag, DataObjects, DetailTag, parse_details
+from settlement.decline_messages import FILE_CHANGE, parse_decline
 from settlement.download_messages import parse_query
 from settlement.errors import MalformedMessageError
 from settlement.group_layout import COLUMNS_FIELD, TACS_FIELD
@@ -111,6 +112,8 @@ def parse_request(message: Message) -> Request:
                 return _parse_group(message)
             return _parse_detail(message)
         case "0310":
+            if message.text(91) == FILE_CHANGE:
+                return parse_decline(message)
             return parse_query(message)
         case _:
             return _parse_reconciliation(message)

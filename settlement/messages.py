@@ -1,7 +1,7 @@
 """What the two ends of a call say to each other, as typed values.
 
-Six requests go up (logon, batch header, a group of payments, one record, totals, a
-chunk of what the bank publishes); each has one answer.
+Seven requests go up (logon, batch header, a group of payments, one record, totals, a
+chunk of what the bank publishes, a declined payment request); each has one answer.
 `settlement.message_codec` turns these values into ISO 8583 messages and back, and
 ``docs/iso8583.md`` is the reference for every field.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Self
 
+from settlement.decline_report import DeclineReport
 from settlement.download import DownloadQuery
 
 if TYPE_CHECKING:
@@ -215,6 +216,7 @@ Request = (
     | DetailRequest
     | TotalsRequest
     | DownloadQuery
+    | DeclineReport
 )
 
 

@@ -15,14 +15,14 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Final
 
-from settlement import clearing, evidence, open_records
+from settlement import clearing, evidence, open_records, request_desk
 from settlement.clearing import Facts
 from settlement.errors import LedgerError
 from settlement.ledger import Account, AccountKind, payee_account
 from settlement.store.batches import IncidentRow
 from settlement.store.groups import PaidNumber, ReceivedRecord
 from settlement.store.ledger import PaymentBooking
-from settlement.store.records import Decision
+from settlement.store.records import Decision, RecordRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +62,8 @@ def post_group(
         posting = _Posting(books, header, now, known)
         answers += [posting.take(one) for one in part]
         posting.write()
+        # Last in its transaction: what it holds, others wait for.
+        request_desk.after_posting(books, posting.requested, now)
     return answers
 
 
@@ -155,6 +157,8 @@ class _Posting:
         self._incidents: list[IncidentRow] = []
         self._writer = books.groups.writer(header, now)
         self._bookings: list[PaymentBooking] = []
+        self.requested: list[RecordRow] = []
+        """Those booked that say which payment request they are for."""
         self._payee: tuple[PaymentKind | None, int, int] | None = None
 
     def take(self, one: VerifiedRecord) -> RecordAnswer:
@@ -209,6 +213,9 @@ class _Posting:
         )
         self._writer.add_payment(one)
         self._bookings.append(booking)
+        details = one.payment.details
+        if details is not None and details.request_number:
+            self.requested.append(_record_row(self._header, one, decision, self._now))
         self._overlay.add_payment(one, decision)
         if self._overlay.may_settle(one):
             self.write()
@@ -229,3 +236,21 @@ class _Posting:
             payee_id = ledger.open_account(payee, str(payee.kind), self._now)
             self._payee = (kind, currency, payee_id)
         return self._payee[2]
+
+
+def _record_row(
+    header: BatchHeader, one: VerifiedRecord, decision: Decision, now: datetime
+) -> RecordRow:
+    """A record that was booked, as the store has it by now."""
+    return RecordRow(
+        terminal_id=header.terminal_id,
+        mid=header.mid,
+        batch=header.close.batch,
+        payment=one.payment,
+        content=one.content,
+        evidence=one.evidence,
+        tac_verified=one.tac_is_good,
+        decision=decision,
+        reason="",
+        received_at=now,
+    )

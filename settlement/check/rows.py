@@ -22,6 +22,7 @@ from settlement.fees import FeeCode
 from settlement.ledger import Account, AccountKind, EntryKind
 from settlement.messages import BatchHeader, Total
 from settlement.money import currency_by_number
+from settlement.payment_requests import RequestState
 from settlement.store.batches import CollectedRow, OpenRow, open_row
 from settlement.store.cards import LoadOutcome, LoadRow, PurseRow
 from settlement.store.certificates import certificate_row
@@ -32,6 +33,7 @@ from settlement.store.incidents import work_row
 from settlement.store.opens import resolution_row
 from settlement.store.proposals import ProposalDecision, ProposalRow
 from settlement.store.records import payment_row, record_row
+from settlement.store.requests import request_row
 from settlement.store.schema import UTCTime, metadata
 from settlement.store.suspense import SuspenseOutcome, SuspenseResolution
 
@@ -170,6 +172,8 @@ def read_rows(stored: StoredTables) -> StoredRows:
     decided = {row.number: row for row in rows.raw["proposal_decision"]}
     _make(rows, "proposal", lambda row: _add_proposal(rows, row, decided))
     _make(rows, "suspense_resolution", lambda row: _add_resolution(rows, row))
+    _make(rows, "payment_request", _read_request)
+    _make(rows, "request_event", lambda row: RequestState(row.state))
     for loads in rows.loads.values():
         loads.sort(key=lambda row: row.ltc)
     return rows
@@ -293,6 +297,13 @@ def _read_published(row: Any) -> None:
     """An entry that a counter would be told; removed ones only have their key."""
     kind = DownloadKind(row.kind)
     parse_content(kind, encode_content(kind, {row.key: row.value or b""}))
+
+
+def _read_request(row: Any) -> None:
+    """A request as it was sent; its digest is part of what was stored."""
+    if request_row(row).content != row.content:
+        message = "the request is not the one that its digest was made of"
+        raise ValueError(message)
 
 
 def _add_account(rows: StoredRows, row: Any) -> None:

@@ -52,6 +52,8 @@ from settlement.store.proofs import ProofTables
 from settlement.store.proposals import ProposalTables
 from settlement.store.publications import PublicationTables
 from settlement.store.records import RecordTables
+from settlement.store.request_publications import RequestPublications
+from settlement.store.requests import RequestTables
 from settlement.store.statements import StatementTables
 from settlement.store.suspense import SuspenseTables
 
@@ -102,6 +104,8 @@ class Books:
     proposals: ProposalTables
     proofs: ProofTables
     blocks: BlockTables
+    requests: RequestTables
+    request_lists: RequestPublications
 
 
 class BankStore:
@@ -334,4 +338,6 @@ def _books(connection: sa.Connection) -> Books:
         proposals=ProposalTables(connection),
         proofs=ProofTables(connection),
         blocks=BlockTables(connection),
+        requests=RequestTables(connection),
+        request_lists=RequestPublications(connection),
     )

@@ -8,13 +8,13 @@ hotlist has a table of its own, with the reasons; the other kinds share one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
 from settlement.download import DownloadKind
 from settlement.store.holds import hold_name
-from settlement.store.schema import hotlist, published
+from settlement.store.schema import hotlist, published, request_published
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +54,9 @@ class HotlistRow:
 
 
 class PublicationTables:
-    """Versions and entries within one transaction."""
+    """Versions and entries within one transaction, as they are told to everybody."""
+
+    office: Final = ""
 
     def __init__(self, connection: sa.Connection) -> None:
         """Work on ``connection``, which belongs to the caller."""
@@ -96,6 +98,13 @@ class PublicationTables:
         values = {row.key: row.value for row in found}
         return {key: value for key, value in values.items() if value is not None}
 
+    def has(self, kind: DownloadKind, key: bytes) -> bool:
+        """Whether a key was ever published; of any kind but the hotlist."""
+        query = sa.select(published.c.key).where(
+            published.c.kind == kind, published.c.key == key
+        )
+        return self._connection.execute(query.limit(1)).first() is not None
+
     def publish(
         self, kind: DownloadKind, entries: Mapping[bytes, bytes], at: datetime
     ) -> int:
@@ -114,6 +123,10 @@ class PublicationTables:
         changes |= dict.fromkeys(before.keys() - entries.keys())
         if not changes:
             return newest
+        if kind is DownloadKind.REQUESTS:
+            # Counted together with the lists of the offices.
+            own = sa.select(sa.func.max(request_published.c.version))
+            newest = max(newest, self._connection.execute(own).scalar() or 0)
         rows = [
             {"kind": kind, "version": newest + 1, "key": key, "value": value, "at": at}
             for key, value in sorted(changes.items())

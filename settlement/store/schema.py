@@ -43,6 +43,15 @@ officer              name: may do what the role says; passwords, attempts to sig
                      and ``officer_disabled``
 proposal             number: one officer asks for something that takes two
 proposal_decision    number: another one approved it, or somebody rejected it
+payment_request      number: somebody is asked to pay this
+request_event        number, serial: where the request stands from now on
+request_payment      CID, otc: this payment named that request
+request_decline      terminal, content: a counter told that it will not be paid
+request_published    office, version, number: what its counters are told from now on
+request_snapshot     office, version: all that they were told then
+api_token            number: who may send and ask over HTTP
+api_token_revoked    number: may not any more
+api_reply            token, key: what was answered to a request of that key
 ===================  ==============================================================
 
 Times are UTC text of fixed width (``2025-11-22T10:15:00.000000Z``), which sorts, and
@@ -87,6 +96,17 @@ from settlement.store.schema_ledger import (
     statement,
 )
 from settlement.store.schema_offices import office
+from settlement.store.schema_requests import (
+    api_reply,
+    api_token,
+    api_token_revoked,
+    payment_request,
+    request_decline,
+    request_event,
+    request_payment,
+    request_published,
+    request_snapshot,
+)
 from settlement.store.schema_types import UTCTime, metadata
 from settlement.store.triggers import SQLITE_TRIGGERS
 
@@ -94,6 +114,9 @@ __all__ = [
     "SCHEMA_VERSION",
     "UTCTime",
     "account",
+    "api_reply",
+    "api_token",
+    "api_token_revoked",
     "audit_head",
     "bank_fee",
     "batch",
@@ -114,9 +137,15 @@ __all__ = [
     "open_report",
     "open_resolution",
     "payment",
+    "payment_request",
     "published",
     "purse",
     "record",
+    "request_decline",
+    "request_event",
+    "request_payment",
+    "request_published",
+    "request_snapshot",
     "statement",
     "tariff",
     "terminal",

@@ -78,6 +78,7 @@ published = sa.Table(
     sa.Column("value", sa.LargeBinary),
     time_column("at"),
     sa.CheckConstraint("kind IN (1, 3, 4)", name="kind_known"),
+    sa.Index("published_by_key", "kind", "key"),
 )
 
 load = sa.Table(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from settlement.store import triggers_requests
 from settlement.store.schema_incident_work import INCIDENT_KEYS, INCIDENT_TRIGGERS
 from settlement.store.schema_officers import OFFICER_KEYS, OFFICER_TRIGGERS
 from settlement.store.schema_suspense import SUSPENSE_KEYS, SUSPENSE_TRIGGERS
@@ -55,6 +56,7 @@ APPEND_ONLY_TABLES: Final = (
     *OFFICER_KEYS,
     *INCIDENT_KEYS,
     *SUSPENSE_KEYS,
+    *triggers_requests.APPEND_ONLY_TABLES,
 )
 
 _KEYS: Final = {
@@ -82,6 +84,7 @@ _KEYS: Final = {
     **OFFICER_KEYS,
     **INCIDENT_KEYS,
     **SUSPENSE_KEYS,
+    **triggers_requests.KEYS,
 }
 """Rows that INSERT OR REPLACE would delete without running a DELETE trigger."""
 
@@ -206,6 +209,7 @@ RULES: Final = (
     *OFFICER_TRIGGERS,
     *INCIDENT_TRIGGERS,
     *SUSPENSE_TRIGGERS,
+    *triggers_requests.TRIGGERS,
 )
 """What holds for rows that are inserted, in the form that both databases are given."""
 

@@ -28,6 +28,8 @@ import pytest
 from card.records import BatchClose, DebitProof
 from settlement import iso8583
 from settlement.audit_head import AuditHead
+from settlement.decline_machine import DeclineMachine
+from settlement.decline_report import DeclineReport
 from settlement.download import DownloadKind
 from settlement.errors import MalformedMessageError
 from settlement.intake import IntakeMachine
@@ -191,6 +193,22 @@ def upload(messages: list[bytes], *, group: int, terminal: str = TERMINAL) -> No
                 machine.receive(answer, NOW)
 
 
+def decline(messages: list[bytes]) -> None:
+    """A call that tells of declined requests, one of them of a paid one."""
+    reports = [
+        DeclineReport(number=number, reason="ليس لنا", clerk="7", at=NOW)
+        for number in ("R-1", "P-2")
+    ]
+    intake = IntakeMachine(TERMINAL, FullBank({}, {}), KEY)
+    machine = DeclineMachine(TERMINAL, reports, stan_start=1)
+    while not machine.finished:
+        asked = machine.messages_to_send(NOW) + machine.repeat_unanswered()
+        answers = intake.receive_group(asked, NOW)
+        messages += asked + answers
+        for answer in answers:
+            machine.receive(answer, NOW)
+
+
 def download(messages: list[bytes], bank: PublishingBank) -> None:
     """A call that fetches every kind, one of them in several chunks."""
     noise = random.Random(8583)
@@ -225,6 +243,7 @@ def conversations(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     upload(messages, group=1)
     upload(messages, group=1, terminal="T0000009")
     path = tmp_path_factory.mktemp("bank") / "bank.sqlite"
+    decline(messages)
     with BankStore.create(path) as store, store.write() as books:
         download(messages, PublishingBank(books.publications))
     return messages + worked_examples()

@@ -51,8 +51,8 @@ def spoiled(office: Office, monkeypatch: pytest.MonkeyPatch) -> Office:
     """An office whose bank sends a hotlist that leads elsewhere than it says."""
     right = Bank.download
 
-    def download(bank: Bank, query: DownloadQuery) -> Offer:
-        offer = right(bank, query)
+    def download(bank: Bank, query: DownloadQuery, terminal_id: str) -> Offer:
+        offer = right(bank, query, terminal_id)
         if query.kind is not HOTLIST or offer.head is None:
             return offer
         payload = make_payload(HOTLIST, cards(2000), None)[1]

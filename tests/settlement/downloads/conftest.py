@@ -66,7 +66,7 @@ class PublishingBank:
             )
         return LogonAnswer(code=ResponseCode.ACCEPTED, versions=held, digests=digests)
 
-    def download(self, query: DownloadQuery) -> Offer:
+    def download(self, query: DownloadQuery, terminal_id: str) -> Offer:
         self.questions.append(query)
         return self.maker.offer(self.tables, query)
 

@@ -33,8 +33,8 @@ class Spoiling(PublishingBank):
 
     spoiled: frozenset[DownloadForm] = frozenset({DownloadForm.FULL})
 
-    def download(self, query: DownloadQuery) -> Offer:
-        offer = super().download(query)
+    def download(self, query: DownloadQuery, terminal_id: str) -> Offer:
+        offer = super().download(query, terminal_id)
         head = offer.head
         if query.kind is not HOTLIST or head is None or head.form not in self.spoiled:
             return offer

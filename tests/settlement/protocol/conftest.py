@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from settlement.audit_head import AuditHead
+    from settlement.decline_report import DeclineReport
     from settlement.download import DownloadQuery
     from settlement.intake import BatchHeader, BatchTotals
     from settlement.upload import UploadEvent
@@ -158,8 +159,17 @@ class MemoryBank:
     ) -> None:
         self.refused.append(refused)
 
-    def download(self, query: DownloadQuery) -> Offer:
+    def download(self, query: DownloadQuery, terminal_id: str) -> Offer:
         return Offer(version=query.held.version)
+
+    def take_decline(
+        self, terminal_id: str, report: DeclineReport, now: datetime
+    ) -> RecordAnswer:
+        """A request that begins with P is paid already."""
+        if report.number.startswith("P"):
+            text = f"request {report.number} is paid; it cannot be declined any more"
+            return RecordAnswer(code=ResponseCode.CONFLICT, text=text)
+        return RecordAnswer(code=ResponseCode.ACCEPTED)
 
     def take_open(
         self, header: BatchHeader, item: OpenItem, now: datetime
