@@ -24,6 +24,7 @@ from settlement.upload import (
 )
 from terminal.conversation import Conversation, MessageLine
 from terminal.day import DayPhase, DayProgress
+from terminal.decline_flow import DeclineFlow
 from terminal.download_flow import DownloadFlow, clock_words
 from terminal.errors import DownloadStoreError, JournalError
 from terminal.redial import CALLS_MAX, Redial
@@ -228,7 +229,20 @@ class DayCalls:
         """
         self._has_fetched = True
         self._tell(DayProgress(phase=DayPhase.FETCHING))
-        self._fetching.run(call, session, stan)
+        declines = DeclineFlow(
+            self._journal.declines,
+            self._config.terminal.id,
+            clock=self._clock,
+            note=self._note_if_possible,
+        )
+        try:
+            declines.run(call, session, stan, self._shelf.versions())
+        except CallLostError:
+            raise
+        except (ModemError, NoAnswerError, JournalError) as error:
+            # They are told with the next call; the lists may come all the same.
+            self._note_if_possible("declines-not-told", type(error).__name__)
+        self._fetching.run(call, declines.session, declines.next_stan)
         trouble = self._fetching.result().trouble
         if trouble:
             self._note_if_possible("fetch-cut", trouble)

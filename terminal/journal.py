@@ -23,6 +23,7 @@ from terminal.errors import (
 from terminal.journal_batches import BatchBook
 from terminal.journal_check import check_at_start, verify_whole
 from terminal.journal_database import JournalDatabase
+from terminal.journal_declines import DeclineBook
 from terminal.journal_files import HeadFile, JournalFiles, read_head, take_lock
 from terminal.journal_payments import PaymentBook
 from terminal.vault import Vault
@@ -54,6 +55,7 @@ class Journal:
     Attributes:
         payments: every payment and where it stands.
         batches: the closed batches.
+        declines: payment requests that were declined here.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Journal:
         self._lock_file = lock_file
         self.payments: Final = PaymentBook(database, vault)
         self.batches: Final = BatchBook(database, vault)
+        self.declines: Final = DeclineBook(database)
 
     @classmethod
     def open(cls, directory: Path, random_bytes: Callable[[int], bytes]) -> Self:

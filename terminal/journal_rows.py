@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOG", "SCHEMA", "STOPPED", "VERSION", "BatchKey", "Row", "Rows"]
 
-VERSION: Final = 2
+VERSION: Final = 3
 """PRAGMA user_version; a journal of another version is left alone."""
 
 STOPPED: Final = "stopped"
@@ -121,6 +121,33 @@ SCHEMA: Final = (
         text TEXT NOT NULL DEFAULT '',
         UNIQUE (customs_ref, batch)
     ) STRICT
+    """,
+    """
+    CREATE TABLE declines (
+        number INTEGER PRIMARY KEY,
+        request TEXT NOT NULL UNIQUE,
+        reason TEXT NOT NULL,
+        clerk TEXT NOT NULL,
+        at TEXT NOT NULL,
+        code TEXT NOT NULL DEFAULT '',
+        text TEXT NOT NULL DEFAULT '',
+        told_at TEXT
+    ) STRICT
+    """,
+    "CREATE INDEX declines_waiting ON declines (number) WHERE code = ''",
+    """
+    CREATE TRIGGER declines_never_go BEFORE DELETE ON declines
+    BEGIN SELECT raise(ABORT, 'a decline is never deleted'); END
+    """,
+    """
+    CREATE TRIGGER declines_keep_their_facts
+    BEFORE UPDATE OF number, request, reason, clerk, at ON declines
+    BEGIN SELECT raise(ABORT, 'the facts of a decline never change'); END
+    """,
+    """
+    CREATE TRIGGER declines_are_answered_once
+    BEFORE UPDATE ON declines WHEN OLD.code <> ''
+    BEGIN SELECT raise(ABORT, 'the bank has said its last word on a decline'); END
     """,
     """
     CREATE INDEX payments_unfinished ON payments (state, card_ref)

@@ -247,7 +247,9 @@ def test_services_and_requests_can_be_asked_for(office: Office) -> None:
     office.fetch()
     assert office.shelf.services() == [service]
     assert office.shelf.requests("SOHAR") == [here, anywhere]
-    assert office.shelf.requests() == [here, anywhere, elsewhere]
+    # The bank tells an office of its own requests only, and of what it cannot read.
+    assert office.shelf.requests() == [here, anywhere]
+    assert office.shelf.state(DownloadKind.REQUESTS).count == 3
 
 
 def test_a_clock_that_is_off_is_told_in_minutes(office: Office) -> None:
