@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from settlement.clearing import IncidentCode
-from settlement.download import PAYLOAD_BYTES_MAX, RAW_BYTES_MAX, DownloadKind
-from settlement.download_codec import encode_content, make_payload
+from settlement.download import DownloadKind
 from settlement.download_items import encode_request
-from settlement.errors import InputError
+from settlement.errors import DownloadError, InputError
 from settlement.payment_requests import (
     PaymentOutcome,
     RequestState,
@@ -23,6 +22,7 @@ from settlement.payment_requests import (
     judge_payment,
     may_move,
 )
+from settlement.service_catalogue import check_fits
 from settlement.store.batches import IncidentRow
 from settlement.store.records import Decision
 
@@ -285,12 +285,11 @@ def _check_size(office: str, entries: dict[bytes, bytes]) -> None:
     Raises:
         InputError: there is too much of it.
     """
-    raw = len(encode_content(DownloadKind.REQUESTS, entries))
-    _, payload = make_payload(DownloadKind.REQUESTS, entries, None)
-    if raw <= RAW_BYTES_MAX and len(payload) <= PAYLOAD_BYTES_MAX:
-        return
-    raise InputError(
-        f"Office {office} would have {len(entries)} open requests, {len(payload)} "
-        f"bytes for each of its counters to fetch; the most is {PAYLOAD_BYTES_MAX}. "
-        "Nothing was taken. Cancel what is out of date, and send the rest."
-    )
+    try:
+        check_fits(DownloadKind.REQUESTS, entries)
+    except DownloadError as error:
+        raise InputError(
+            f"Office {office} would have {len(entries)} open requests for each of its "
+            f"counters to fetch: {error}. Nothing was taken. Cancel what is out of "
+            "date, and send the rest."
+        ) from None

@@ -8,6 +8,7 @@ import click
 
 from settlement.commands.bank_account import account
 from settlement.commands.bank_accounts import accounts, history, trial_balance_command
+from settlement.commands.bank_api import api
 from settlement.commands.bank_audit import audit
 from settlement.commands.bank_check import check, purse, status
 from settlement.commands.bank_correction import correction
@@ -21,7 +22,9 @@ from settlement.commands.bank_office import office
 from settlement.commands.bank_officer import officer
 from settlement.commands.bank_proof import batch_proof
 from settlement.commands.bank_publish import publish
+from settlement.commands.bank_requests import requests
 from settlement.commands.bank_serve import serve
+from settlement.commands.bank_services import services
 from settlement.commands.bank_statement import statement
 from settlement.commands.bank_suspense import suspense
 from settlement.commands.bank_terminal import terminal
@@ -73,6 +76,9 @@ for _command in (
     purse,
     audit,
     publish,
+    requests,
+    services,
+    api,
     hotlist,
     office,
     accounts,

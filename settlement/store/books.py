@@ -30,6 +30,7 @@ from settlement.errors import (
     LedgerError,
     StoreError,
 )
+from settlement.store.api_tokens import TokenTables
 from settlement.store.batches import BatchTables
 from settlement.store.blocks import BlockTables
 from settlement.store.cards import CardTables
@@ -106,6 +107,7 @@ class Books:
     blocks: BlockTables
     requests: RequestTables
     request_lists: RequestPublications
+    tokens: TokenTables
 
 
 class BankStore:
@@ -340,4 +342,5 @@ def _books(connection: sa.Connection) -> Books:
         blocks=BlockTables(connection),
         requests=RequestTables(connection),
         request_lists=RequestPublications(connection),
+        tokens=TokenTables(connection),
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from settlement import request_desk
+from settlement import request_desk, service_catalogue
 from settlement.download import DownloadForm, DownloadKind, DownloadQuery
 from settlement.download_codec import apply_payload, content_digest, nothing_held
 from settlement.download_items import PaymentRequest, encode_request, parse_request
@@ -209,7 +209,7 @@ def test_the_published_file_is_told_beside_the_requests_that_the_bank_follows(
 def test_more_than_a_counter_can_fetch_is_refused(
     requests: RequestDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_desk, "PAYLOAD_BYTES_MAX", 300)
+    monkeypatch.setattr(service_catalogue, "PAYLOAD_BYTES_MAX", 300)
     with pytest.raises(InputError, match=r"SOHAR would have 60 open requests"):
         requests.take(*(request(f"R-{at}") for at in range(60)))
     assert requests.offered() == []

@@ -1,0 +1,1 @@
+"""The bank's HTTP API: payment requests and the catalogue of services."""
