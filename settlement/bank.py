@@ -301,6 +301,9 @@ def _hold(groups: Sequence[_Group], books: Books) -> None:
     """Hold what the posting of these groups reads and writes."""
     books.holds.customs_cards(group.header.mid for group in groups)
     books.holds.purses(one.payment.tx.cid for group in groups for one in group.payments)
+    for group in groups:
+        payments = [one.payment for one in group.payments]
+        request_desk.hold(books, group.header.office, payments)
 
 
 def _post(group: _Group, books: Books) -> Sequence[RecordAnswer]:

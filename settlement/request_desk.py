@@ -27,17 +27,25 @@ from settlement.store.batches import IncidentRow
 from settlement.store.records import Decision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from settlement.decline_report import DeclineReport
     from settlement.messages import RecordAnswer
+    from settlement.payment import PaymentRecord
     from settlement.payment_requests import Request
     from settlement.store.books import Books
     from settlement.store.records import RecordRow
     from settlement.store.requests import StoredRequest
 
-__all__ = ["Taken", "add_requests", "after_posting", "cancel", "take_decline"]
+__all__ = [
+    "Taken",
+    "add_requests",
+    "after_posting",
+    "cancel",
+    "hold",
+    "take_decline",
+]
 
 _INCIDENTS: Final = {
     PaymentOutcome.OVER: IncidentCode.REQUEST_AMOUNT,
@@ -76,6 +84,7 @@ def add_requests(
         InputError: a number is taken by another request, or an office gets more than
             its counters can fetch. Nothing was taken.
     """
+    books.holds.offices(one.office for one in requests)
     known = books.requests.find([one.number for one in requests])
     taken = [
         one.number
@@ -99,14 +108,21 @@ def add_requests(
 
 
 def cancel(
-    books: Books, stored: Iterable[StoredRequest], who: str, reason: str, now: datetime
+    books: Books, numbers: Collection[str], who: str, reason: str, now: datetime
 ) -> None:
     """Take new requests back; counters are told with their next call.
 
     Raises:
-        InputError: one of them is not new any more. Nothing was cancelled.
+        InputError: there is none of such a number, or it is not new any more. Nothing
+            was cancelled.
     """
-    gone = list(stored)
+    books.holds.offices(books.requests.offices(numbers))
+    found = books.requests.find(numbers)
+    missing = [number for number in numbers if number not in found]
+    if missing:
+        names = ", ".join(missing)
+        raise InputError(f"There is no request {names}. Nothing was changed.")
+    gone = list(found.values())
     for one in gone:
         if not may_move(one.state, RequestState.CANCELLED):
             raise InputError(
@@ -124,8 +140,19 @@ def cancel(
     _withdraw(books, gone, now)
 
 
+def hold(books: Books, office: str, payments: Iterable[PaymentRecord]) -> None:
+    """Hold an office's requests when one of these payments names any.
+
+    Before anything is posted: incidents are numbered on the way, and numbers come last.
+    """
+    if any(one.details is not None and one.details.request_number for one in payments):
+        books.holds.offices([office])
+
+
 def after_posting(books: Books, rows: Iterable[RecordRow], now: datetime) -> None:
     """Move the requests that posted payments name, in the transaction that posts them.
+
+    It comes last in that transaction: what it holds, others wait for.
 
     Args:
         books: of that transaction.
@@ -141,7 +168,9 @@ def after_posting(books: Books, rows: Iterable[RecordRow], now: datetime) -> Non
     ]
     if not named:
         return
-    known = books.requests.find({_number_of(row) for row in named})
+    numbers = {_number_of(row) for row in named}
+    books.holds.offices(books.requests.offices(numbers))
+    known = books.requests.find(numbers)
     paid: list[StoredRequest] = []
     states = {number: one.state for number, one in known.items()}
     for row in named:
@@ -164,10 +193,13 @@ def take_decline(
     The same report again gets the same answer and does nothing. A request of another
     office is none that this counter was told of.
     """
+    books.holds.terminals([terminal_id])
     answered = books.requests.decline_answer(terminal_id, report.content)
     if answered is not None:
         return answered
     bound = books.cards.terminal(terminal_id)
+    if bound is not None:
+        books.holds.offices([bound.office])
     stored = books.requests.get(report.number)
     if stored is not None and (bound is None or bound.office != stored.request.office):
         stored = None
@@ -233,8 +265,15 @@ def _number_of(row: RecordRow) -> str:
 
 
 def _note_unknown(books: Books, row: RecordRow, now: datetime) -> None:
-    """A number that the bank neither follows nor has in the list that it publishes."""
+    """A number that the bank neither follows nor has in the list that it publishes.
+
+    Where no request was ever sent to a terminal's office, clerks key numbers that the
+    bank has nothing to do with.
+    """
     number = _number_of(row)
+    bound = books.cards.binding(row.terminal_id, row.mid)
+    if bound is None or not books.request_lists.newest(bound.office):
+        return
     if books.publications.has(DownloadKind.REQUESTS, number.encode()):
         return
     text = f"the payment names request {number}, which the bank does not have"

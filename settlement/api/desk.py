@@ -178,7 +178,7 @@ class ApiDesk:
                 raise _no_request()
             with _mistakes_told(Problem.CONFLICT):
                 request_desk.cancel(
-                    books, [stored], f"API {token.name}", reason, self._clock()
+                    books, [number], f"API {token.name}", reason, self._clock()
                 )
             moved = books.requests.get(number)
             assert moved is not None, "it was there before"
@@ -205,6 +205,7 @@ class ApiDesk:
 
         def put(books: Books, token: ApiToken) -> Reply:
             del token  # The catalogue is the same at every office.
+            books.publications.hold(_CATALOGUE)
             newest = books.publications.newest(_CATALOGUE)
             if expected is not None and expected != newest:
                 detail = f"The catalogue is at version {newest}. {NOTHING}"
@@ -233,7 +234,8 @@ class ApiDesk:
         A problem ends the transaction, so nothing of it is kept: the client puts it
         right and sends it again with the same key or another one.
         """
-        with self._store.write() as books:
+
+        def once(books: Books) -> Reply:
             token = admit(books, caller.token, scope)
             if not caller.key:
                 return do(books, token)
@@ -253,6 +255,8 @@ class ApiDesk:
                 self._clock(),
             )
             return reply
+
+        return self._store.transact(once)
 
 
 def content_of(method: str, path: str, body: bytes) -> bytes:

@@ -10,7 +10,7 @@ import click
 
 from settlement import request_desk
 from settlement.commands.bank_access import bank_option, open_bank
-from settlement.commands.bank_publish import read_file
+from settlement.commands.bank_publish import read_published
 from settlement.commands.environment import environment_of, today
 from settlement.commands.output import (
     PlainErrorsGroup,
@@ -83,7 +83,8 @@ def import_(ctx: click.Context, *, file: Path, dry_run: bool, bank: Path) -> Non
     same content, is passed over: the same file may be imported again.
     """
     with open_bank(bank) as opened:
-        given = read_requests(read_file(file), opened.directory.currency)
+        currency = opened.directory.currency
+        given = read_published(file, lambda text, _: read_requests(text, currency))
         now = environment_of(ctx).clock()
         taken = _take(opened.store, given, f"file {file.name}", now, dry_run=dry_run)
     document = {"added": taken.added, "known": taken.known, "dry_run": dry_run}
@@ -189,18 +190,13 @@ def cancel(
         raise InputError(message + "Nothing was changed.")
     environment = environment_of(ctx)
     with open_bank(bank) as opened, opened.store.write() as books:
-        found = books.requests.find(numbers)
-        missing = [number for number in numbers if number not in found]
-        if missing:
-            names = ", ".join(missing)
-            raise InputError(f"There is no request {names}. Nothing was changed.")
         who = f"bank operations ({environment.user()})"
-        request_desk.cancel(books, found.values(), who, reason, environment.clock())
-    document = {"cancelled": sorted(found)}
+        request_desk.cancel(books, set(numbers), who, reason, environment.clock())
+    document = {"cancelled": sorted(set(numbers))}
     output_of(ctx).show(
         document,
         lambda console: console.print(
-            facts_table([("Cancelled", ", ".join(sorted(found)))])
+            facts_table([("Cancelled", ", ".join(document["cancelled"]))])
         ),
     )
 

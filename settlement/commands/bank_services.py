@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from settlement.commands.bank_access import bank_option, open_bank
-from settlement.commands.bank_publish import published_facts, read_file
+from settlement.commands.bank_publish import published_facts, read_published
 from settlement.commands.environment import environment_of
 from settlement.commands.output import (
     PlainErrorsGroup,
@@ -67,7 +67,8 @@ def import_(ctx: click.Context, *, file: Path, dry_run: bool, bank: Path) -> Non
     Every mistake is named with its line.
     """
     with open_bank(bank) as opened:
-        given = read_services(read_file(file), opened.directory.currency)
+        currency = opened.directory.currency
+        given = read_published(file, lambda text, _: read_services(text, currency))
         if dry_run:
             facts = [("Services", str(len(given))), ("Next", "nothing was published")]
             output_of(ctx).show(

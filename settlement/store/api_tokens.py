@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from settlement.store.holds import hold_name
+from settlement.store.numbers import next_number
 from settlement.store.schema_requests import api_reply, api_token, api_token_revoked
 
 if TYPE_CHECKING:
@@ -90,6 +92,7 @@ class TokenTables:
         self._connection.execute(
             sa.insert(api_token),
             {
+                "id": next_number(self._connection, api_token.c.id),
                 "name": name,
                 "digest": digest,
                 "offices": json.dumps(list(offices)),
@@ -121,7 +124,11 @@ class TokenTables:
         return next(iter(found), None)
 
     def reply(self, token: int, key: str) -> ApiReply | None:
-        """What was answered to a token's request of this key, or None."""
+        """What was answered to a token's request of this key, or None.
+
+        Nobody else uses the key until the transaction ends.
+        """
+        hold_name(self._connection, f"API key {token} {key}")
         query = sa.select(api_reply).where(
             api_reply.c.token_id == token, api_reply.c.idempotency_key == key
         )

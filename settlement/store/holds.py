@@ -8,7 +8,7 @@ not there yet has to be held too; purses alone are held by their row, since ther
 thousands in one transaction, and PostgreSQL keeps a table of bounded size for names.
 
 Every transaction takes what it holds in one order, so that two never wait for each
-other: terminals, customs cards, purses, accounts, then the numbers of
+other: terminals, customs cards, purses, accounts, offices, then the numbers of
 `settlement.store.numbers`; within a kind by their value. Where a transaction breaks
 that order PostgreSQL undoes one of two that wait for each other, which is a
 `CollisionError`, and the same is done again.
@@ -78,6 +78,13 @@ class Holds:
         and each looks at what the others did. Taken before anything else.
         """
         hold_name(self._connection, "staff")
+
+    def offices(self, offices: Iterable[str]) -> None:
+        """Hold offices: their payment requests, and the list that counters fetch.
+
+        After accounts and before numbers.
+        """
+        self._names("office", offices)
 
     def whole_ledger(self) -> None:
         """Wait until every transaction that books has ended, and let none begin.

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from settlement.messages import RecordAnswer, ResponseCode
 from settlement.payment import LineClass, PaymentKind, PaymentLine
 from settlement.payment_requests import PaymentOutcome, Request, RequestState
+from settlement.store.numbers import next_number
 from settlement.store.schema import payment
 from settlement.store.schema_requests import (
     payment_request,
@@ -195,6 +196,7 @@ class RequestTables:
         self._connection.execute(
             sa.insert(request_event),
             {
+                "id": next_number(self._connection, request_event.c.id),
                 "number": number,
                 "serial": serial + 1,
                 "state": state.value,
@@ -205,6 +207,13 @@ class RequestTables:
                 "at": at,
             },
         )
+
+    def offices(self, numbers: Collection[str]) -> set[str]:
+        """The offices of those of these numbers that the bank has, to be held."""
+        query = sa.select(payment_request.c.office).where(
+            payment_request.c.number.in_(list(numbers))
+        )
+        return set(self._connection.execute(query).scalars())
 
     def find(self, numbers: Collection[str]) -> dict[str, StoredRequest]:
         """Those of these numbers that the bank has, by number."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from settlement.store.schema_types import (
+    WHOLE,
     bytes_column,
     integer_column,
     metadata,
@@ -57,7 +58,7 @@ request_event = sa.Table(
     "request_event",
     metadata,
     # In the order in which everything happened: what has changed since is asked by it.
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", WHOLE, primary_key=True, autoincrement=False),
     sa.Column("number", sa.ForeignKey("payment_request.number"), nullable=False),
     integer_column("serial"),
     text_column("state"),
@@ -66,7 +67,7 @@ request_event = sa.Table(
     text_column("reason"),
     # The payment that paid it; null for all else.
     sa.Column("cid", sa.LargeBinary(8)),
-    sa.Column("otc", sa.Integer),
+    sa.Column("otc", WHOLE),
     time_column("at"),
     sa.UniqueConstraint("number", "serial"),
     # One payment pays one request.
@@ -85,7 +86,7 @@ request_payment = sa.Table(
     "request_payment",
     metadata,
     sa.Column("cid", sa.LargeBinary(8), primary_key=True),
-    sa.Column("otc", sa.Integer, primary_key=True),
+    sa.Column("otc", WHOLE, primary_key=True),
     sa.Column("number", sa.ForeignKey("payment_request.number"), nullable=False),
     text_column("outcome"),
     time_column("at"),
@@ -119,7 +120,7 @@ request_published = sa.Table(
     metadata,
     sa.Column("office", sa.String(15), primary_key=True),
     # Of all lists of requests together, so that an office's own only ever grows.
-    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("version", WHOLE, primary_key=True),
     sa.Column("number", sa.String, primary_key=True),
     # Null from the version on in which counters do not offer it any more.
     sa.Column("value", sa.LargeBinary),
@@ -131,7 +132,7 @@ request_snapshot = sa.Table(
     "request_snapshot",
     metadata,
     sa.Column("office", sa.String(15), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("version", WHOLE, primary_key=True),
     # All entries of that version: no reader goes back further than to one of these.
     sa.Column("content", sa.LargeBinary, nullable=False),
 )
@@ -139,7 +140,7 @@ request_snapshot = sa.Table(
 api_token = sa.Table(
     "api_token",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", WHOLE, primary_key=True, autoincrement=False),
     sa.Column("name", sa.String, nullable=False, unique=True),
     # SHA-256 of the token; the token itself is nowhere.
     sa.Column("digest", sa.LargeBinary(32), nullable=False, unique=True),
@@ -153,7 +154,12 @@ api_token = sa.Table(
 api_token_revoked = sa.Table(
     "api_token_revoked",
     metadata,
-    sa.Column("token_id", sa.ForeignKey("api_token.id"), primary_key=True),
+    sa.Column(
+        "token_id",
+        sa.ForeignKey("api_token.id"),
+        primary_key=True,
+        autoincrement=False,
+    ),
     text_column("who"),
     time_column("at"),
 )
@@ -161,7 +167,12 @@ api_token_revoked = sa.Table(
 api_reply = sa.Table(
     "api_reply",
     metadata,
-    sa.Column("token_id", sa.ForeignKey("api_token.id"), primary_key=True),
+    sa.Column(
+        "token_id",
+        sa.ForeignKey("api_token.id"),
+        primary_key=True,
+        autoincrement=False,
+    ),
     # What the client called its request; the same again gets the same answer.
     sa.Column("idempotency_key", sa.String, primary_key=True),
     bytes_column("content", 32),
