@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from modem.hayes import Connector
     from modem.link_state import LinkStatistics
 
-__all__ = ["Call", "answer", "dial", "try_out"]
+__all__ = ["Call", "answer", "bring_up", "dial", "try_out"]
 
 _UNSENT_BYTES_MAX: Final = 2 * MESSAGE_BYTES_MAX
 """`Call.send` waits while more than this is unsent: over two minutes at 9600 bit/s."""
@@ -143,6 +143,14 @@ class Call:
             self._driver.end("it was ended on this side")
         self._driver.wake()
 
+    def let_go(self) -> None:
+        """Leave the line as it stands and wait for nothing; `close` then returns soon.
+
+        For another thread, when there is no time for an end in order. The other side
+        finds the call cut.
+        """
+        self._loop.let_go(self._driver)
+
     def close(self) -> None:
         """Send what is queued, end the call in order, hang up, free the port.
 
@@ -221,7 +229,7 @@ def dial(
     serial = SerialPort(port, plan.baud)
     connector = _caller(plan, serial)
     machine = _make_machine(connector, tls_context, server_name, serial)
-    return _bring_up(Driver(serial, machine, stop=stop), on_event, None)
+    return bring_up(Driver(serial, machine, stop=stop), on_event, None)
 
 
 def try_out(
@@ -299,7 +307,7 @@ def answer(  # noqa: PLR0913 - a line, its owner's wishes, and what lines share
         connector, tls_context, None, serial, asks_admission=admit is not None
     )
     try:
-        return _bring_up(Driver(serial, machine, stop=stop), on_event, loop, admit)
+        return bring_up(Driver(serial, machine, stop=stop), on_event, loop, admit)
     except CallStoppedError:
         return None
 
@@ -338,13 +346,23 @@ def _make_machine(
     return CallMachine(connector, make_session, has_dtr=port.has_control_lines)
 
 
-def _bring_up(
+def bring_up(
     driver: Driver,
     on_event: Callable[[CallEvent], None],
     shared: LineLoop | None,
     admit: Admit | None = None,
 ) -> Call:
-    """Wait in this thread until the machine is secured, or done."""
+    """The call of ``driver``, once it is secured; waits in this thread.
+
+    Args:
+        driver: fresh; its port is open, and is closed when no call comes about.
+        on_event: as for `dial`.
+        shared: the loop that runs it together with others; None for its own.
+        admit: as for `answer`.
+
+    Raises:
+        ModemError: no call came about.
+    """
     # A port that waits when it writes would hold up all other lines of the loop.
     own_loop = shared is None or driver.port.descriptor is None
     loop = LineLoop() if shared is None or own_loop else shared

@@ -20,12 +20,12 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum, auto, unique
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from modem.errors import CallStoppedError, ModemError, PortError
 from modem.events import CallEvent, Closed, Secured
 from modem.hang_up import HangUp
-from modem.session import SecureSession, SessionEnded
+from modem.session import SessionEnded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from modem.certificates import CertificateTrouble
     from modem.hayes import Connector
     from modem.link_state import LinkStatistics
+    from modem.session import SessionEvent
     from modem.tls import AdmissionAsked, MessageReceived
 
-__all__ = ["CallMachine", "CallPhase"]
+__all__ = ["CallMachine", "CallPhase", "Session"]
 
 _NO_CARRIER: Final = b"\r\nNO CARRIER\r\n"
 """What a modem says in the middle of the data when the connection ends. Fourteen
@@ -52,13 +53,64 @@ class CallPhase(Enum):
     DONE = auto()
 
 
+class Session(Protocol):
+    """A secured conversation as a machine without I/O.
+
+    `modem.session.SecureSession` over a telephone line, and over TCP
+    `modem.stream_session.StreamSession`, where each part is described.
+    """
+
+    @property
+    def peer_name(self) -> str:
+        """CN of the other side's certificate."""
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Message bytes that have not been on the line yet."""
+
+    @property
+    def under_way(self) -> tuple[int, int]:
+        """Bytes not known to have arrived there, and bytes that have come here."""
+
+    @property
+    def statistics(self) -> LinkStatistics | None:
+        """Counters of the link, where there is one."""
+
+    def receive_data(self, data: bytes, now_ms: int) -> None:
+        """Take bytes from the line."""
+
+    def send(self, message: bytes) -> None:
+        """Queue one message."""
+
+    def admit(self, trouble: CertificateTrouble | None) -> None:
+        """Answer `AdmissionAsked`: why the terminal may not come in, or None."""
+
+    def close(self) -> None:
+        """Send what waits and end the session."""
+
+    def line_lost(self, reason: str, now_ms: int) -> None:
+        """There is no line any more."""
+
+    def on_timer(self, now_ms: int) -> None:
+        """Do what the time asks for."""
+
+    def data_to_send(self, now_ms: int) -> bytes:
+        """Bytes for the line now."""
+
+    def next_event(self) -> SessionEvent | None:
+        """The oldest event not yet taken, or None."""
+
+    def deadline_ms(self, now_ms: int) -> int | None:
+        """When to call `on_timer` and `data_to_send` next."""
+
+
 class CallMachine:
     """The whole call; bytes and time in, bytes and events out."""
 
     def __init__(
         self,
         connector: Connector,
-        make_session: Callable[[int, int], SecureSession] | None,
+        make_session: Callable[[int, int], Session] | None,
         *,
         has_dtr: bool,
     ) -> None:
@@ -73,7 +125,7 @@ class CallMachine:
         self._connector = connector
         self._make_session = make_session
         self._has_dtr = has_dtr
-        self._session: SecureSession | None = None
+        self._session: Session | None = None
         self._hang_up: HangUp | None = None
         self._events: deque[CallEvent | MessageReceived | AdmissionAsked] = deque()
         self._last_words = b""
@@ -241,7 +293,7 @@ class CallMachine:
     # Steps from phase to phase.
 
     @property
-    def _talking(self) -> SecureSession:
+    def _talking(self) -> Session:
         assert self._session is not None
         return self._session
 

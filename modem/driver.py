@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from modem.call_machine import CallPhase
 from modem.errors import PortError
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from modem.call_machine import CallMachine
     from modem.certificates import PeerCertificate
     from modem.events import CallEvent
-    from modem.serial_port import SerialPort
 
-__all__ = ["Driver"]
+__all__ = ["Driver", "Port"]
 
 _STUCK_MS: Final = 10_000
 """A port that takes nothing for so long has failed: its modem holds CTS back."""
@@ -34,15 +33,46 @@ _RECEIVED_BYTES_MAX: Final = 16 * 1024 * 1024
 _ONLINE: Final = frozenset({CallPhase.TALKING, CallPhase.HANGING_UP})
 
 
+class Port(Protocol):
+    """Where bytes go: `modem.serial_port.SerialPort` or `modem.network.SocketPort`."""
+
+    name: str
+    descriptor: int | None
+    has_control_lines: bool
+
+    def start_reading(
+        self,
+        on_data: Callable[[bytes], None],
+        on_failure: Callable[[PortError], None],
+    ) -> None:
+        """Read in a thread of its own, where there is no descriptor."""
+
+    def read(self) -> bytes:
+        """What is there now, where there is a descriptor."""
+
+    def write(self, data: bytes) -> int:
+        """Send ``data``; how many bytes of it were taken."""
+
+    def set_dtr(self, *, high: bool) -> None:
+        """Set the DTR line, where there is one."""
+
+    def carrier_dropped(self) -> bool:
+        """Whether DCD was on and is off now."""
+
+    def close(self) -> None:
+        """Free the port."""
+
+
 class Driver:
     """One call on one port."""
 
     def __init__(
         self,
-        port: SerialPort,
+        port: Port,
         machine: CallMachine,
         *,
         stop: threading.Event | None = None,
+        received_bytes_max: int | None = None,
     ) -> None:
         """Join the two; `modem.line_loop.LineLoop.add` starts them.
 
@@ -50,6 +80,8 @@ class Driver:
             port: open; whoever calls `close` frees it.
             machine: at its beginning.
             stop: set by another thread to give up a call that is not secured yet.
+            received_bytes_max: unfetched messages that end the call; None for what
+                fits a telephone line.
         """
         self.port = port
         self.machine = machine
@@ -65,6 +97,7 @@ class Driver:
         self.finished = False
         self.failure: Exception | None = None
         self._stop = stop
+        self._received_bytes_max = received_bytes_max or _RECEIVED_BYTES_MAX
         self._wake: Callable[[Driver], None] | None = None
         self._arrived: deque[bytes | PortError] = deque()
         self._unsent = b""
@@ -84,6 +117,18 @@ class Driver:
         if self.machine.error is None:
             self.ended = self.ended or reason
         self.changed.notify_all()
+
+    def drop(self) -> None:
+        """Give up a call that is not secured yet; from any thread, waits for nothing.
+
+        One that the loop does not run yet is given up as soon as it does.
+        """
+        with self.changed:
+            if self.machine.secured:
+                return
+            self.machine.stop()
+        if self._wake is not None:
+            self._wake(self)
 
     def close(self) -> None:
         """Free the port; the loop must have let go of it before."""
@@ -209,7 +254,7 @@ class Driver:
                 self.events.append(event)
             else:
                 told.append(event)
-        if self.received_bytes > _RECEIVED_BYTES_MAX:
+        if self.received_bytes > self._received_bytes_max:
             self.end("too much came that nobody fetched")
         # Nobody is woken in vain: most steps of a busy line bring no message.
         if news or self.senders_waiting:

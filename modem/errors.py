@@ -2,6 +2,7 @@
 
 * ModemError
     * PortError                the serial port cannot be opened, or is gone
+    * NetworkError             no connection over the network came about
     * ModemSilentError         the modem does not answer commands
     * ModemGarbledError        it answers, but not in words: another speed
     * ModemRefusedError        the modem answers ERROR to its initialisation
@@ -53,6 +54,7 @@ __all__ = [
     "ModemGarbledError",
     "ModemRefusedError",
     "ModemSilentError",
+    "NetworkError",
     "NoAnswerError",
     "NoCarrierError",
     "NoDialToneError",
@@ -101,6 +103,12 @@ class PortError(ModemError):
         super().__init__(f"The serial port {port} cannot be used: {reason}.")
         self.port = port
         self.reason = reason
+
+
+class NetworkError(ModemError):
+    """The other side cannot be reached over the network, or not be listened for."""
+
+    next_step = "Check the network cable and the address in the configuration."
 
 
 class ModemSilentError(ModemError):

@@ -91,7 +91,8 @@ class Connected:
     """The two sides hear each other.
 
     Attributes:
-        rate_bps: bits a second on the line, as the modem has told it, or of the port.
+        rate_bps: bits a second on the line, as the modem has told it, or of the port;
+            0 over a network.
         detail: what the modem said with CONNECT, such as ``"9600/ARQ"``.
     """
 

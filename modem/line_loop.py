@@ -72,9 +72,13 @@ class LineLoop:
 
     def remove(self, driver: Driver) -> None:
         """Let go of ``driver`` as it stands, and wait until that is so."""
-        self._ask(_Request.REMOVE, driver)
+        self.let_go(driver)
         with driver.changed:
             driver.changed.wait_for(lambda: driver.finished)
+
+    def let_go(self, driver: Driver) -> None:
+        """Let go of ``driver`` as it stands, soon; waits for nothing."""
+        self._ask(_Request.REMOVE, driver)
 
     def close(self) -> None:
         """Let go of all drivers as they stand and end the thread; twice is once."""
