@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.types import StringConstraints
 
 from modem.dial_plan import DialPlan
+from modem.network import NetworkAddress, is_network_url
 from modem.profiles import PROFILES
 from settlement.errors import AmountError
 from settlement.money import (
@@ -100,7 +101,10 @@ class ReadersSection(_Section):
 class ModemSection(_Section):
     """The modem and whom it calls."""
 
-    port: Text = Field(description="a device or URL: /dev/ttyS0, rfc2217://host:port")
+    port: Text = Field(
+        description="a device or URL: /dev/ttyS0, rfc2217://host:port, or "
+        "tls://host:port for a bank that is reached over a network"
+    )
     profile: str = Field(
         default="generic", description=f"one of {', '.join(PROFILES)}; direct: no modem"
     )
@@ -111,7 +115,7 @@ class ModemSection(_Section):
     numbers: Annotated[list[Text], Field(max_length=_NUMBERS_MAX)] = Field(
         default=[],
         description='1 to 8 telephone numbers, tried in turn: ["5551234"]; none '
-        "with the profile direct",
+        "with the profile direct, or with a port tls://host:port",
     )
     prefix: Annotated[str, StringConstraints(max_length=40)] = Field(
         default="", description='what is dialled before each number: "0,"'
@@ -139,6 +143,13 @@ class ModemSection(_Section):
     server_name: Text = Field(
         description="the DNS name in the bank's certificate: host.bank.raseed"
     )
+
+    @field_validator("port")
+    @classmethod
+    def _is_address(cls, port: str) -> str:
+        if is_network_url(port):
+            NetworkAddress.parse(port)
+        return port
 
     @field_validator("profile")
     @classmethod
@@ -174,11 +185,16 @@ class ModemSection(_Section):
         return name
 
     @property
+    def is_network(self) -> bool:
+        """Whether the bank is reached over a network: there is no modem."""
+        return is_network_url(self.port)
+
+    @property
     def dial_plan(self) -> DialPlan:
         """Whom the modem calls, and how."""
         return DialPlan(
             numbers=tuple(self.numbers),
-            profile=PROFILES[self.profile],
+            profile=PROFILES["direct" if self.is_network else self.profile],
             init=self.init,
             baud=self.baud,
             prefix=self.prefix,
@@ -432,7 +448,9 @@ def _dialling_problems(values: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     problems = []
     numbers = modem.get("numbers", [])
-    direct = modem.get("profile") == "direct"
+    port = modem.get("port")
+    over_network = isinstance(port, str) and is_network_url(port)
+    direct = over_network or modem.get("profile") == "direct"
     if isinstance(numbers, list) and direct == bool(numbers):
         right = _what_is_right(("modem", "numbers"))
         found = f"is {_shown(numbers)}" if "numbers" in modem else "is missing"

@@ -103,14 +103,15 @@ class _Line:
     def dial(self, on_event: Callable[[CallEvent], None]) -> MessageCall:
         # The modem's parts load pyserial and ssl; a counter that never calls needs
         # neither.
-        from modem import call, tls_context  # noqa: PLC0415
+        from modem import call, network_call, tls_context  # noqa: PLC0415
 
         config = self._config
         if self._contexts is None:
             self._contexts = tls_context.ClientContexts(
                 config.ca, config.certificate, config.key
             )
-        return call.dial(
+        connect = network_call.connect if config.modem.is_network else call.dial
+        return connect(
             config.modem.port,
             config.dial_plan,
             self._contexts.current(),

@@ -17,6 +17,7 @@ from modem.errors import (
     ModemGarbledError,
     ModemRefusedError,
     ModemSilentError,
+    NetworkError,
     NoAnswerError,
     NoCarrierError,
     NoDialToneError,
@@ -81,6 +82,7 @@ _LINE_FAILURES: Final[dict[type[ModemError], str]] = {
     NoModemError: msgid("A person or a fax machine has answered."),
     ModemGarbledError: msgid("The modem answers, but nothing of it can be read."),
     ModemSilentError: msgid("The modem does not answer."),
+    NetworkError: msgid("The bank's host cannot be reached over the network."),
 }
 
 
@@ -241,7 +243,9 @@ def call_cut(call: int, most: int) -> str:
 
 
 def line_rate(rate_bps: int) -> str:
-    """How fast the line is."""
+    """How fast the line is; 0 for a network, which has no rate of its own."""
+    if rate_bps == 0:
+        return tr("over the network")
     return tr("{rate} bit/s", rate=rate_bps)
 
 
@@ -295,7 +299,13 @@ def _line_next_step(error: ModemError) -> str:
             | CertificateFileError()
         ):
             return tr("Correct the configuration, then run the end of day again.")
-        case ModemSilentError() | PortError():
-            return tr("Check the modem and its cable, then run the end of day again.")
+        case ModemSilentError() | PortError() | NetworkError():
+            if isinstance(error, NetworkError):
+                step = tr("Check the network cable, then run the end of day again.")
+            else:
+                step = tr(
+                    "Check the modem and its cable, then run the end of day again."
+                )
+            return step
         case _:
             return tr("Run the end of day again in a few minutes.")

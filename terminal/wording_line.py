@@ -8,6 +8,7 @@ from modem.errors import (
     ModemGarbledError,
     ModemRefusedError,
     ModemSilentError,
+    NetworkError,
     NoDialToneError,
     NoModemError,
     NumberRefusedError,
@@ -20,7 +21,13 @@ from terminal.wording_day import line_failure
 if TYPE_CHECKING:
     from modem.errors import ModemError
 
-__all__ = ["direct_line_tried", "modem_set_up", "modem_trial_failed", "modem_tried"]
+__all__ = [
+    "direct_line_tried",
+    "host_reached",
+    "modem_set_up",
+    "modem_trial_failed",
+    "modem_tried",
+]
 
 
 def modem_tried(number: str, rate_bps: int) -> str:
@@ -38,6 +45,15 @@ def direct_line_tried() -> str:
     return tr(
         "The port works; the line has no modem that could be tried. Nothing was sent "
         "and no money moved. The end of day can be run."
+    )
+
+
+def host_reached(host: str) -> str:
+    """The bank's host was reached over a network, and let go again."""
+    return tr(
+        "The network works: {host} was reached. Nothing was sent and no money moved. "
+        "The end of day can be run.",
+        host=host,
     )
 
 
@@ -71,7 +87,11 @@ def _trial_next_step(error: ModemError) -> str:
             return tr("Check modem.profile and modem.init, then try again.")
         case ModemGarbledError():
             return tr("Check modem.baud, then try again.")
-        case ModemSilentError() | PortError():
-            return tr("Check the modem, its cable and modem.port, then try again.")
+        case ModemSilentError() | PortError() | NetworkError():
+            if isinstance(error, NetworkError):
+                step = tr("Check the network cable and modem.port, then try again.")
+            else:
+                step = tr("Check the modem, its cable and modem.port, then try again.")
+            return step
         case _:
             return tr("Try again in a few minutes.")

@@ -11,6 +11,8 @@ import click
 
 from card.records import mask_card_number
 from modem.dial_plan import DialPlan
+from modem.network import NetworkAddress, is_network_url
+from modem.profiles import GENERIC, PROFILES
 from settlement.bank_config import create_directory
 from settlement.commands.bank_access import (
     bank_option,
@@ -103,11 +105,18 @@ Example:
     "--number",
     "numbers",
     multiple=True,
-    required=True,
     metavar="PHONE",
-    help="The bank's telephone number as the terminal dials it. Repeat for more.",
+    help="The bank's telephone number as the terminal dials it. Repeat for more. None "
+    "for a terminal that has a network.",
 )
-@click.option("--modem-port", default="/dev/ttyS0", show_default=True, metavar="TTY")
+@click.option(
+    "--modem-port",
+    default="/dev/ttyS0",
+    show_default=True,
+    metavar="TTY",
+    help="The modem's port at the terminal, or tls://HOST:PORT to reach this bank over "
+    "a network.",
+)
 @click.option("--baud", default=9600, show_default=True, type=click.IntRange(min=300))
 @click.option("--modem-init", default="ATZ", show_default=True, metavar="AT...")
 @click.option(
@@ -159,10 +168,7 @@ def add(  # noqa: PLR0913 - one argument for each option, as click hands them ov
     to be carried to the counter. Payments of its customs card are posted to the
     office's accounts.
     """
-    try:
-        DialPlan(numbers=numbers, init=modem_init, baud=baud)
-    except ValueError as error:
-        raise click.UsageError(f"--number, --modem-init or --baud: {error}.") from None
+    _check_line(modem_port, numbers, modem_init, baud)
     if purse_reader == customs_reader:
         raise click.UsageError("The two cards need two readers.")
     card_id = _mid(mid)
@@ -311,6 +317,22 @@ def _currency(opened: OpenBank, office: str) -> Currency:
     if known is None:
         return opened.directory.currency
     return currency_by_number(known.currency)
+
+
+def _check_line(
+    port: str, numbers: tuple[str, ...], modem_init: str, baud: int
+) -> None:
+    """Refuse what the terminal could not call by."""
+    profile = GENERIC
+    try:
+        if is_network_url(port):
+            NetworkAddress.parse(port)
+            profile = PROFILES["direct"]
+        DialPlan(numbers=numbers, init=modem_init, baud=baud, profile=profile)
+    except ValueError as error:
+        raise click.UsageError(
+            f"--modem-port, --number, --modem-init or --baud: {error}."
+        ) from None
 
 
 def _check(pattern: re.Pattern[str], text: str, what: str) -> None:

@@ -13,6 +13,7 @@ from terminal.config import load_config
 from terminal.wording_day import dial_failed, line_rate
 from terminal.wording_line import (
     direct_line_tried,
+    host_reached,
     modem_set_up,
     modem_trial_failed,
     modem_tried,
@@ -41,22 +42,29 @@ def check(config_path: Path, *, no_dial: bool, as_json: bool) -> None:
     Every line between computer and modem is shown, the computer's behind > and the
     modem's behind <. The call ends as soon as the modems are connected: the bank's
     host sees a call without a word, nothing is sent, and no money moves. On a line
-    without modem (profile direct) only the port is opened.
+    without modem (profile direct) only the port is opened, and over a network
+    (tls://host:port) only the connection is made.
 
     Not beside a running end of day, which holds the port.
     """
     config = load_config(config_path)
     # The modem's parts load pyserial and ssl, which the other commands do without.
-    from modem.call import try_out  # noqa: PLC0415
+    from modem import call, network_call  # noqa: PLC0415
 
+    port, plan = config.modem.port, config.dial_plan
     trial = _Trial(quiet=as_json)
     error: ModemError | None = None
     try:
-        try_out(config.modem.port, config.dial_plan, trial.note, dials=not no_dial)
+        if config.modem.is_network:
+            network_call.try_out(port, plan, trial.note)
+        else:
+            call.try_out(port, plan, trial.note, dials=not no_dial)
     except ModemError as caught:
         error = caught
-    is_modem = config.dial_plan.profile.is_modem
-    words = trial.words(error, is_modem=is_modem, dialled=not no_dial)
+    if config.modem.is_network and error is None:
+        words = host_reached(port)
+    else:
+        words = trial.words(error, is_modem=plan.profile.is_modem, dialled=not no_dial)
     if as_json:
         say_json(trial.as_json(error, words))
     else:

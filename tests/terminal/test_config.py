@@ -296,3 +296,26 @@ def test_a_file_that_is_none_is_refused(
 def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--config"):
         load_config(tmp_path / "none.toml")
+
+
+def test_a_bank_at_a_network_needs_no_modem_and_no_number(tmp_path: Path) -> None:
+    text = GOOD.replace("/dev/ttyS0", "tls://bank.example:7890")
+    text = text.replace('["5551234"]', "[]")
+    config = load_config(written(tmp_path, text))
+    assert config.modem.is_network
+    assert not config.dial_plan.profile.is_modem
+
+
+@pytest.mark.parametrize(
+    ("port", "numbers", "problem"),
+    [
+        ("tls://bank.example", "[]", "modem.port is 'tls://bank.example': not a host"),
+        ("tcp://bank:7890", '["5551234"]', "modem.numbers is ['5551234']. Right would"),
+    ],
+)
+def test_what_does_not_fit_a_network_is_named(
+    tmp_path: Path, port: str, numbers: str, problem: str
+) -> None:
+    text = GOOD.replace("/dev/ttyS0", port).replace('["5551234"]', numbers)
+    [told] = problems_of(tmp_path, text)
+    assert told.startswith(problem)
