@@ -33,10 +33,12 @@ from settlement.errors import (
 from settlement.store.api_tokens import TokenTables
 from settlement.store.batches import BatchTables
 from settlement.store.blocks import BlockTables
+from settlement.store.calls import CallTables
 from settlement.store.cards import CardTables
 from settlement.store.certificates import CertificateTables
 from settlement.store.corrections import CorrectionTables
 from settlement.store.deposits import DepositTables
+from settlement.store.driver import plain_words
 from settlement.store.fees import FeeTables
 from settlement.store.groups import GroupTables
 from settlement.store.heads import HeadTables
@@ -48,6 +50,7 @@ from settlement.store.officers import OfficerTables
 from settlement.store.offices import OfficeTables
 from settlement.store.opens import OpenTables
 from settlement.store.origins import OriginTables
+from settlement.store.overview import OverviewTables
 from settlement.store.place import driver_for
 from settlement.store.proofs import ProofTables
 from settlement.store.proposals import ProposalTables
@@ -108,6 +111,8 @@ class Books:
     requests: RequestTables
     request_lists: RequestPublications
     tokens: TokenTables
+    calls: CallTables
+    overview: OverviewTables
 
 
 class BankStore:
@@ -251,6 +256,32 @@ class BankStore:
         with self._begin(write=False) as connection:
             yield _books(connection)
 
+    def copy_into(self, path: Path) -> None:
+        """Copy all books as they stand at one moment; posting goes on meanwhile.
+
+        The copy is a bank of its own, which `open` opens.
+
+        Args:
+            path: a file that is not there yet.
+
+        Raises:
+            StoreError: the copy could not be made; what there is of it is of no use.
+        """
+        try:
+            self._driver.copy_into(self._engine, path)
+        except exc.DBAPIError as error:
+            words = plain_words(error)
+            raise StoreError(f"the books cannot be copied: {words}") from None
+
+    def check_writable(self) -> None:
+        """Begin a transaction that could write, and end it; nothing is written.
+
+        Raises:
+            BankUnavailableError: nothing could be written now.
+        """
+        with self._begin(write=True) as connection:
+            self._driver.refuse_read_only(connection)
+
     def integrity_problems(self) -> list[str]:
         """What the database itself finds wrong; empty when it is sound."""
         with self.audit() as stored:
@@ -343,4 +374,6 @@ def _books(connection: sa.Connection) -> Books:
         requests=RequestTables(connection),
         request_lists=RequestPublications(connection),
         tokens=TokenTables(connection),
+        calls=CallTables(connection),
+        overview=OverviewTables(connection),
     )

@@ -144,6 +144,16 @@ class CertificateTables:
 
     def of_terminal(self, terminal_id: str) -> list[CertificateRow]:
         """All certificates of a terminal, the oldest first."""
+        return self._found(_certificate.c.terminal_id == terminal_id)
+
+    def by_terminal(self) -> dict[str, list[CertificateRow]]:
+        """All certificates of every terminal, the oldest of each first."""
+        found: dict[str, list[CertificateRow]] = {}
+        for row in self._found():
+            found.setdefault(row.terminal_id, []).append(row)
+        return found
+
+    def _found(self, *conditions: sa.ColumnElement[bool]) -> list[CertificateRow]:
         query = (
             sa.select(
                 _certificate,
@@ -153,8 +163,8 @@ class CertificateTables:
                 _revoked.c.revoked_by,
             )
             .select_from(_certificate.outerjoin(_seen).outerjoin(_revoked))
-            .where(_certificate.c.terminal_id == terminal_id)
-            .order_by(_certificate.c.number)
+            .where(*conditions)
+            .order_by(_certificate.c.terminal_id, _certificate.c.number)
         )
         return [
             certificate_row(

@@ -13,6 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import sqlalchemy as sa
     from sqlalchemy import exc
 
@@ -70,6 +72,23 @@ class Driver(Protocol):
 
         Raises:
             StoreError: it is none, or of another format.
+        """
+        ...
+
+    def refuse_read_only(self, connection: sa.Connection) -> None:
+        """Within a transaction that is to write: whether it could.
+
+        Raises:
+            BankUnavailableError: the server takes no writes just now.
+        """
+        ...
+
+    def copy_into(self, engine: sa.Engine, path: Path) -> None:
+        """Copy all books as they stand at one moment into a new SQLite file.
+
+        Raises:
+            StoreError: they are copied by other means.
+            DBAPIError: the copy could not be made.
         """
         ...
 

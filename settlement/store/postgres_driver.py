@@ -29,6 +29,8 @@ from settlement.store.postgres_audit import PostgresTables
 from settlement.store.schema import metadata
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy import exc
 
     from settlement.errors import SettlementError
@@ -102,6 +104,21 @@ class PostgresDriver:
             raise StoreError(message)
         if not metadata.tables.keys() <= tables:
             raise StoreError(f"{self.shown} is a database, but not a bank's")
+
+    def refuse_read_only(self, connection: sa.Connection) -> None:
+        """See `Driver`."""
+        if _setting(connection, "transaction_read_only") != "off":
+            message = f"{self.shown} takes no writes: it is a standby, or set so"
+            raise BankUnavailableError(message)
+
+    def copy_into(self, engine: sa.Engine, path: Path) -> None:
+        """See `Driver`; a server has its own tool for it."""
+        del engine, path
+        raise StoreError(
+            f"the books are on a server ({self.shown}), and this makes backups of "
+            "files only. Nothing was written. Copy them with pg_dump --format=custom, "
+            "and the bank's directory beside them"
+        )
 
     def stored_tables(self, connection: sa.Connection) -> PostgresTables:
         """See `Driver`."""

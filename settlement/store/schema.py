@@ -37,6 +37,7 @@ incident_work        incident, serial: whose it is, notes, and how it was resolv
 suspense_resolution  record: where money in suspense went, as two officers decided
 hotlist_block        listing: the card was blocked, or was found blocked
 audit_head           terminal, serial: where its audit log stood
+terminal_call        terminal, serial: it has called; in `settlement.store.calls`
 statement            number: issued, never regenerated differently
 officer              name: may do what the role says; passwords, attempts to sign on
                      and the end of it in ``officer_password``, ``officer_attempt``
@@ -151,7 +152,7 @@ __all__ = [
     "terminal",
 ]
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 """Kept in ``PRAGMA user_version``; another number is refused, never guessed at."""
 
 

@@ -44,6 +44,7 @@ batch = sa.Table(
     bytes_column("mac", 16),
     time_column("opened_at"),
     sa.Index("batch_by_card", "mid", "batch"),
+    sa.Index("batch_by_time", "opened_at"),
 )
 
 _BATCH_KEY: Final = ("terminal_id", "mid", "batch")
@@ -67,6 +68,7 @@ batch_collected = sa.Table(
     integer_column("suspended_minor"),
     time_column("at"),
     in_batch(),
+    sa.Index("batch_collected_by_time", "terminal_id", "at"),
 )
 
 record = sa.Table(

@@ -88,6 +88,16 @@ class SQLiteDriver:
             )
             raise StoreError(message)
 
+    def refuse_read_only(self, connection: sa.Connection) -> None:
+        """See `Driver`; who has the write lock can write."""
+
+    def copy_into(self, engine: sa.Engine, path: Path) -> None:
+        """See `Driver`."""
+        with engine.connect() as plain:
+            alone = plain.execution_options(raseed_alone=True)
+            with alone.begin():
+                alone.exec_driver_sql("VACUUM INTO ?", (str(path),))
+
     def stored_tables(self, connection: sa.Connection) -> SQLiteTables:
         """See `Driver`."""
         return SQLiteTables(partial(_query, connection), _schema_as_created())
@@ -139,6 +149,10 @@ def _prepare(busy_timeout_ms: int, connection: Any, _record: object) -> None:
 
 
 def _begin_as_asked(connection: sa.Connection) -> None:
+    if connection.get_execution_options().get("raseed_alone", False):
+        # For what SQLite runs outside of transactions only.
+        connection.exec_driver_sql("PRAGMA query_only = 0")
+        return
     write = connection.get_execution_options().get("raseed_write", False)
     connection.exec_driver_sql(f"PRAGMA query_only = {not write:d}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
