@@ -35,6 +35,7 @@ from pydantic import (
 )
 
 from modem.dial_plan import AnswerPlan
+from modem.network import NetworkAddress
 from settlement.errors import CurrencyError, SettlementError
 from settlement.money import Currency, currency_by_code
 from settlement.pki import HOST_DNS_NAME
@@ -73,6 +74,12 @@ class BankSettings(BaseModel):
         modem_init: the command that brings them to their stored settings.
         modem_baud: speed of their ports in bit/s, 300 to 921600.
         modem_connect_seconds: patience from picking up to a connection, 10 to 255.
+        listen: where connections over a network are taken, each ``address:port``.
+        network_calls: how many of them at once, 1 to 1000.
+        metrics: where health and metrics are told, ``address:port``; empty: nowhere.
+        stop_seconds: how long calls may take to end when the host stops, 1 to 600.
+        not_settled_hours: how long a terminal in use may go without a reconciled
+            batch before that is an alarm, 1 hour to a year.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -89,12 +96,31 @@ class BankSettings(BaseModel):
     modem_init: str = "ATZ"
     modem_baud: Annotated[int, Field(ge=300, le=921_600)] = 9600
     modem_connect_seconds: Annotated[int, Field(ge=10, le=255)] = 60
+    listen: list[str] = []
+    network_calls: Annotated[int, Field(ge=1, le=1000)] = 200
+    metrics: str = ""
+    stop_seconds: Annotated[int, Field(ge=1, le=600)] = 30
+    not_settled_hours: Annotated[int, Field(ge=1, le=8784)] = 72
 
     @field_validator("modem_init")
     @classmethod
     def _is_command(cls, init: str) -> str:
         AnswerPlan(init=init)
         return init
+
+    @field_validator("listen")
+    @classmethod
+    def _are_addresses(cls, addresses: list[str]) -> list[str]:
+        for address in addresses:
+            NetworkAddress.parse(address)
+        return addresses
+
+    @field_validator("metrics")
+    @classmethod
+    def _is_address(cls, address: str) -> str:
+        if address:
+            NetworkAddress.parse(address)
+        return address
 
     @field_validator("currency")
     @classmethod
@@ -121,6 +147,12 @@ class BankSettings(BaseModel):
             f"modem_init = {json.dumps(self.modem_init)}  # begins with AT\n"
             f"modem_baud = {self.modem_baud}  # 300 to 921600 bit/s\n"
             f"modem_connect_seconds = {self.modem_connect_seconds}  # 10 to 255\n"
+            "# What raseed-bank serve does besides; see docs/operations.md.\n"
+            f'listen = {json.dumps(self.listen)}  # TLS over TCP: ["0.0.0.0:7890"]\n'
+            f"network_calls = {self.network_calls}  # of them at once, 1 to 1000\n"
+            f'metrics = "{self.metrics}"  # health and metrics: "127.0.0.1:9187"\n'
+            f"stop_seconds = {self.stop_seconds}  # for calls to end in, 1 to 600\n"
+            f"not_settled_hours = {self.not_settled_hours}  # then it is an alarm\n"
         )
 
 

@@ -136,7 +136,7 @@ CORES = [
     and name_of(path)
     not in {"card/pcsc.py", "card/pcsc_monitor.py", "modem/serial_port.py"}
     and "commands" not in path.parts
-    and path.name not in {"call.py", "host.py"}
+    and path.name not in {"call.py", "host.py", "network_call.py", "host_network.py"}
 ]
 
 

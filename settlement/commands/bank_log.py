@@ -1,215 +1,200 @@
-"""The host's log: one line for each thing that happens on a line.
+"""The host's log: one line for each thing that happens on a line, by structlog.
 
-For people ``time port: what``; with ``--json`` one JSON object a line, with the keys
-``at, port, event`` and what belongs to the event. Nothing of a payment but counts and
-sums is in it: the books are where payments are looked up.
+For people ``time line: what``; for machines one JSON object a line, with the keys
+``at, level, port, event`` and what belongs to the event. Nothing of a payment but
+counts and sums is in it: the books are where payments are looked up. Should a card
+number or a key ever get into a line by mistake, `without_secrets` takes it out.
+
+It goes to standard error or to a file. A file that was moved away, as logrotate does,
+is opened anew by its name at the next line. A line that cannot be written, such as on a
+full disk, is lost and counted; the host goes on.
 """
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, assert_never
+import logging
+import os
+import re
+import threading
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from modem.certificates import EXPIRY_WARNING
-from modem.events import (
-    Closed,
-    Connected,
-    DialFailed,
-    Dialling,
-    ModemReported,
-    ModemSpoke,
-    Ringing,
-    Secured,
-    Securing,
-    WaitingForCall,
-)
-from settlement.host import (
-    BatchEnded,
-    BatchOpened,
-    CallEnded,
-    LoggedOn,
-    ModemTrouble,
-    PaymentsTaken,
-)
-from settlement.messages import ResponseCode
-from settlement.money import format_amount
+import structlog
+
+from card.records import mask_card_number
+from settlement.commands.host_words import facts, is_bad, stamp, words
+from settlement.host_events import GroupAnswered, GroupTaken
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Callable, MutableMapping
+    from pathlib import Path
 
     from modem.events import CallEvent
-    from settlement.host import HostEvent
-    from settlement.messages import Total
+    from settlement.host_events import HostEvent
     from settlement.money import Currency
 
-__all__ = ["json_line", "text_line"]
+__all__ = ["HostLog", "LogFile", "without_secrets"]
+
+_HOST: Final = "host"
+"""Stands for the line where the host speaks of itself."""
+_FILE_MODE: Final = 0o640
+_CARD_DIGITS: Final = 16
+_LONG_HEX: Final = re.compile(rf"[0-9A-Fa-f]{{{_CARD_DIGITS},}}")
+_UNTOLD: Final = (GroupTaken, GroupAnswered)
+"""Between a group's coming and its answers nothing happens that a person looks for."""
 
 
-def text_line(
-    event: HostEvent | CallEvent, *, port: str, at: dt.datetime, currency: Currency
-) -> str:
+class LogFile:
+    """A file that lines are added to, opened anew when it was moved away.
+
+    Nothing is held back in memory: a line is with the system when `write` returns, or
+    an `OSError` says that it is lost.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open it.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        self._path = path
+        self._descriptor = self._open()
+
+    def write(self, text: str) -> None:
+        """Add ``text``.
+
+        Raises:
+            OSError: the disk is full, or the file cannot be opened anew.
+        """
+        if self._was_moved():
+            newer = self._open()
+            os.close(self._descriptor)
+            self._descriptor = newer
+        os.write(self._descriptor, text.encode())
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self._descriptor)
+
+    def _open(self) -> int:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        return os.open(self._path, flags, _FILE_MODE)
+
+    def _was_moved(self) -> bool:
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            return True
+        return not os.path.samestat(there, os.fstat(self._descriptor))
+
+
+class HostLog:
+    """Writes the log. Threads share it."""
+
+    def __init__(
+        self,
+        file: TextIO | LogFile,
+        *,
+        as_json: bool,
+        clock: Callable[[], dt.datetime],
+        currency: Currency,
+    ) -> None:
+        """Write to ``file``.
+
+        Args:
+            file: open.
+            as_json: for machines.
+            clock: the bank's time.
+            currency: of the bank.
+        """
+        self.lost = 0
+        self._lock = threading.Lock()
+        self._as_json = as_json
+        self._clock = clock
+        self._currency = currency
+        render = structlog.processors.JSONRenderer(ensure_ascii=False)
+        self._logger = structlog.wrap_logger(
+            structlog.WriteLogger(file),  # type: ignore[arg-type]  # write and flush do
+            processors=[without_secrets, render if as_json else _as_text],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+            context_class=dict,
+        )
+
+    def write(self, port: str, event: HostEvent | CallEvent) -> None:
+        """Tell what happened on a line."""
+        if isinstance(event, _UNTOLD):
+            return
+        at = self._clock()
+        level = "warning" if is_bad(event) else "info"
+        name = type(event).__name__
+        if self._as_json:
+            self._say(level, name, at, port, facts(event))
+        else:
+            told = words(event, self._currency, at)
+            self._say(level, name, at, port, {"told": told})
+
+    def tell(
+        self, event: str, told: str, *, level: str = "info", **more: object
+    ) -> None:
+        """Tell of the host itself.
+
+        Args:
+            event: its name, for machines.
+            told: the same for people, a sentence.
+            level: ``info``, ``warning`` or ``error``.
+            more: what belongs to it, for machines.
+        """
+        at = self._clock()
+        said = {"text": told, **more} if self._as_json else {"told": told}
+        self._say(level, event, at, _HOST, said)
+
+    def _say(
+        self, level: str, event: str, at: dt.datetime, port: str, said: dict[str, Any]
+    ) -> None:
+        head = {"at": stamp(at), "level": level, "port": port}
+        try:
+            # One line at a time, also where the file is the one to be opened anew.
+            with self._lock:
+                getattr(self._logger, level)(event, **head, **said)
+        except (OSError, ValueError):
+            self.lost += 1
+
+
+def without_secrets(
+    _logger: object, _method: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Take out of a line what looks like a card number, a key or a certificate.
+
+    A processor of structlog.
+
+    >>> without_secrets(None, "info", {"event": "card 6400000000000001 came"})
+    {'event': 'card 640000******0001 came'}
+    """
+    return {name: _clean(value) for name, value in line.items()}
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return _LONG_HEX.sub(_masked, value)
+    if isinstance(value, bytes | bytearray):
+        return f"[{len(value)} bytes]"
+    if isinstance(value, dict):
+        return {_clean(name): _clean(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(one) for one in value]
+    return value
+
+
+def _masked(found: re.Match[str]) -> str:
+    digits = found[0]
+    if len(digits) == _CARD_DIGITS and digits.isdecimal():
+        return mask_card_number(bytes.fromhex(digits))
+    return f"[{len(digits)} hex digits]"
+
+
+def _as_text(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
     """The line for people."""
-    told = _words(event, currency)
-    if isinstance(event, Secured):
-        told += _ending(event, at)
-    return f"{_stamp(at)} {port}: {told}"
-
-
-def json_line(event: HostEvent | CallEvent, *, port: str, at: dt.datetime) -> str:
-    """The line for machines."""
-    head = {"at": _stamp(at), "port": port, "event": type(event).__name__}
-    return json.dumps(head | _facts(event), ensure_ascii=False)
-
-
-def _ending(event: Secured, at: dt.datetime) -> str:
-    """Which certificates end soon, and the command that renews each; or nothing."""
-    told = ""
-    if _ends_soon(event.peer_until, at):
-        command = f"raseed-bank terminal renew {event.peer_name}"
-        told += f"; its certificate ends on {event.peer_until:%Y-%m-%d}: {command}"
-    if _ends_soon(event.own_until, at):
-        command = "raseed-bank host renew"
-        told += f"; the host's own ends on {event.own_until:%Y-%m-%d}: {command}"
-    return told
-
-
-def _ends_soon(until: dt.datetime | None, at: dt.datetime) -> bool:
-    return until is not None and until - at < EXPIRY_WARNING
-
-
-def _stamp(at: dt.datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _words(event: HostEvent | CallEvent, currency: Currency) -> str:
-    match event:
-        case LoggedOn(terminal_id=terminal, answer=answer):
-            told = f"terminal {terminal} logs on: {_code(answer.code, answer.text)}"
-        case BatchOpened(header=header, answer=answer):
-            close = header.close
-            amount = format_amount(close.sum_minor, currency)
-            told = (
-                f"terminal {header.terminal_id} batch {close.batch}: "
-                f"{close.count} payments, {amount} {currency}: "
-                f"{_code(answer.code, answer.text)}"
-            )
-        case PaymentsTaken(header=header, answers=answers):
-            counts = _counts(event)
-            each = ", ".join(f"{count} x {name}" for name, count in counts.items())
-            told = (
-                f"terminal {header.terminal_id} batch {header.close.batch}: "
-                f"{len(answers)} payments taken: {each}"
-            )
-        case BatchEnded(header=header, answer=answer):
-            told = (
-                f"terminal {header.terminal_id} batch {header.close.batch}: "
-                f"{_code(answer.code, answer.text)}; "
-                f"posted {_total(answer.posted, currency)}, "
-                f"in suspense {_total(answer.suspended, currency)}"
-            )
-        case CallEnded(terminal_id=terminal, messages=messages, trouble=None):
-            told = f"terminal {terminal} has ended the call after {messages} messages"
-        case CallEnded(terminal_id=terminal, messages=messages, trouble=trouble):
-            told = f"call of {terminal} ended after {messages} messages: {trouble}"
-        case ModemTrouble(reason=reason, retry_in_s=0):
-            told = f"no call: {reason}"
-        case ModemTrouble(reason=reason, retry_in_s=seconds):
-            told = f"no call: {reason} Tried again in {seconds} s."
-        case _:
-            told = _call_words(event)
-    return told
-
-
-def _call_words(event: CallEvent) -> str:
-    match event:
-        case WaitingForCall():
-            told = "waiting for a call"
-        case Ringing():
-            told = "ringing"
-        case Connected(rate_bps=rate):
-            told = f"connected at {rate} bit/s"
-        case ModemReported(name=name, text=text):
-            told = f"the modem reports {name.value}: {text}"
-        case ModemSpoke(text=text, by_modem=by_modem):
-            told = f"{'<' if by_modem else '>'} {text}"  # only told where it is tried
-        case Securing():
-            told = "checking certificates"
-        case Secured(peer_name=name):
-            told = f"secured with {name}"
-        case Closed(clean=clean, reason=reason):
-            told = f"hung up ({'in order' if clean else 'not in order'}: {reason})"
-        case Dialling(number=number) | DialFailed(number=number):
-            told = f"dialling {number}"  # a host never dials; the type allows it
-        case _:
-            assert_never(event)
-    return told
-
-
-def _facts(event: HostEvent | CallEvent) -> dict[str, Any]:
-    facts: dict[str, Any]
-    match event:
-        case LoggedOn(terminal_id=terminal, answer=answer):
-            facts = {"terminal": terminal, "code": answer.code, "text": answer.text}
-        case BatchOpened(header=header, answer=answer):
-            facts = {
-                "terminal": header.terminal_id,
-                "batch": header.close.batch,
-                "count": header.close.count,
-                "sum_minor": header.close.sum_minor,
-                "code": answer.code,
-                "text": answer.text,
-            }
-        case PaymentsTaken(header=header):
-            facts = {
-                "terminal": header.terminal_id,
-                "batch": header.close.batch,
-                "answers": _counts(event),
-            }
-        case BatchEnded(header=header, answer=answer):
-            facts = {
-                "terminal": header.terminal_id,
-                "batch": header.close.batch,
-                "code": answer.code,
-                "text": answer.text,
-                "posted_count": answer.posted.count,
-                "posted_minor": answer.posted.sum_minor,
-                "suspended_count": answer.suspended.count,
-                "suspended_minor": answer.suspended.sum_minor,
-            }
-        case CallEnded(terminal_id=terminal, messages=messages, trouble=trouble):
-            facts = {"terminal": terminal, "messages": messages, "trouble": trouble}
-        case ModemTrouble(reason=reason, retry_in_s=seconds):
-            facts = {"reason": reason, "retry_in_s": seconds}
-        case ModemReported(name=name, text=text):
-            facts = {"name": name.value, "text": text}
-        case Secured(peer_until=peer_until, own_until=own_until):
-            facts = {
-                "text": _call_words(event),
-                "terminal": event.peer_name,
-                "resumed": event.resumed,
-                "certificate_until": None if peer_until is None else _stamp(peer_until),
-                "own_certificate_until": None
-                if own_until is None
-                else _stamp(own_until),
-            }
-        case _:
-            facts = {"text": _call_words(event)}
-    return facts
-
-
-def _code(code: ResponseCode, text: str) -> str:
-    words = code.name.lower().replace("_", " ")
-    told = f"{words}, code {code}" if code is not ResponseCode.ACCEPTED else words
-    return f"{told} ({text})" if text else told
-
-
-def _total(total: Total, currency: Currency) -> str:
-    return f"{total.count} ({format_amount(total.sum_minor, currency)} {currency})"
-
-
-def _counts(event: PaymentsTaken) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for answer in event.answers:
-        name = answer.code.name.lower()
-        counts[name] = counts.get(name, 0) + 1
-    return counts
+    return f"{line['at']} {line['port']}: {line['told']}"

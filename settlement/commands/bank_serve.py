@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import resource
-import signal
-import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from modem.dial_plan import AnswerPlan
-from modem.errors import CertificateFileError, ModemError
+from modem.errors import CertificateFileError, ModemError, PortError
+from modem.network import Listener, NetworkAddress
 from modem.profiles import PROFILES
 from modem.tls import server_context
 from settlement.admission import Admission
@@ -22,24 +24,23 @@ from settlement.commands.bank_access import (
     open_keys,
     passphrase_option,
 )
-from settlement.commands.bank_log import json_line, text_line
+from settlement.commands.bank_log import HostLog, LogFile
 from settlement.commands.environment import environment_of
+from settlement.commands.host_signals import stopped_by_signals
+from settlement.commands.host_watch import HostWatch, told_by_http
 from settlement.commands.output import ExampleCommand, json_option, output_of
 from settlement.errors import HostError
 from settlement.host import Host
+from settlement.host_network import HANDSHAKES_MAX, NetworkLimits
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-    from types import FrameType
+    from collections.abc import Callable, Iterator, Sequence
 
-    from modem.events import CallEvent
     from modem.tls_context import LinkContext
     from settlement.bank_config import BankSettings
     from settlement.commands.bank_access import OpenBank
     from settlement.commands.environment import Environment
-    from settlement.host import HostEvent
 
 __all__ = ["serve"]
 
@@ -53,7 +54,9 @@ _DESCRIPTORS_BESIDES: Final = 256
     epilog="""
 Examples:
   raseed-bank serve --bank bank --port /dev/ttyS0
-  raseed-bank serve --port /dev/ttyS0 --port /dev/ttyS1 --json >> host.log
+  raseed-bank serve --port /dev/ttyS0 --port rfc2217://modems:2217 \\
+      --listen 0.0.0.0:7890 --metrics 127.0.0.1:9187 \\
+      --log /var/log/raseed/host.log --log-format json
 """,
 )
 @bank_option
@@ -61,10 +64,16 @@ Examples:
     "--port",
     "ports",
     multiple=True,
-    required=True,
     metavar="TTY",
     help="Serial port of a modem: a path, or rfc2217://HOST:PORT. Repeat it to serve "
     "several at once.",
+)
+@click.option(
+    "--listen",
+    multiple=True,
+    metavar="ADDRESS:PORT",
+    help="Take calls over a network too, by TLS on TCP. Repeat it for several. "
+    "[default: listen in bank.toml]",
 )
 @click.option(
     "--profile",
@@ -82,46 +91,172 @@ Examples:
     "init_command",
     help="The command that sets a modem up. [default: modem_init in bank.toml]",
 )
+@click.option(
+    "--metrics",
+    metavar="ADDRESS:PORT",
+    help="Tell health and Prometheus metrics there, by HTTP. [default: metrics in "
+    "bank.toml, else nowhere]",
+)
+@click.option(
+    "--log",
+    "log_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Add the log to FILE, which may be moved away at any time. [default: "
+    "standard error]",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="A line for people, or one JSON object a line. [default: text; json with "
+    "--json]",
+)
 @click.option("--once", is_flag=True, help="Stop after the first call.")
 @passphrase_option
 @json_option
 @click.pass_context
-def serve(  # noqa: PLR0913 - one argument for each option, as click hands them over
-    ctx: click.Context,
-    *,
-    bank: Path,
-    ports: tuple[str, ...],
-    profile: str | None,
-    baud: int | None,
-    init_command: str | None,
-    once: bool,
-    passphrase_file: str | None,
-) -> None:
+def serve(ctx: click.Context, /, *, bank: Path, once: bool, **given: Any) -> None:
     """Answer calls, take batches, post every payment.
 
-    Runs until SIGTERM or Ctrl-C; a call under way then ends, and its terminal repeats
-    what was not answered. A port that fails is tried again, after longer and longer
-    rests, while the others go on; only when none works at the start does it end.
-    Writes one line for each event (with --json one JSON object a line) to standard
-    output.
+    Runs until SIGTERM or Ctrl-C. Then no more calls are taken, what was begun is
+    answered, and calls end in order (exit code 0); those that have not ended after
+    stop_seconds of bank.toml are cut (exit code 1). A second signal stops at once. In
+    every case what was answered is booked, and terminals send the rest again.
+
+    A port that fails is tried again, after longer and longer rests, while the others go
+    on; only when no line works at the start does it end.
     """
-    if init_command is not None:
-        _check_init(init_command)
-    _allow_descriptors(len(ports))
+    options = _Options(**given)
     environment = environment_of(ctx)
-    with _told_as_host(), open_bank(bank) as opened:
-        keys = open_keys(opened.directory, passphrase_file)
+    with _told_as_host(), open_bank(bank) as opened, ExitStack() as open_things:
+        settings = opened.directory.settings
+        addresses = _addresses(options, settings)
+        plan = _plan(settings, options.profile, options.baud, options.init_command)
+        _allow_descriptors(len(options.ports), _connections(addresses, settings))
+        keys = open_keys(opened.directory, options.passphrase_file)
+        context = _tls_context(opened, environment.clock)
+        log = open_things.enter_context(_open_log(ctx, options, environment, opened))
+        listeners = [Listener(address) for address in addresses]
+        for listener in listeners:
+            open_things.callback(listener.close)
+        stop = open_things.enter_context(stopped_by_signals())
+        watch = HostWatch(
+            opened,
+            log,
+            clock=environment.clock,
+            host_until=context.valid_until,
+            stop=stop,
+        )
+        open_things.callback(watch.over)
+        open_things.enter_context(
+            told_by_http(
+                settings.metrics if options.metrics is None else options.metrics,
+                watch,
+                opened,
+                keys,
+                lines=[*options.ports, *(one.name for one in listeners)],
+                log=log,
+            )
+        )
         host = Host(
             bank=Bank(opened.store, keys),
             admission=Admission(opened.store, environment.clock),
-            tls_context=_tls_context(opened, environment.clock),
+            tls_context=context,
             clock=environment.clock,
             random_bytes=environment.random_bytes,
-            on_event=_log(ctx, environment, opened),
-            plan=_plan(opened.directory.settings, profile, baud, init_command),
+            on_event=watch.on_event,
+            plan=plan,
+            note_call=watch.note_call,
+            on_tick=watch.on_tick,
+            limits=NetworkLimits(calls_max=settings.network_calls),
+            stop_seconds=settings.stop_seconds,
         )
-        with _stopped_by_signals() as stop:
-            host.serve(ports, stop, once=once)
+        cut = host.serve(options.ports, stop, once=once, listeners=listeners)
+        _tell_end(log, cut)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    """What the command line says besides the bank; None is what bank.toml says."""
+
+    ports: tuple[str, ...]
+    listen: tuple[str, ...]
+    profile: str | None
+    baud: int | None
+    init_command: str | None
+    metrics: str | None
+    log_path: Path | None
+    log_format: str | None
+    passphrase_file: str | None
+
+    def __post_init__(self) -> None:
+        if self.init_command is not None:
+            _check_init(self.init_command)
+        for name, addresses in (("listen", self.listen), ("metrics", (self.metrics,))):
+            for address in addresses:
+                if address:
+                    _address(f"--{name}", address)
+
+
+def _address(option: str, text: str) -> NetworkAddress:
+    try:
+        return NetworkAddress.parse(text)
+    except ValueError as error:
+        raise click.UsageError(f"{option}: {error}.") from None
+
+
+def _addresses(options: _Options, settings: BankSettings) -> list[NetworkAddress]:
+    """Where connections over a network are taken."""
+    wanted = options.listen or settings.listen
+    if not wanted and not options.ports:
+        raise click.UsageError(
+            "Name a line: --port for a modem, --listen for a network (or listen in "
+            "bank.toml)."
+        )
+    return [NetworkAddress.parse(text) for text in wanted]
+
+
+def _connections(addresses: Sequence[NetworkAddress], settings: BankSettings) -> int:
+    """How many connections over a network there can be at once."""
+    return len(addresses) * (settings.network_calls + HANDSHAKES_MAX)
+
+
+@contextmanager
+def _open_log(
+    ctx: click.Context, options: _Options, environment: Environment, opened: OpenBank
+) -> Iterator[HostLog]:
+    as_json = output_of(ctx).as_json
+    if options.log_format is not None:
+        as_json = options.log_format == "json"
+    # Not sys.stderr as it is when the module is loaded: a test puts its own there.
+    file = sys.stderr if options.log_path is None else LogFile(options.log_path)
+    try:
+        yield HostLog(
+            file,
+            as_json=as_json,
+            clock=environment.clock,
+            currency=opened.directory.currency,
+        )
+    finally:
+        if isinstance(file, LogFile):
+            file.close()
+
+
+def _tell_end(log: HostLog, cut: int) -> None:
+    """Tell how the host ended.
+
+    Raises:
+        HostError: calls had to be cut.
+    """
+    if cut == 0:
+        log.tell("Stopped", "stopped in order; all that was answered is booked")
+        return
+    log.tell("Stopped", f"stopped; {cut} calls were cut", level="warning", cut=cut)
+    raise HostError(
+        f"The host has stopped, but {cut} calls did not end in time and were cut. All "
+        "that was answered is booked; their terminals call again and go on. Start the "
+        "host again when it suits; stop_seconds in bank.toml gives calls more time."
+    )
 
 
 def _check_init(init_command: str) -> None:
@@ -146,13 +281,13 @@ def _plan(
     )
 
 
-def _allow_descriptors(ports: int) -> None:
-    """Ask the system for as many open files as the ports need, as far as it allows.
+def _allow_descriptors(ports: int, connections: int = 0) -> None:
+    """Ask the system for as many open files as the lines need, as far as it allows.
 
     Many systems give a program 1024, which two hundred ports would use up.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = ports * _DESCRIPTORS_PER_PORT + _DESCRIPTORS_BESIDES
+    wanted = ports * _DESCRIPTORS_PER_PORT + connections + _DESCRIPTORS_BESIDES
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -182,27 +317,6 @@ def _tls_context(opened: OpenBank, clock: Callable[[], dt.datetime]) -> LinkCont
     return context
 
 
-def _log(
-    ctx: click.Context, environment: Environment, opened: OpenBank
-) -> Callable[[str, HostEvent | CallEvent], None]:
-    as_json = output_of(ctx).as_json
-    currency = opened.directory.currency
-    lock = threading.Lock()
-
-    def write(port: str, event: HostEvent | CallEvent) -> None:
-        at = environment.clock()
-        line = (
-            json_line(event, port=port, at=at)
-            if as_json
-            else text_line(event, port=port, at=at, currency=currency)
-        )
-        # Lines of two ports must not mix; click flushes each.
-        with lock:
-            click.echo(line)
-
-    return write
-
-
 @contextmanager
 def _told_as_host() -> Iterator[None]:
     """Tell what ends the host as a host would: the line's own words are a counter's.
@@ -217,31 +331,10 @@ def _told_as_host() -> Iterator[None]:
             "Restore the bank's directory from its backup."
             if isinstance(error, CertificateFileError)
             else "Check --port and the modem's cable, then start the host again."
+            if isinstance(error, PortError)
+            else "Check --listen and listen in bank.toml, then start the host again."
         )
         raise HostError(
             f"{error.what} No calls are answered now. All that was answered before is "
             f"booked; terminals keep the rest and send it again. {next_step}"
         ) from None
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and Ctrl-C set, instead of ending the program mid-call."""
-    stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        # Only the main thread may take signals; whoever runs us elsewhere keeps them.
-        yield stop
-        return
-    before = {
-        number: signal.signal(number, on_signal)
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -29,6 +29,7 @@ from settlement.host import (
     MODEM_RETRY_S_MAX,
     SILENCE_MS,
     CallEnded,
+    CallOutcome,
     Host,
     HostEvent,
     LoggedOn,
@@ -330,3 +331,78 @@ def test_a_host_that_is_stopped_ends_the_calls_under_way(
 def test_a_bug_on_one_port_ends_the_whole_host(serve: Serve) -> None:
     with pytest.raises(ZeroDivisionError):
         serve(ZeroDivisionError(), ports=("/dev/one", "/dev/two"))
+
+
+class CrossingCall(WaitingCall):
+    """A call on which a message comes just as it is ended."""
+
+    def receive(self, timeout_ms: int) -> bytes:
+        if self.is_waited_for.is_set():
+            raise CallLostError("it was ended on this side")
+        self.is_waited_for.set()
+        assert self._over.wait(timeout_ms / 1000)
+        return encode(
+            logon_message("T0000007", stan=1, versions=TerminalVersions(), now=NOW),
+            session_key=None,
+        )
+
+
+def test_what_comes_when_the_host_stops_is_not_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call = CrossingCall()
+    monkeypatch.setattr(host_module, "answer", FakeLine(call).answer)
+    stop = threading.Event()
+    events: list[HostEvent | CallEvent] = []
+    host = Host(
+        bank=FakeBank(),  # type: ignore[arg-type] # it is asked for nothing
+        admission=FakeBooks(),
+        tls_context=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
+        clock=lambda: NOW,
+        random_bytes=bytes,
+        on_event=lambda _port, event: events.append(event),
+    )
+    with ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(host.serve, ("/dev/one",), stop)
+        assert call.is_waited_for.wait(10)
+        stop.set()
+        assert serving.result(10) == 0
+    [ended] = _ended(events)
+    assert (ended.messages, ended.outcome) == (0, CallOutcome.STOPPED)
+    assert call.sent == []
+
+
+class EndlessCall(WaitingCall):
+    """A call whose end in order never comes: only a cut frees its line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_cut = threading.Event()
+
+    def let_go(self) -> None:
+        self.is_cut.set()
+
+    def __exit__(self, *_: object) -> None:
+        assert self.is_cut.wait(10)
+
+
+def test_a_call_that_does_not_end_in_time_is_cut_and_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call = EndlessCall()
+    monkeypatch.setattr(host_module, "answer", FakeLine(call).answer)
+    stop = threading.Event()
+    host = Host(
+        bank=FakeBank(),  # type: ignore[arg-type] # it is asked for nothing
+        admission=FakeBooks(),
+        tls_context=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
+        clock=lambda: NOW,
+        random_bytes=bytes,
+        on_event=lambda _port, _event: None,
+        stop_seconds=0,
+    )
+    with ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(host.serve, ("/dev/one",), stop)
+        assert call.is_waited_for.wait(10)
+        stop.set()
+        assert serving.result(10) == 1

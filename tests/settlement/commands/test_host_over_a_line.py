@@ -194,7 +194,7 @@ def test_a_batch_comes_over_the_line_and_every_payment_is_posted(
     customs.select()
     assert customs.bank_ack(batch.close.batch, collected.ack_mac) == 0
 
-    events = [json.loads(row) for row in result.stdout.splitlines()]
+    events = [json.loads(row) for row in result.stderr.splitlines()]
     named = [event["event"] for event in events]
     assert [name for name in named if name in ("LoggedOn", "BatchOpened")] == [
         "LoggedOn",
@@ -282,13 +282,13 @@ def test_serve_ends_in_order_when_it_is_told_to(branch: World, line: ModemPair) 
     program = "from settlement.commands.bank import main; main()"
     with subprocess.Popen(  # noqa: S603 - our own fixed words
         [sys.executable, "-c", program, "serve", "--port", str(line.far_path)],
-        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         env=os.environ,
     ) as host:
         try:
-            assert host.stdout is not None
-            assert "waiting for a call" in host.stdout.readline()
+            assert host.stderr is not None
+            assert "waiting for a call" in host.stderr.readline()
             host.send_signal(signal.SIGTERM)
             assert host.wait(20) == 0
         finally:

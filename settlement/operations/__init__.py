@@ -1,0 +1,1 @@
+"""Watching over a bank that runs: alarms, health, metrics, backups."""
