@@ -25,6 +25,7 @@
     * HostError                     the host cannot answer calls
     * OfficerError                  who asks is not, or may not, or is locked out
     * DualControlError              two different officers have not decided it
+    * BackupError                   a file is no sound backup of a bank
 
 The first branch is a person's, the second and third a peer's; the rest are the
 machine's own. Nothing here, and no `repr` here, ever holds a PIN, a key or a full
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AmountError",
     "AmountProblem",
+    "BackupError",
     "BankUnavailableError",
     "CollisionError",
     "CorrectionError",
@@ -293,3 +295,13 @@ class OfficerError(SettlementError):
 
 class DualControlError(SettlementError):
     """What takes two different officers was not decided by two; nothing was done."""
+
+
+class BackupError(SettlementError):
+    """A backup cannot be restored; nothing was."""
+
+    def __init__(self, what: str) -> None:
+        """Say what is wrong with it."""
+        super().__init__(
+            f"{what}. Nothing was restored and no money moved; take another backup"
+        )
