@@ -10,7 +10,9 @@ from settlement.commands.bank_account import account
 from settlement.commands.bank_accounts import accounts, history, trial_balance_command
 from settlement.commands.bank_api import api
 from settlement.commands.bank_audit import audit
-from settlement.commands.bank_check import check, purse, status
+from settlement.commands.bank_backup import backup, restore
+from settlement.commands.bank_batches import batches
+from settlement.commands.bank_check import check, status
 from settlement.commands.bank_correction import correction
 from settlement.commands.bank_deposit import deposit
 from settlement.commands.bank_fee import fee, tariff
@@ -22,12 +24,14 @@ from settlement.commands.bank_office import office
 from settlement.commands.bank_officer import officer
 from settlement.commands.bank_proof import batch_proof
 from settlement.commands.bank_publish import publish
+from settlement.commands.bank_purse import purse
 from settlement.commands.bank_requests import requests
 from settlement.commands.bank_serve import serve
 from settlement.commands.bank_services import services
 from settlement.commands.bank_statement import statement
 from settlement.commands.bank_suspense import suspense
 from settlement.commands.bank_terminal import terminal
+from settlement.commands.bank_watch import alarms, terminals
 from settlement.commands.environment import real_environment
 from settlement.commands.output import PlainErrorsGroup
 
@@ -90,6 +94,11 @@ for _command in (
     officer,
     suspense,
     batch_proof,
+    batches,
+    terminals,
+    alarms,
+    backup,
+    restore,
 ):
     bank.add_command(_command)
 

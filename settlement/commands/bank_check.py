@@ -1,4 +1,4 @@
-"""``raseed-bank check``, ``status``, ``purse``: does it add up, and where is it."""
+"""``raseed-bank check`` and ``status``: does it add up, and where is it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from card.records import mask_card_number
 from settlement.check.bank import check_bank
 from settlement.commands.bank_access import (
-    NoKeys,
     bank_option,
     open_bank,
     open_keys,
     passphrase_option,
 )
 from settlement.commands.bank_incidents import incident_document, incident_table
-from settlement.commands.environment import environment_of
 from settlement.commands.output import (
     EXIT_OFF,
     ExampleCommand,
@@ -26,8 +23,6 @@ from settlement.commands.output import (
     output_of,
     table,
 )
-from settlement.errors import InputError
-from settlement.issuing import Issuing
 from settlement.money import currency_by_number, format_amount
 
 if TYPE_CHECKING:
@@ -36,11 +31,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from settlement.check.bank import CheckReport, CheckTotals
-    from settlement.issuing import PurseStatus
 
-__all__ = ["check", "purse", "status"]
-
-_CID_BYTES = 8
+__all__ = ["check", "status"]
 
 
 @click.command(
@@ -127,28 +119,6 @@ def status(ctx: click.Context, *, bank: Path) -> None:
     output_of(ctx).show(document, read)
 
 
-@click.command(cls=ExampleCommand)
-@click.argument("number", metavar="CID")
-@bank_option
-@json_option
-@click.pass_context
-def purse(ctx: click.Context, *, number: str, bank: Path) -> None:
-    """Show what the books say of the purse with the card number CID, 16 digits."""
-    try:
-        cid = bytes.fromhex(number)
-    except ValueError:
-        cid = b""
-    if len(cid) != _CID_BYTES:
-        raise InputError("A card number is 16 digits. Nothing was looked up.")
-    with open_bank(bank) as opened:
-        clock = environment_of(ctx).clock
-        found = Issuing(opened.store, NoKeys(), clock).status(cid)
-    facts = _purse_facts(found)
-    output_of(ctx).show(
-        _purse_document(found), lambda console: console.print(facts_table(facts))
-    )
-
-
 def _report_document(report: CheckReport) -> dict[str, Any]:
     return {
         "ok": report.ok,
@@ -228,47 +198,4 @@ def _totals_facts(totals: CheckTotals) -> list[tuple[str, str]]:
         ("Suspended, not booked", amount(totals.unbooked_minor)),
         ("Outcome open", amount(totals.open_minor)),
         ("Proved, not delivered", amount(totals.proved_minor)),
-    ]
-
-
-def _purse_document(found: PurseStatus) -> dict[str, Any]:
-    purse_row = found.purse
-    return {
-        "card": mask_card_number(purse_row.cid),
-        "holder": purse_row.holder,
-        "account": purse_row.account.owner,
-        "currency": currency_by_number(purse_row.currency).code,
-        "valid_from": purse_row.valid_from.isoformat(),
-        "expiry": purse_row.expiry.isoformat(),
-        "float_minor": found.float_minor,
-        "balance_minor": found.shadow.balance_minor,
-        "debited_minor": found.shadow.debited_minor,
-        "hotlisted": found.hotlisted,
-        "loads": [
-            {
-                "ltc": load.ltc,
-                "amount_minor": load.amount_minor,
-                "at": f"{load.at:%Y-%m-%dT%H:%M:%SZ}",
-                "outcome": None if load.outcome is None else load.outcome.value,
-            }
-            for load in found.loads
-        ],
-    }
-
-
-def _purse_facts(found: PurseStatus) -> list[tuple[str, str]]:
-    currency = currency_by_number(found.purse.currency)
-    pending = sum(load.outcome is None for load in found.loads)
-    return [
-        ("Card", f"{mask_card_number(found.purse.cid)}, {found.purse.holder}"),
-        ("Account", found.purse.account.owner),
-        ("Valid", f"{found.purse.valid_from} to {found.purse.expiry}"),
-        ("Float", f"{format_amount(found.float_minor, currency)} {currency}"),
-        (
-            "On the card",
-            f"{format_amount(found.shadow.balance_minor, currency)} {currency}, by its "
-            "latest certificates",
-        ),
-        ("Loads", f"{len(found.loads)}, of them {pending} to be settled"),
-        ("Hotlist", found.hotlisted or "no"),
     ]

@@ -55,6 +55,10 @@ def test_a_whole_session_says_nothing_secret(branch: World) -> None:
         ("incidents", "--all"),
         ("audit", "T0000007"),
         ("purse", CID),
+        ("purse", "640000******0001"),
+        ("batches",),
+        ("terminals",),
+        ("alarms",),
         ("account", "list"),
         ("terminal", "list"),
         ("statement", "--account", "100200300"),
@@ -62,7 +66,7 @@ def test_a_whole_session_says_nothing_secret(branch: World) -> None:
     ):
         branch.bank(*arguments)
         branch.bank(*arguments, "--json")
-    assert len(branch.said) == 2 * (len(session) + 9)
+    assert len(branch.said) == 2 * (len(session) + 13)
     branch.assert_nothing_secret_was_said()
 
 
