@@ -110,6 +110,7 @@ def replace(
             )
             confirm(ctx, question, yes=yes)
         with opened.store.write() as books:
+            books.publications.hold(DownloadKind.HOTLIST)
             if books.publications.newest(DownloadKind.HOTLIST) != version:
                 raise InputError(
                     "Somebody has changed the hotlist meanwhile. Nothing was changed; "
