@@ -2,7 +2,7 @@
 
 ======================  ===========================================================
 ``bank.toml``           settings, read at every start (`BankSettings`)
-``bank.sqlite``         the books
+``bank.sqlite``         the books, unless the settings name a PostgreSQL database
 ``keys.json``           the issuer's master keys, encrypted under the passphrase
 ``ca.pem``, ``ca.key``  the certificate authority; its key encrypted likewise
 ``ca-terminals.pem``    the same authority under the name that signs terminals
@@ -41,7 +41,7 @@ from settlement.money import Currency, currency_by_code
 from settlement.pki import HOST_DNS_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "BankDirectory",
@@ -67,6 +67,8 @@ class BankSettings(BaseModel):
     """What ``bank.toml`` says; an unknown key or a wrong value is an error.
 
     Attributes:
+        database: URL of the PostgreSQL database with the books, without a password;
+            empty for ``bank.sqlite`` in the directory.
         desk_id: LID, the load desk's id on the cards, 8 ASCII characters.
         key_version: kv of the master keys that new cards get, 1 to 255.
         test_keys: whether the masters are the published test keys.
@@ -92,6 +94,7 @@ class BankSettings(BaseModel):
     desk_id: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{8}$")] = "DESK0001"
     key_version: Annotated[int, Field(ge=1, le=255)] = 1
     test_keys: bool = False
+    database: Annotated[str, StringConstraints(pattern=r"^(postgresql.*)?$")] = ""
     modem_profile: Literal["generic", "fax", "gsm", "direct"] = "generic"
     modem_init: str = "ATZ"
     modem_baud: Annotated[int, Field(ge=300, le=921_600)] = 9600
@@ -142,6 +145,9 @@ class BankSettings(BaseModel):
             f'desk_id = "{self.desk_id}"  # the load desk\'s id (LID) on the cards\n'
             f"key_version = {self.key_version}  # kv of newly issued cards\n"
             f"test_keys = {str(self.test_keys).lower()}  # true: published, no money\n"
+            "# The books: a PostgreSQL database, or empty for bank.sqlite here. Its\n"
+            "# password does not belong into this file: see raseed-bank init --help.\n"
+            f"database = {json.dumps(self.database)}\n"
             "# The modems that take calls; raseed-bank serve can be told otherwise.\n"
             f'modem_profile = "{self.modem_profile}"  # generic, fax, gsm, direct\n'
             f"modem_init = {json.dumps(self.modem_init)}  # begins with AT\n"
@@ -172,8 +178,15 @@ class BankDirectory:
             BankDirectoryError: it is missing, a file of it is missing, or a setting
                 is wrong; the message names what and says what to do.
         """
-        _check_complete(path)
-        return cls(path, _read_settings(path / "bank.toml"))
+        missing = _missing(path)
+        if "bank.toml" in missing:
+            raise _incomplete(path, missing)
+        settings = _read_settings(path / "bank.toml")
+        if settings.database:
+            missing = [name for name in missing if name != _BOOKS]
+        if missing:
+            raise _incomplete(path, missing)
+        return cls(path, settings)
 
     @property
     def currency(self) -> Currency:
@@ -181,9 +194,9 @@ class BankDirectory:
         return currency_by_code(self.settings.currency)
 
     @property
-    def database(self) -> Path:
-        """The books."""
-        return self.path / "bank.sqlite"
+    def database(self) -> Path | str:
+        """The books: a file, or the URL of a database without its password."""
+        return self.settings.database or self.path / _BOOKS
 
     @property
     def key_store(self) -> Path:
@@ -216,9 +229,10 @@ class BankDirectory:
         return self.path / "host.key"
 
 
+_BOOKS: Final = "bank.sqlite"
 _FILES: Final = (
     "bank.toml",
-    "bank.sqlite",
+    _BOOKS,
     "keys.json",
     "ca.pem",
     "ca-terminals.pem",
@@ -299,7 +313,8 @@ def replace_file(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
-def _check_complete(path: Path) -> None:
+def _missing(path: Path) -> list[str]:
+    """The files of a bank that are not in its directory."""
     if not path.is_dir():
         raise BankDirectoryError(
             f"There is no bank in '{path}'. Name its directory with --bank (or in "
@@ -311,12 +326,15 @@ def _check_complete(path: Path) -> None:
             f"'{path}' is not a bank's directory: none of its files is there. "
             "Name the right one with --bank (or in RASEED_BANK)."
         )
-    if missing:
-        raise BankDirectoryError(
-            f"The bank in '{path}' is not complete: {', '.join(missing)} missing. "
-            "Nothing was changed and no money moved. Restore the directory from its "
-            "backup; do not initialise it again, the books in it count."
-        )
+    return missing
+
+
+def _incomplete(path: Path, missing: Sequence[str]) -> BankDirectoryError:
+    return BankDirectoryError(
+        f"The bank in '{path}' is not complete: {', '.join(missing)} missing. "
+        "Nothing was changed and no money moved. Restore the directory from its "
+        "backup; do not initialise it again, the books in it count."
+    )
 
 
 def _read_settings(path: Path) -> BankSettings:

@@ -107,6 +107,8 @@ def test_no_module_is_dead() -> None:
         module
         for path in SOURCES
         if path.stem not in {"__init__", "__main__"}
+        # Alembic finds these by their place.
+        and not module_of(path).startswith("settlement.store.migrations.")
         and (module := module_of(path)) not in used
         and f'"{module}:' not in scripts
     ]

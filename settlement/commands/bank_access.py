@@ -5,16 +5,17 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from settlement.bank_config import BankDirectory
+from settlement.bank_config import BankDirectory, BankDirectoryError
 from settlement.commands.secret_input import read_passphrase, wipe
 from settlement.errors import KeyStoreError
 from settlement.keystore import FileKeyStore
 from settlement.pki import Authority
 from settlement.store.books import BankStore
+from settlement.store.place import database_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,12 +26,18 @@ __all__ = [
     "NoKeys",
     "OpenBank",
     "bank_option",
+    "database_option",
+    "given_database",
     "open_authority",
     "open_bank",
     "open_keys",
     "passphrase_option",
+    "place_of",
     "unlocked",
 ]
+
+_DATABASE: Final = "settlement.database"
+"""Under which a command's context keeps what ``--database`` was given."""
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -44,7 +51,14 @@ class OpenBank:
 
 
 def bank_option(command: F) -> F:
-    """Add ``--bank DIR``, which arrives as ``bank``, a path."""
+    """Add ``--bank DIR``, which arrives as ``bank``, a path, and ``--database URL``.
+
+    The URL goes past the command, to `open_bank`.
+    """
+    option = database_option(
+        "The bank's PostgreSQL database, where bank.toml cannot say it all (its "
+        "password, another way to the server)."
+    )
     return click.option(
         "--bank",
         type=click.Path(path_type=Path),
@@ -53,7 +67,33 @@ def bank_option(command: F) -> F:
         show_envvar=True,
         metavar="DIR",
         help="The bank's directory, made by raseed-bank init.",
-    )(command)
+    )(option(command))
+
+
+def database_option(words: str) -> Callable[[F], F]:
+    """Add ``--database URL``, which arrives in `given_database`."""
+    return click.option(
+        "--database",
+        envvar="RASEED_DATABASE",
+        show_envvar=True,
+        metavar="URL",
+        expose_value=False,
+        callback=_remember_database,
+        help=words,
+    )
+
+
+def given_database() -> str | None:
+    """What ``--database`` was given in this run, or None."""
+    context = click.get_current_context(silent=True)
+    return None if context is None else context.meta.get(_DATABASE)
+
+
+def _remember_database(
+    ctx: click.Context, _parameter: click.Parameter, url: str | None
+) -> None:
+    if url is not None:
+        ctx.meta[_DATABASE] = url
 
 
 def passphrase_option(command: F) -> F:
@@ -95,8 +135,34 @@ def open_bank(path: Path) -> Iterator[OpenBank]:
         StoreError: the books cannot be read.
     """
     directory = BankDirectory.open(path)
-    with BankStore.open(directory.database) as store:
+    with BankStore.open(place_of(directory)) as store:
         yield OpenBank(directory=directory, store=store)
+
+
+def place_of(directory: BankDirectory) -> Path | str:
+    """Where the books of a bank are: by its settings, or as ``--database`` says.
+
+    Raises:
+        BankDirectoryError: ``--database`` names other books than the settings.
+        StoreError: it is no URL of a database.
+    """
+    place = directory.database
+    given = given_database()
+    if given is None:
+        return place
+    if isinstance(place, Path):
+        raise BankDirectoryError(
+            f"The books of the bank in '{directory.path}' are the file {place.name} in "
+            "it, and --database (or RASEED_DATABASE) names others. Nothing was done. "
+            "Leave it out, or name the right directory with --bank."
+        )
+    if database_name(given) != database_name(place):
+        raise BankDirectoryError(
+            f"The books of the bank in '{directory.path}' are in the database "
+            f"'{database_name(place)}', and --database (or RASEED_DATABASE) names "
+            f"'{database_name(given)}'. Nothing was done. Put one of the two right."
+        )
+    return given
 
 
 def open_keys(directory: BankDirectory, passphrase_file: str | None) -> FileKeyStore:

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from settlement.bank_config import BankSettings, create_directory, write_file
-from settlement.commands.bank_access import passphrase_option
+from settlement.commands.bank_access import (
+    database_option,
+    given_database,
+    passphrase_option,
+)
 from settlement.commands.environment import environment_of
 from settlement.commands.output import (
     ExampleCommand,
@@ -23,6 +27,7 @@ from settlement.keystore import TEST_MASTERS, FileKeyStore, IssuerMasters
 from settlement.money import CURRENCIES
 from settlement.pki import Authority
 from settlement.store.books import BankStore
+from settlement.store.place import without_password
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -60,6 +65,10 @@ Examples:
     metavar="FILE",
     help="The chip maker's transport key, 32 hex digits: opens blank chips.",
 )
+@database_option(
+    "Keep the books in this empty PostgreSQL database, not in a file: "
+    "postgresql+psycopg://USER@HOST/NAME."
+)
 @passphrase_option
 @json_option
 @click.pass_context
@@ -76,13 +85,19 @@ def init(
 
     The directory must not exist, or be empty. It appears complete or not at all; an
     interrupted init leaves nothing and can be run again.
+
+    The books are a file in DIRECTORY unless --database names a PostgreSQL database
+    (15 or newer, in UTF8 and sorted by C). Its password is not kept: leave it to
+    ~/.pgpass or PGPASSWORD, or give the whole URL in RASEED_DATABASE.
     """
     if test_keys == (transport_key_file is not None):
         raise click.UsageError(
             "Give either --transport-key-file (it comes with the chips) or --test-keys."
         )
     environment = environment_of(ctx)
-    settings = BankSettings(currency=currency, test_keys=test_keys)
+    database = given_database()
+    bare, had_password = without_password(database or "")
+    settings = BankSettings(currency=currency, test_keys=test_keys, database=bare)
     masters = _masters(transport_key_file, settings.key_version)
     with create_directory(directory, what="a bank") as folder:
         passphrase = read_passphrase(passphrase_file, new=True)
@@ -97,18 +112,21 @@ def init(
             _write_certificates(folder, settings, bytes(passphrase), now)
         finally:
             wipe(passphrase)
-        BankStore.create(folder / "bank.sqlite").close()
         write_file(folder / "bank.toml", settings.to_toml().encode(), private=False)
+        # Last: what is made on a server stays there when something else fails.
+        BankStore.create(database or folder / "bank.sqlite").close()
     document = {
         "bank": str(directory),
         "currency": currency,
         "test_keys": test_keys,
         "server_name": settings.server_name,
         "key_version": settings.key_version,
+        "database": bare or None,
     }
     facts = [
         ("Bank", f"{directory}, complete"),
         ("Currency", str(CURRENCIES[currency])),
+        ("Books", _about_books(bare, had_password=had_password)),
         ("Keys", _about_keys(test_keys)),
         ("Host's name on the line", settings.server_name),
         (
@@ -117,6 +135,13 @@ def init(
         ),
     ]
     output_of(ctx).show(document, lambda console: console.print(facts_table(facts)))
+
+
+def _about_books(database: str, *, had_password: bool) -> str:
+    if not database:
+        return "bank.sqlite in it"
+    kept = "; the password was not kept, see --help" if had_password else ""
+    return f"{database}{kept}"
 
 
 def _about_keys(test_keys: bool) -> str:

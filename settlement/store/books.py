@@ -48,6 +48,7 @@ from settlement.store.incidents import IncidentTables
 from settlement.store.ledger import LedgerTables
 from settlement.store.officers import OfficerTables
 from settlement.store.offices import OfficeTables
+from settlement.store.migration import check_revision
 from settlement.store.opens import OpenTables
 from settlement.store.origins import OriginTables
 from settlement.store.overview import OverviewTables
@@ -71,7 +72,7 @@ if TYPE_CHECKING:
     from settlement.store.audit import StoredTables
     from settlement.store.driver import Driver
 
-__all__ = ["BankStore", "Books"]
+__all__ = ["BUSY_TIMEOUT_MS_DEFAULT", "BankStore", "Books"]
 
 BUSY_TIMEOUT_MS_DEFAULT: Final = 10_000
 """How long one writer waits for another; a group of payments takes far less."""
@@ -168,7 +169,7 @@ class BankStore:
         store = cls(driver)
         try:
             with store._begin(write=False) as connection:
-                driver.check_format(connection)
+                check_revision(driver, driver.revision(connection))
         except BaseException:
             store.close()
             raise

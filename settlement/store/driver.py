@@ -67,11 +67,11 @@ class Driver(Protocol):
         """
         ...
 
-    def check_format(self, connection: sa.Connection) -> None:
-        """Whether this is a bank that this program reads.
+    def revision(self, connection: sa.Connection) -> str:
+        """Which revision of a bank is there, see `settlement.store.migration`.
 
         Raises:
-            StoreError: it is none, or of another format.
+            StoreError: it is no bank, or one from before all revisions.
         """
         ...
 
@@ -90,6 +90,14 @@ class Driver(Protocol):
             StoreError: they are copied by other means.
             DBAPIError: the copy could not be made.
         """
+        ...
+
+    def mark(self, connection: sa.Connection) -> None:
+        """Mark a database as a bank's that keeps its revision in a table."""
+        ...
+
+    def hold_schema(self, connection: sa.Connection) -> None:
+        """Keep every other migration out until the transaction ends."""
         ...
 
     def stored_tables(self, connection: sa.Connection) -> StoredTables:

@@ -15,7 +15,7 @@ from settlement.store.sqlite_driver import SQLiteDriver
 if TYPE_CHECKING:
     from settlement.store.driver import Driver
 
-__all__ = ["driver_for", "shown_place", "without_password"]
+__all__ = ["database_name", "driver_for", "without_password"]
 
 _POSTGRES: Final = frozenset({"postgresql", "postgresql+psycopg"})
 
@@ -44,11 +44,6 @@ def driver_for(place: Path | str, busy_timeout_ms: int) -> Driver:
     raise StoreError(message)
 
 
-def shown_place(place: Path | str) -> str:
-    """A place as people may see it: never with a password."""
-    return driver_for(place, 0).shown
-
-
 def without_password(place: str) -> tuple[str, bool]:
     """A place without its password, and whether it had one.
 
@@ -59,8 +54,24 @@ def without_password(place: str) -> tuple[str, bool]:
         return place, False
     url = _url(place)
     had = url.password is not None or "password" in url.query
-    bare = url.set(password=None).difference_update_query(["password"])
-    return bare.render_as_string(), had
+    bare = sa.URL.create(
+        url.drivername,
+        username=url.username,
+        host=url.host,
+        port=url.port,
+        database=url.database,
+        query=url.query,
+    )
+    return bare.difference_update_query(["password"]).render_as_string(), had
+
+
+def database_name(place: str) -> str:
+    """The name of a database on its server.
+
+    Raises:
+        StoreError: as `driver_for`.
+    """
+    return _url(place).database or ""
 
 
 def _url(place: str) -> sa.URL:

@@ -14,6 +14,7 @@ from sqlalchemy import exc
 
 from settlement.errors import StoreError
 from settlement.store.audit import differing
+from settlement.store.migration import stamp
 from settlement.store.schema import metadata
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ class PostgresTables:
             other.exec_driver_sql(f"CREATE SCHEMA {name}")
             other.exec_driver_sql(f"SET LOCAL search_path = {name}")
             metadata.create_all(other, checkfirst=False)
+            stamp(other)
             found = _described(other, name)
             transaction.rollback()
         return found

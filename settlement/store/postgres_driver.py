@@ -25,6 +25,8 @@ from settlement.errors import (
     LedgerError,
     StoreError,
 )
+from settlement.store.holds import hold_name
+from settlement.store.migration import revision_in, stamp
 from settlement.store.postgres_audit import PostgresTables
 from settlement.store.schema import metadata
 
@@ -93,17 +95,24 @@ class PostgresDriver:
             )
             raise StoreError(message)
         metadata.create_all(connection, checkfirst=False)
+        stamp(connection)
 
-    def check_format(self, connection: sa.Connection) -> None:
+    def revision(self, connection: sa.Connection) -> str:
         """See `Driver`."""
-        tables = set(sa.inspect(connection).get_table_names())
-        if not tables:
-            message = (
-                f"there is no bank at {self.shown}; make one with raseed-bank init"
-            )
-            raise StoreError(message)
-        if not metadata.tables.keys() <= tables:
+        found = revision_in(connection)
+        if found is not None:
+            return found
+        if sa.inspect(connection).get_table_names():
             raise StoreError(f"{self.shown} is a database, but not a bank's")
+        message = f"there is no bank at {self.shown}; make one with raseed-bank init"
+        raise StoreError(message)
+
+    def mark(self, connection: sa.Connection) -> None:
+        """See `Driver`; its table of revisions is enough."""
+
+    def hold_schema(self, connection: sa.Connection) -> None:
+        """See `Driver`."""
+        hold_name(connection, "schema")
 
     def refuse_read_only(self, connection: sa.Connection) -> None:
         """See `Driver`."""
@@ -131,7 +140,7 @@ class PostgresDriver:
         if isinstance(original, psycopg.Error):
             code = original.sqlstate or ""
             # Further lines would show the values of the row.
-            words = original.diag.message_primary or words
+            words = original.diag.message_primary or words.splitlines()[0]
         if code.startswith("23"):
             return LedgerError(f"the ledger's rules forbid this: {words}")
         if code in _COLLISIONS:

@@ -61,8 +61,6 @@ which every tool that opens the file can read.
 
 from __future__ import annotations
 
-from typing import Final
-
 import sqlalchemy as sa
 
 from settlement.store.postgres_triggers import postgres_triggers
@@ -112,7 +110,6 @@ from settlement.store.schema_types import UTCTime, metadata
 from settlement.store.triggers import SQLITE_TRIGGERS
 
 __all__ = [
-    "SCHEMA_VERSION",
     "UTCTime",
     "account",
     "api_reply",
@@ -152,15 +149,16 @@ __all__ = [
     "terminal",
 ]
 
-SCHEMA_VERSION: Final = 6
-"""Kept in ``PRAGMA user_version``; another number is refused, never guessed at."""
-
 
 @sa.event.listens_for(metadata, "after_create")
 def _create_rules(
-    _target: object, connection: sa.Connection, **_options: object
+    _target: object,
+    connection: sa.Connection | sa.engine.mock.MockConnection,
+    **_options: object,
 ) -> None:
     """The database's own rules, in the words of its kind."""
+    if not isinstance(connection, sa.Connection):
+        return  # It only collects the statements for tables.
     if connection.dialect.name == "sqlite":
         statements = SQLITE_TRIGGERS
     else:

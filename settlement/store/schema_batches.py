@@ -110,7 +110,7 @@ record = sa.Table(
 payment = sa.Table(
     "payment",
     metadata,
-    sa.Column("cid", sa.ForeignKey("purse.cid"), primary_key=True),
+    sa.Column("cid", sa.LargeBinary(8), sa.ForeignKey("purse.cid"), primary_key=True),
     sa.Column("otc", WHOLE, primary_key=True),
     card_column("mid"),
     integer_column("tsn"),

@@ -98,4 +98,9 @@ def _numbered(row: tuple[object, ...]) -> tuple[int, tuple[object, ...]]:
 def _by_name(
     found: Sequence[tuple[object, ...]],
 ) -> dict[tuple[object, object], object]:
-    return {(row[0], row[1]): row[2:] for row in found}
+    return {(row[0], row[1]): (row[2], _compared(row[3])) for row in found}
+
+
+def _compared(text: object) -> str:
+    """The text of a table or rule, however it was laid out."""
+    return " ".join(str(text).split())

@@ -15,7 +15,8 @@ from sqlalchemy import exc
 
 from settlement.errors import BankUnavailableError, LedgerError, StoreError
 from settlement.store.driver import plain_words
-from settlement.store.schema import SCHEMA_VERSION, metadata
+from settlement.store.migration import revision_in, stamp
+from settlement.store.schema import metadata
 from settlement.store.sqlite_audit import SCHEMA_QUERY, SQLiteTables
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ _APPLICATION_ID: Final = 0x52534544
 """``RSED`` in the header of the file: ``file(1)`` and we recognise our own."""
 _CACHE_KIB: Final = 32_768
 """Of each connection: the upper levels of every index of ten million payments."""
+_FORMAT: Final = 7
+"""Kept in ``PRAGMA user_version``: the tables are those of the revision in the file."""
+_FORMAT_WITHOUT_REVISIONS: Final = 4
+"""The tables are those of the first revision."""
 
 
 class SQLiteDriver:
@@ -71,22 +76,33 @@ class SQLiteDriver:
 
     def make(self, connection: sa.Connection) -> None:
         """See `Driver`."""
-        metadata.create_all(connection)
-        connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
+        _create(connection)
+        self.mark(connection)
 
-    def check_format(self, connection: sa.Connection) -> None:
+    def revision(self, connection: sa.Connection) -> str:
         """See `Driver`."""
-        version = connection.exec_driver_sql("PRAGMA user_version").scalar()
+        found = connection.exec_driver_sql("PRAGMA user_version").scalar()
         made_by = connection.exec_driver_sql("PRAGMA application_id").scalar()
         if made_by != _APPLICATION_ID:
             raise StoreError(f"{self._path} is a database, but not a bank's")
-        if version != SCHEMA_VERSION:
+        if found == _FORMAT_WITHOUT_REVISIONS:
+            return "0001"
+        revision = revision_in(connection) if found == _FORMAT else None
+        if revision is None:
             message = (
-                f"{self._path} has format {version}; this program reads "
-                f"{SCHEMA_VERSION}. Nothing was changed"
+                f"{self._path} has format {found}; this program reads "
+                f"{_FORMAT_WITHOUT_REVISIONS} and {_FORMAT}. Nothing was changed"
             )
             raise StoreError(message)
+        return revision
+
+    def mark(self, connection: sa.Connection) -> None:
+        """See `Driver`."""
+        connection.exec_driver_sql(f"PRAGMA user_version = {_FORMAT}")
+        connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
+
+    def hold_schema(self, connection: sa.Connection) -> None:
+        """See `Driver`; a transaction that writes is alone."""
 
     def refuse_read_only(self, connection: sa.Connection) -> None:
         """See `Driver`; who has the write lock can write."""
@@ -127,10 +143,15 @@ def _schema_as_created() -> tuple[tuple[object, ...], ...]:
     """What `SQLiteDriver.make` puts into ``sqlite_master``."""
     engine = sa.create_engine("sqlite://")
     with engine.begin() as connection:
-        metadata.create_all(connection)
+        _create(connection)
         found = tuple(_query(connection, SCHEMA_QUERY))
     engine.dispose()
     return found
+
+
+def _create(connection: sa.Connection) -> None:
+    metadata.create_all(connection, checkfirst=False)
+    stamp(connection)
 
 
 def _prepare(busy_timeout_ms: int, connection: Any, _record: object) -> None:
