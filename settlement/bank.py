@@ -42,6 +42,7 @@ from settlement.posting import post_group
 from settlement.posting_queue import PostingQueue
 from settlement.reconcile import Difference, batch_records, compare_batch
 from settlement.store.batches import CollectedRow, OpenRow
+from settlement.store.collisions import repeated
 from settlement.store.records import Decision, RecordRow
 from settlement.store.request_publications import OfficePublications
 from settlement.verification import verify_group
@@ -104,6 +105,7 @@ class Bank:
         with self._store.write() as books:
             return request_desk.take_decline(books, terminal_id, report, now)
 
+    @repeated
     def begin_batch(
         self, header: BatchHeader, now: datetime, audit_head: AuditHead | None = None
     ) -> BatchAnswer:
@@ -161,6 +163,7 @@ class Bank:
             [partial(_post, one) for one in groups], partial(_hold, groups)
         )
 
+    @repeated
     def take_open(
         self, header: BatchHeader, item: OpenItem, now: datetime
     ) -> OpenAnswer:
@@ -174,6 +177,7 @@ class Bank:
                 return OpenAnswer(code=unknown.code, text=unknown.text)
             return self._take_open(books, header, item, now)
 
+    @repeated
     def reconcile(
         self, header: BatchHeader, totals: BatchTotals, now: datetime
     ) -> ReconcileAnswer:

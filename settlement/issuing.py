@@ -35,6 +35,7 @@ from settlement.ledger import (
 from settlement.offices import require_office
 from settlement.shadow import Shadow, shadow_of
 from settlement.store.cards import LoadOutcome, LoadRow, PurseRow, TerminalRow
+from settlement.store.collisions import repeated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +123,7 @@ class Issuing:
         self._keys = keys
         self._clock = clock
 
+    @repeated
     def open_account(
         self, *, number: str, holder: str, currency: int, deposit_minor: int = 0
     ) -> AccountRow:
@@ -157,6 +159,7 @@ class Issuing:
                 )
             return _existing(books, account)
 
+    @repeated
     def deposit(self, *, number: str, currency: int, amount_minor: int) -> AccountRow:
         """Book money that the core bank moved to an open account.
 
@@ -182,6 +185,7 @@ class Issuing:
             )
             return _existing(books, account)
 
+    @repeated
     def register_customs_card(
         self, *, mid: bytes, terminal_id: str, office: str, currency: int, kv: int
     ) -> TerminalRow:
@@ -208,6 +212,7 @@ class Issuing:
                 books.cards.bind_terminal(row, now)
         return row
 
+    @repeated
     def register_card(self, purse: PurseRow, *, brought_minor: int = 0) -> PurseRow:
         """Register an issued purse and open its float.
 
@@ -241,6 +246,7 @@ class Issuing:
                 loads.book_brought(books, purse, brought_minor, now)
         return purse
 
+    @repeated
     def hotlist(self, cid: bytes, *, reason: str, listed: bool = True) -> None:
         """Put a card on the hotlist (or take it off): no loads, payments reported."""
         with self._store.write() as books:
@@ -267,6 +273,7 @@ class Issuing:
                 loads=tuple(books.cards.loads(cid)),
             )
 
+    @repeated
     def authorise_load(self, request: LoadRequest) -> LoadAuthorisation:
         """Book a load and give M2 for it, once the booking is durable.
 
@@ -288,6 +295,7 @@ class Issuing:
             raise
         return self._authorisation(row)
 
+    @repeated
     def complete_load(
         self, cid: bytes, *, ltc: int, balance_after_minor: int, ltac: bytes
     ) -> LoadRow:
@@ -310,6 +318,7 @@ class Issuing:
             open_records.settle_purse(books, cid, now)
             return loads.known_load(books, cid, ltc)
 
+    @repeated
     def void_load(self, cid: bytes, *, ltc: int, vmac: bytes) -> LoadRow:
         """Book a load back that the purse swore, by VMAC, it will never take.
 

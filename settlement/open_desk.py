@@ -22,6 +22,7 @@ from card import certificates
 from card.profile import KeyUse
 from settlement import open_records
 from settlement.errors import IssuingError
+from settlement.store.collisions import repeated
 from settlement.store.opens import Resolution, ResolvedBy
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class OpenDesk:
         )
         return self._store_answer(tx, made)
 
+    @repeated
     def _store_answer(self, tx: TransactionRecord, made: Resolution) -> Resolution:
         with self._store.write() as books:
             books.holds.customs_cards([tx.mid])

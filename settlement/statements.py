@@ -24,6 +24,7 @@ from settlement.statement import (
     StatementEntry,
 )
 from settlement.statement_document import document_digest, from_document, to_document
+from settlement.store.collisions import repeated
 from settlement.store.records import Decision
 from settlement.store.statements import IssuedRow
 
@@ -63,6 +64,7 @@ class Statements:
         self._bank = bank or BankIdentity()
         self._zone = zone
 
+    @repeated
     def issue(self, account: Account, first_day: date, last_day: date) -> Statement:
         """The statement of an account for a period of whole days.
 

@@ -7,8 +7,8 @@ survive a power cut.
 
 On SQLite one transaction writes at a time. On PostgreSQL several do, on several hosts:
 what a transaction reads and then writes upon it holds first, with ``books.holds``
-(`settlement.store.holds`). `BankStore.transact` runs a whole transaction, again where
-another one was in its way.
+(`settlement.store.holds`). A function that is a whole transaction is done again where
+another one was in its way (`settlement.store.collisions`).
 
 No exception of SQLAlchemy or of a driver leaves this package's store files: a rule of
 the database that was broken is a `LedgerError`, a database that cannot be used just now
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self
 
 from sqlalchemy import exc
 
@@ -36,6 +36,7 @@ from settlement.store.blocks import BlockTables
 from settlement.store.calls import CallTables
 from settlement.store.cards import CardTables
 from settlement.store.certificates import CertificateTables
+from settlement.store.collisions import repeated
 from settlement.store.corrections import CorrectionTables
 from settlement.store.deposits import DepositTables
 from settlement.store.driver import plain_words
@@ -76,10 +77,6 @@ __all__ = ["BUSY_TIMEOUT_MS_DEFAULT", "BankStore", "Books"]
 
 BUSY_TIMEOUT_MS_DEFAULT: Final = 10_000
 """How long one writer waits for another; a group of payments takes far less."""
-_TRIES_MAX: Final = 5
-"""How often a transaction is done again that others were in the way of."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,14 +302,9 @@ class BankStore:
             if not was_read:
                 raise
 
+    @repeated
     def _again(self, work: Callable[[sa.Connection], T]) -> T:
         """Do ``work`` in a transaction of its own until it is not in another's way."""
-        for _ in range(_TRIES_MAX - 1):
-            try:
-                with self._begin(write=True) as connection:
-                    return work(connection)
-            except CollisionError:
-                continue
         with self._begin(write=True) as connection:
             return work(connection)
 

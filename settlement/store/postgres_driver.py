@@ -6,8 +6,8 @@ Transactions that write are READ COMMITTED and hold what they read and write upo
 sets ``synchronous_commit`` on, whatever the server or the role has been told.
 
 Where two transactions are in each other's way PostgreSQL undoes one of them
-(deadlock_detected, serialization_failure): that is a `CollisionError`, and
-`settlement.store.books.BankStore.transact` does the same once more.
+(deadlock_detected, serialization_failure): that is a `CollisionError`, and what was
+marked with `settlement.store.collisions.repeated` is done again.
 """
 
 from __future__ import annotations
