@@ -24,6 +24,7 @@ from settlement.commands.bank_office import office
 from settlement.commands.bank_officer import officer
 from settlement.commands.bank_proof import batch_proof
 from settlement.commands.bank_migrate import migrate
+from settlement.commands.bank_office import office
 from settlement.commands.bank_publish import publish
 from settlement.commands.bank_purse import purse
 from settlement.commands.bank_requests import requests

@@ -50,6 +50,7 @@ from settlement.store.ledger import LedgerTables
 from settlement.store.officers import OfficerTables
 from settlement.store.offices import OfficeTables
 from settlement.store.migration import check_revision
+from settlement.store.offices import OfficeTables
 from settlement.store.opens import OpenTables
 from settlement.store.origins import OriginTables
 from settlement.store.overview import OverviewTables

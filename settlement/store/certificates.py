@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from settlement.store.inserts import insert_unless_there
 from settlement.store.numbers import next_number
-from settlement.store.schema_types import WHOLE, UTCTime, metadata
+from settlement.store.schema_types import EVERYWHERE, WHOLE, UTCTime, metadata
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -51,6 +51,7 @@ _certificate = sa.Table(
     sa.CheckConstraint(
         "issued_for IN ('admission', 'renewal', 'request')", name="issued_for_known"
     ),
+    info=EVERYWHERE,
 )
 _seen = sa.Table(
     "certificate_seen",
@@ -58,6 +59,7 @@ _seen = sa.Table(
     *_key_columns(),
     sa.Column("at", UTCTime, nullable=False),
     _of_certificate(),
+    info=EVERYWHERE,
 )
 _revoked = sa.Table(
     "certificate_revoked",
@@ -67,6 +69,7 @@ _revoked = sa.Table(
     sa.Column("revoked_by", sa.String, nullable=False),
     sa.Column("at", UTCTime, nullable=False),
     _of_certificate(),
+    info=EVERYWHERE,
 )
 
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from settlement.errors import StoreError
-from settlement.store.migrations import HEAD
+from settlement.store.migrations.head import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

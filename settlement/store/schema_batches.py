@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from settlement.store.schema_types import (
     WHOLE,
+    by,
     bytes_column,
     card_column,
     integer_column,
@@ -45,6 +46,7 @@ batch = sa.Table(
     time_column("opened_at"),
     sa.Index("batch_by_card", "mid", "batch"),
     sa.Index("batch_by_time", "opened_at"),
+    info=by("terminal_id"),
 )
 
 _BATCH_KEY: Final = ("terminal_id", "mid", "batch")
@@ -69,6 +71,7 @@ batch_collected = sa.Table(
     time_column("at"),
     in_batch(),
     sa.Index("batch_collected_by_time", "terminal_id", "at"),
+    info=by("terminal_id"),
 )
 
 record = sa.Table(
@@ -105,6 +108,7 @@ record = sa.Table(
         name="decision_known",
     ),
     sa.Index("record_by_card", "cid", "otc"),
+    info=by("terminal_id"),
 )
 
 payment = sa.Table(
@@ -130,6 +134,7 @@ payment = sa.Table(
         ["record.terminal_id", "record.mid", "record.batch", "record.stan"],
     ),
     sa.CheckConstraint("amount_minor > 0", name="amount_more_than_zero"),
+    info=by("cid"),
 )
 
 audit_head = sa.Table(
@@ -145,4 +150,5 @@ audit_head = sa.Table(
     time_column("received_at"),
     sa.UniqueConstraint("terminal_id", "mid", "batch", "journal", "entries", "digest"),
     in_batch(),
+    info=by("terminal_id"),
 )

@@ -8,7 +8,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from settlement.store.schema_types import (
+    EVERYWHERE,
     WHOLE,
+    by,
     bytes_column,
     card_column,
     integer_column,
@@ -37,6 +39,7 @@ terminal = sa.Table(
     integer_column("kv"),
     time_column("bound_at"),
     sa.Index("terminal_by_mid", "mid"),
+    info=EVERYWHERE,
 )
 
 purse = sa.Table(
@@ -52,6 +55,7 @@ purse = sa.Table(
     text_column("valid_from"),
     text_column("expiry"),
     time_column("issued_at"),
+    info=by("cid"),
 )
 
 hotlist = sa.Table(
@@ -65,6 +69,7 @@ hotlist = sa.Table(
     text_column("reason"),
     time_column("since"),
     sa.Index("hotlist_by_version", "version"),
+    info=EVERYWHERE,
 )
 
 published = sa.Table(
@@ -79,6 +84,7 @@ published = sa.Table(
     time_column("at"),
     sa.CheckConstraint("kind IN (1, 3, 4)", name="kind_known"),
     sa.Index("published_by_key", "kind", "key"),
+    info=EVERYWHERE,
 )
 
 load = sa.Table(
@@ -96,6 +102,7 @@ load = sa.Table(
     bytes_column("m1", 8),
     time_column("at"),
     sa.CheckConstraint("amount_minor > 0", name="amount_more_than_zero"),
+    info=by("cid"),
 )
 
 load_outcome = sa.Table(
@@ -109,4 +116,5 @@ load_outcome = sa.Table(
     time_column("at"),
     sa.ForeignKeyConstraint(["cid", "ltc"], ["load.cid", "load.ltc"]),
     sa.CheckConstraint("outcome IN ('completed', 'voided')", name="outcome_known"),
+    info=by("cid"),
 )

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from settlement.store.schema_types import (
+    EVERYWHERE,
+    WHOLE,
     integer_column,
     metadata,
     text_column,
@@ -20,7 +22,7 @@ correction = sa.Table(
     "correction",
     metadata,
     # The bank's own number, also that of the entry.
-    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("number", WHOLE, primary_key=True),
     # The entry that was wrong, and the one with which its money came.
     sa.Column("entry_id", sa.ForeignKey("entry.id"), nullable=False),
     sa.Column("origin_id", sa.ForeignKey("entry.id"), nullable=False),
@@ -35,6 +37,7 @@ correction = sa.Table(
     sa.CheckConstraint("debit_account_id <> credit_account_id", name="moves_something"),
     sa.CheckConstraint("length(trim(reason)) > 0", name="reason_given"),
     sa.Index("correction_by_origin", "origin_id"),
+    info=EVERYWHERE,
 )
 
 correction_decision = sa.Table(
@@ -47,4 +50,5 @@ correction_decision = sa.Table(
     text_column("decided_by"),
     time_column("at"),
     sa.CheckConstraint("decision IN ('approved', 'rejected')", name="decision_known"),
+    info=EVERYWHERE,
 )

@@ -8,6 +8,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from settlement.store.schema_types import (
+    EVERYWHERE,
+    WHOLE,
+    by,
     card_column,
     integer_column,
     metadata,
@@ -21,7 +24,7 @@ deposit_order = sa.Table(
     "deposit_order",
     metadata,
     # The bank's own number, also that of the entry.
-    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("number", WHOLE, primary_key=True),
     # Customs' number of the order; an office gives it once.
     text_column("office"),
     text_column("order_number"),
@@ -45,6 +48,7 @@ deposit_order = sa.Table(
         "action IN ('deposit refund', 'deposit forfeiture')", name="action_known"
     ),
     sa.Index("deposit_order_by_origin", "origin_id"),
+    info=by("cid"),
 )
 
 tariff = sa.Table(
@@ -52,21 +56,22 @@ tariff = sa.Table(
     metadata,
     # `settlement.fees.FeeCode`.
     sa.Column("code", sa.String, primary_key=True),
-    sa.Column("currency", sa.Integer, primary_key=True),
+    sa.Column("currency", WHOLE, primary_key=True),
     # From 1; the newest holds from its time on.
-    sa.Column("serial", sa.Integer, primary_key=True),
+    sa.Column("serial", WHOLE, primary_key=True),
     # 0 from the time on that nothing is charged.
     integer_column("amount_minor"),
     text_column("noted_by"),
     time_column("at"),
     sa.CheckConstraint("amount_minor >= 0", name="amount_not_negative"),
+    info=EVERYWHERE,
 )
 
 bank_fee = sa.Table(
     "bank_fee",
     metadata,
     # The bank's own number, also that of the entry.
-    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("number", WHOLE, primary_key=True),
     text_column("code"),
     # What it was charged for: card number in hex and 0 or ltc, or a reference and 0.
     text_column("subject"),
@@ -84,4 +89,5 @@ bank_fee = sa.Table(
         ["tariff.code", "tariff.currency", "tariff.serial"],
     ),
     sa.CheckConstraint("amount_minor > 0", name="amount_more_than_zero"),
+    info=by("subject"),
 )

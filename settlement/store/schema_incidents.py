@@ -9,7 +9,9 @@ import sqlalchemy as sa
 
 from settlement.store.schema_batches import in_batch
 from settlement.store.schema_types import (
+    EVERYWHERE,
     WHOLE,
+    by,
     bytes_column,
     card_column,
     integer_column,
@@ -39,6 +41,7 @@ incident = sa.Table(
     sa.Column("amount_minor", WHOLE),
     text_column("text"),
     time_column("at"),
+    info=EVERYWHERE,
 )
 
 incident_closed = sa.Table(
@@ -47,6 +50,7 @@ incident_closed = sa.Table(
     sa.Column("incident_id", sa.ForeignKey("incident.id"), primary_key=True),
     text_column("text"),
     time_column("at"),
+    info=EVERYWHERE,
 )
 
 open_report = sa.Table(
@@ -66,6 +70,7 @@ open_report = sa.Table(
     sa.Column("details", sa.String),
     time_column("received_at"),
     in_batch(),
+    info=by("terminal_id"),
 )
 
 open_record = sa.Table(
@@ -87,6 +92,7 @@ open_record = sa.Table(
         [f"open_report.{name}" for name in ("terminal_id", "mid", "batch", "tsn")],
     ),
     sa.Index("open_record_by_card", "cid"),
+    info=by("mid"),
 )
 
 open_resolution = sa.Table(
@@ -120,4 +126,5 @@ open_resolution = sa.Table(
         " AND (tac IS NULL) = (cumulative_debit_minor IS NULL)",
         name="debited_with_proof",
     ),
+    info=by("mid"),
 )

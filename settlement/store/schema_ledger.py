@@ -8,7 +8,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from settlement.store.schema_types import (
+    EVERYWHERE,
     WHOLE,
+    by,
     bytes_column,
     integer_column,
     metadata,
@@ -33,6 +35,7 @@ account = sa.Table(
     text_column("name"),
     time_column("opened_at"),
     sa.UniqueConstraint("kind", "owner", "currency"),
+    info=EVERYWHERE,
 )
 
 entry = sa.Table(
@@ -50,6 +53,7 @@ entry = sa.Table(
     text_column("memo"),
     sa.UniqueConstraint("kind", "subject", "number"),
     sa.CheckConstraint("amount_minor > 0", name="amount_more_than_zero"),
+    info=by("subject"),
 )
 
 leg = sa.Table(
@@ -71,6 +75,7 @@ leg = sa.Table(
         name="debit_or_credit",
     ),
     sa.Index("leg_by_account", "account_id", "entry_id", "debit_minor", "credit_minor"),
+    info=by("entry_id"),
 )
 
 statement = sa.Table(
@@ -85,4 +90,5 @@ statement = sa.Table(
     bytes_column("digest", 32),
     time_column("issued_at"),
     sa.UniqueConstraint("account_id", "first_day", "last_day", "last_entry_id"),
+    info=EVERYWHERE,
 )

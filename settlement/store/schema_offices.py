@@ -8,6 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from settlement.store.schema_types import (
+    EVERYWHERE,
+    WHOLE,
     integer_column,
     metadata,
     text_column,
@@ -21,11 +23,12 @@ office = sa.Table(
     metadata,
     sa.Column("code", sa.String(15), primary_key=True),
     # From 1; a further row gives other names, never another currency.
-    sa.Column("serial", sa.Integer, primary_key=True),
+    sa.Column("serial", WHOLE, primary_key=True),
     text_column("name"),
     # Empty where the bank was not told the Arabic name.
     text_column("name_ar"),
     integer_column("currency"),
     text_column("noted_by"),
     time_column("at"),
+    info=EVERYWHERE,
 )

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
 __all__ = [
+    "EVERYWHERE",
     "WHOLE",
     "UTCTime",
+    "by",
     "bytes_column",
     "card_column",
     "integer_column",
@@ -49,6 +51,18 @@ class UTCTime(sa.types.TypeDecorator[datetime]):
 
 WHOLE: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A whole number of 8 bytes; on SQLite an INTEGER is one, and can be a row's number."""
+
+EVERYWHERE: Final[dict[str, str | None]] = {"distributed_by": None}
+"""For ``Table.info``: a copy of the table is on every machine of a large bank."""
+
+
+def by(column: str) -> dict[str, str | None]:
+    """For ``Table.info``: which column says on which machine a row is.
+
+    ``docs/database.md`` tells what follows for keys and references.
+    """
+    return {"distributed_by": column}
+
 
 metadata = sa.MetaData()
 

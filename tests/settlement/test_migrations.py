@@ -22,7 +22,8 @@ from settlement.issuing import Issuing
 from settlement.store import migration
 from settlement.store.books import BankStore
 from settlement.store.migration import VERSION_TABLE, migrate, stamp, upgrade
-from settlement.store.migrations import HEAD, draft
+from settlement.store.migrations import draft
+from settlement.store.migrations.head import HEAD
 from settlement.store.migrations.scripts import VERSIONS
 from settlement.store.place import driver_for
 from settlement.store.schema import metadata
@@ -51,9 +52,12 @@ def older(tmp_path: Path) -> Path:
 
 def rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
     with closing(sqlite3.connect(path)) as connection:
+        tables = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+        ).fetchall()
         return {
             table: connection.execute(f'SELECT * FROM "{table}"').fetchall()  # noqa: S608  our own names
-            for table in metadata.tables
+            for (table,) in tables
         }
 
 

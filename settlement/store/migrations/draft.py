@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql
 
 import settlement.store.books  # noqa: F401  every table is in what it imports
 from settlement.store.migration import upgrade
-from settlement.store.migrations import HEAD
+from settlement.store.migrations.head import HEAD
 from settlement.store.migrations.scripts import VERSIONS, script_of
 from settlement.store.postgres_triggers import postgres_triggers
 from settlement.store.schema import metadata
