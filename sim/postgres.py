@@ -200,6 +200,7 @@ class PrivatePostgres:
             if _READY in line:
                 break
         else:
+            self._process.stderr.close()
             words_of_it = "".join(self._said).strip() or "it said nothing"
             raise PrivatePostgresError(f"PostgreSQL did not start: {words_of_it}")
         listener = threading.Thread(

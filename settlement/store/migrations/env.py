@@ -7,9 +7,11 @@ from alembic import context
 from settlement.store.migration import VERSION_TABLE
 from settlement.store.schema import metadata
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    version_table=VERSION_TABLE,
-)
-context.run_migrations()
+# Only while Alembic runs this file; whoever imports it runs nothing.
+if hasattr(context, "config"):
+    context.configure(
+        connection=context.config.attributes["connection"],
+        target_metadata=metadata,
+        version_table=VERSION_TABLE,
+    )
+    context.run_migrations()
