@@ -207,8 +207,9 @@ def content_of(record: PaymentRecord, evidence: bytes, details: str | None) -> b
         evidence: its `evidence_digest`.
         details: its details as they are stored, or None.
     """
-    frame = f"{record.stan} {record.sequence} {record.kv} {record.alg} {details or ''}"
-    return hashlib.sha256(evidence + frame.encode()).digest()
+    # Never otherwise: records that are stored are compared with it.
+    frame = (record.stan, record.sequence, record.kv, record.alg, details or "")
+    return hashlib.sha256(evidence + repr(frame).encode()).digest()
 
 
 def judge(record: PaymentRecord, facts: Facts) -> Verdict:

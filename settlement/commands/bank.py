@@ -20,11 +20,10 @@ from settlement.commands.bank_host import host
 from settlement.commands.bank_hotlist import hotlist
 from settlement.commands.bank_incidents import incidents
 from settlement.commands.bank_init import init
+from settlement.commands.bank_migrate import migrate
 from settlement.commands.bank_office import office
 from settlement.commands.bank_officer import officer
 from settlement.commands.bank_proof import batch_proof
-from settlement.commands.bank_migrate import migrate
-from settlement.commands.bank_office import office
 from settlement.commands.bank_publish import publish
 from settlement.commands.bank_purse import purse
 from settlement.commands.bank_requests import requests

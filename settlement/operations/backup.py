@@ -37,7 +37,7 @@ from settlement.errors import BackupError
 from settlement.keystore import FileKeyStore
 from settlement.pki import Authority
 from settlement.store.books import BankStore
-from settlement.store.schema import SCHEMA_VERSION
+from settlement.store.migrations.head import HEAD
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -118,7 +118,7 @@ def write_backup(
         sources = {_BOOKS: books, **_sources(directory.path)}
         manifest = Manifest(
             program=metadata.version("raseed"),
-            schema_version=SCHEMA_VERSION,
+            schema_version=int(HEAD),
             made_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
             currency=directory.settings.currency,
             rows=rows,
@@ -257,10 +257,10 @@ def _read_manifest(tar: tarfile.TarFile) -> Manifest:
         raise BackupError(
             f"the backup's manifest cannot be read: {where}: {found['msg']}"
         ) from None
-    if manifest.schema_version != SCHEMA_VERSION:
+    if manifest.schema_version != int(HEAD):
         raise BackupError(
             f"the backup is of format {manifest.schema_version}, made by version "
-            f"{manifest.program}; this program reads {SCHEMA_VERSION}. Restore it with "
+            f"{manifest.program}; this program reads {int(HEAD)}. Restore it with "
             "that version"
         )
     return manifest

@@ -20,13 +20,12 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from sqlalchemy import exc
 
 from settlement.errors import (
     BankUnavailableError,
-    CollisionError,
     LedgerError,
     StoreError,
 )
@@ -47,9 +46,8 @@ from settlement.store.history import HistoryTables
 from settlement.store.holds import Holds
 from settlement.store.incidents import IncidentTables
 from settlement.store.ledger import LedgerTables
-from settlement.store.officers import OfficerTables
-from settlement.store.offices import OfficeTables
 from settlement.store.migration import check_revision
+from settlement.store.officers import OfficerTables
 from settlement.store.offices import OfficeTables
 from settlement.store.opens import OpenTables
 from settlement.store.origins import OriginTables
@@ -78,6 +76,8 @@ __all__ = ["BUSY_TIMEOUT_MS_DEFAULT", "BankStore", "Books"]
 
 BUSY_TIMEOUT_MS_DEFAULT: Final = 10_000
 """How long one writer waits for another; a group of payments takes far less."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ import sqlalchemy as sa
 
 from settlement.store.numbers import next_number
 from settlement.store.schema_types import (
+    WHOLE,
+    by,
     integer_column,
     metadata,
     text_column,
@@ -28,13 +30,14 @@ terminal_call = sa.Table(
     "terminal_call",
     metadata,
     sa.Column("terminal_id", sa.String(8), primary_key=True),
-    sa.Column("serial", sa.Integer, primary_key=True),
+    sa.Column("serial", WHOLE, primary_key=True),
     text_column("line"),
     time_column("began_at"),
     time_column("ended_at"),
     integer_column("messages"),
     text_column("outcome"),
     sa.Column("trouble", sa.String),
+    info=by("terminal_id"),
 )
 
 

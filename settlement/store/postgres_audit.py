@@ -87,7 +87,7 @@ class PostgresTables:
     def integrity_problems(self) -> list[str]:
         """See `StoredTables`: rows that refer to nothing."""
         problems = []
-        for table in metadata.sorted_tables:
+        for table in metadata.tables.values():
             for key in table.foreign_key_constraints:
                 try:
                     found = self._query(_orphans(table, key))

@@ -10,6 +10,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from settlement.store.schema_types import (
+    EVERYWHERE,
+    WHOLE,
     bytes_column,
     metadata,
     text_column,
@@ -27,19 +29,20 @@ incident_evidence = sa.Table(
     "incident_evidence",
     metadata,
     sa.Column("incident_id", sa.ForeignKey("incident.id"), primary_key=True),
-    sa.Column("serial", sa.Integer, primary_key=True),
+    sa.Column("serial", WHOLE, primary_key=True),
     # An ISO 8583 message, see `settlement.evidence`.
     sa.Column("data", sa.LargeBinary, nullable=False),
     bytes_column("digest", 32),
     time_column("at"),
     sa.UniqueConstraint("incident_id", "digest"),
+    info=EVERYWHERE,
 )
 
 incident_work = sa.Table(
     "incident_work",
     metadata,
     sa.Column("incident_id", sa.ForeignKey("incident.id"), primary_key=True),
-    sa.Column("serial", sa.Integer, primary_key=True),
+    sa.Column("serial", WHOLE, primary_key=True),
     text_column("kind"),
     sa.Column("officer", sa.ForeignKey("officer.name"), nullable=False),
     # To whom it was given.
@@ -54,6 +57,7 @@ incident_work = sa.Table(
         " ('explained', 'corrected', 'fraud reported', 'no fault', 'suspense'))",
         name="kind_known",
     ),
+    info=EVERYWHERE,
 )
 
 INCIDENT_KEYS: Final = {

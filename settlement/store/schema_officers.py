@@ -10,6 +10,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from settlement.store.schema_types import (
+    EVERYWHERE,
+    WHOLE,
     bytes_column,
     integer_column,
     metadata,
@@ -34,31 +36,35 @@ officer = sa.Table(
     sa.Column("name", sa.String, primary_key=True),
     text_column("full_name"),
     text_column("role"),
-    # What two security officers decided; null for the first ones of a bank.
-    sa.Column("proposal", sa.ForeignKey("proposal.number")),
+    # What two security officers decided; null for the first ones of a bank. A proposal
+    # refers to its officer, so this is no reference back: `officer_added_by_two` asks
+    # for the proposal, and that it was approved.
+    sa.Column("proposal", WHOLE),
     time_column("at"),
     sa.CheckConstraint(
         "role IN ('operations', 'supervisor', 'security')", name="role_known"
     ),
+    info=EVERYWHERE,
 )
 
 officer_password = sa.Table(
     "officer_password",
     metadata,
     sa.Column("name", sa.ForeignKey("officer.name"), primary_key=True),
-    sa.Column("serial", sa.Integer, primary_key=True),
+    sa.Column("serial", WHOLE, primary_key=True),
     # Argon2id in its own notation, salt and cost included.
     text_column("hash"),
     # What two security officers decided; null for one that the officer chose.
     sa.Column("proposal", sa.ForeignKey("proposal.number")),
     time_column("at"),
+    info=EVERYWHERE,
 )
 
 officer_attempt = sa.Table(
     "officer_attempt",
     metadata,
     sa.Column("name", sa.ForeignKey("officer.name"), primary_key=True),
-    sa.Column("serial", sa.Integer, primary_key=True),
+    sa.Column("serial", WHOLE, primary_key=True),
     # Written before the comparison, as a card does; that it was right is a further row.
     sa.Column("good", sa.Boolean, nullable=False),
     # Of the password that was tried.
@@ -67,6 +73,7 @@ officer_attempt = sa.Table(
     sa.ForeignKeyConstraint(
         ["name", "password"], ["officer_password.name", "officer_password.serial"]
     ),
+    info=EVERYWHERE,
 )
 
 officer_disabled = sa.Table(
@@ -75,12 +82,13 @@ officer_disabled = sa.Table(
     sa.Column("name", sa.ForeignKey("officer.name"), primary_key=True),
     sa.Column("proposal", sa.ForeignKey("proposal.number"), nullable=False),
     time_column("at"),
+    info=EVERYWHERE,
 )
 
 proposal = sa.Table(
     "proposal",
     metadata,
-    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("number", WHOLE, primary_key=True),
     # `settlement.dual_control.ActionKind`
     text_column("kind"),
     text_column("subject"),
@@ -90,6 +98,7 @@ proposal = sa.Table(
     sa.Column("officer", sa.ForeignKey("officer.name"), nullable=False),
     time_column("at"),
     sa.Index("proposal_by_subject", "kind", "subject"),
+    info=EVERYWHERE,
 )
 
 proposal_decision = sa.Table(
@@ -102,6 +111,7 @@ proposal_decision = sa.Table(
     text_column("reason"),
     sa.Column("officer", sa.ForeignKey("officer.name"), nullable=False),
     time_column("at"),
+    info=EVERYWHERE,
 )
 
 OFFICER_KEYS: Final = {

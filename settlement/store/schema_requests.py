@@ -8,7 +8,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from settlement.store.schema_types import (
+    EVERYWHERE,
     WHOLE,
+    by,
     bytes_column,
     integer_column,
     metadata,
@@ -52,6 +54,7 @@ payment_request = sa.Table(
     sa.CheckConstraint("kind IN ('fees', 'deposits')", name="request_kind_known"),
     sa.Index("payment_request_by_declaration", "declaration"),
     sa.Index("payment_request_by_office", "office", "number"),
+    info=by("number"),
 )
 
 request_event = sa.Table(
@@ -80,6 +83,7 @@ request_event = sa.Table(
         "(state = 'paid') = (cid IS NOT NULL) AND (cid IS NULL) = (otc IS NULL)",
         name="request_paid_by_payment",
     ),
+    info=by("number"),
 )
 
 request_payment = sa.Table(
@@ -96,6 +100,7 @@ request_payment = sa.Table(
         name="request_outcome_known",
     ),
     sa.Index("request_payment_by_number", "number"),
+    info=by("cid"),
 )
 
 request_decline = sa.Table(
@@ -113,6 +118,7 @@ request_decline = sa.Table(
     text_column("text"),
     time_column("received_at"),
     sa.Index("request_decline_by_number", "number"),
+    info=by("terminal_id"),
 )
 
 request_published = sa.Table(
@@ -126,6 +132,7 @@ request_published = sa.Table(
     sa.Column("value", sa.LargeBinary),
     time_column("at"),
     sa.Index("request_published_by_version", "version"),
+    info=EVERYWHERE,
 )
 
 request_snapshot = sa.Table(
@@ -135,6 +142,7 @@ request_snapshot = sa.Table(
     sa.Column("version", WHOLE, primary_key=True),
     # All entries of that version: no reader goes back further than to one of these.
     sa.Column("content", sa.LargeBinary, nullable=False),
+    info=EVERYWHERE,
 )
 
 api_token = sa.Table(
@@ -149,6 +157,7 @@ api_token = sa.Table(
     text_column("scopes"),
     text_column("who"),
     time_column("at"),
+    info=EVERYWHERE,
 )
 
 api_token_revoked = sa.Table(
@@ -162,6 +171,7 @@ api_token_revoked = sa.Table(
     ),
     text_column("who"),
     time_column("at"),
+    info=EVERYWHERE,
 )
 
 api_reply = sa.Table(
@@ -179,4 +189,5 @@ api_reply = sa.Table(
     integer_column("status"),
     text_column("body"),
     time_column("at"),
+    info=EVERYWHERE,
 )

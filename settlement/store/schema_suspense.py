@@ -10,6 +10,9 @@ from typing import Final
 import sqlalchemy as sa
 
 from settlement.store.schema_types import (
+    EVERYWHERE,
+    WHOLE,
+    by,
     integer_column,
     metadata,
     text_column,
@@ -30,8 +33,8 @@ suspense_resolution = sa.Table(
     metadata,
     sa.Column("terminal_id", sa.String(8), primary_key=True),
     sa.Column("mid", sa.LargeBinary(8), primary_key=True),
-    sa.Column("batch", sa.Integer, primary_key=True),
-    sa.Column("stan", sa.Integer, primary_key=True),
+    sa.Column("batch", WHOLE, primary_key=True),
+    sa.Column("stan", WHOLE, primary_key=True),
     sa.Column("cid", sa.LargeBinary(8), nullable=False),
     integer_column("otc"),
     # `settlement.suspense.Outcome`
@@ -48,6 +51,7 @@ suspense_resolution = sa.Table(
         " AND outcome IN ('paid', 'returned', 'accepted', 'written off')",
         name="outcome_known",
     ),
+    info=by("terminal_id"),
 )
 
 hotlist_block = sa.Table(
@@ -55,7 +59,7 @@ hotlist_block = sa.Table(
     metadata,
     # The listing because of which it was blocked.
     sa.Column("cid", sa.LargeBinary(8), primary_key=True),
-    sa.Column("serial", sa.Integer, primary_key=True),
+    sa.Column("serial", WHOLE, primary_key=True),
     # What the card was brought for, such as "load" at desk DESK0001.
     text_column("contact"),
     # False: it was blocked already when it was seen.
@@ -63,6 +67,7 @@ hotlist_block = sa.Table(
     text_column("user"),
     time_column("at"),
     sa.ForeignKeyConstraint(["cid", "serial"], ["hotlist.cid", "hotlist.serial"]),
+    info=EVERYWHERE,
 )
 
 SUSPENSE_KEYS: Final = {

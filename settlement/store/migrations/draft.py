@@ -71,9 +71,7 @@ def draft(name: str, what: str) -> None:
         click.echo(f"{dialect}: {len(statements)} statements")
         for table in changed:
             click.echo(f"{dialect}: table {table} was changed; write that by hand")
-    click.echo(
-        f'Now set HEAD = "{revision}" in settlement/store/migrations/__init__.py'
-    )
+    click.echo(f'Now set HEAD = "{revision}" in {VERSIONS.with_name("head.py")}')
 
 
 def drafted_sqlite() -> Drafted:

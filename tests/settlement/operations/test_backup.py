@@ -233,7 +233,7 @@ def manifest(**changes: Any) -> Callable[[str, bytes], bytes]:
         (flip("ca.key"), "'ca.key' in the backup is damaged"),
         (drop("keys.json"), "is not whole: keys.json missing"),
         (drop("manifest.json"), "does not begin with a manifest"),
-        (manifest(schema_version=3), "is of format 3"),
+        (manifest(schema_version=9999), "is of format 9999"),
         (manifest(format=2), "manifest cannot be read: format"),
         (manifest(rows={}), "not those that its manifest tells of"),
         (manifest(files={}), "which no backup does"),

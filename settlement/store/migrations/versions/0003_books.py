@@ -1,4 +1,4 @@
-"""Offices, deposits, fees and corrections get their books."""
+"""Offices, deposits, fees, officers, suspense, requests and calls get their books."""
 
 from settlement.store.migrations.scripts import run_script
 
@@ -8,4 +8,4 @@ down_revision = "0002"
 
 def upgrade() -> None:
     """Make them."""
-    run_script("0003_money")
+    run_script("0003_books")
