@@ -10,6 +10,7 @@ import pytest
 
 from settlement.audit_head import AuditHead
 from settlement.store.books import BankStore
+from settlement.store.migration import VERSION_TABLE
 from settlement.store.triggers import APPEND_ONLY_TABLES
 from tests.databases import RawIntegrityError, raw_connection
 
@@ -83,7 +84,7 @@ def test_no_row_is_ever_changed_or_deleted(raw: RawConnection, operation: str) -
 @SQLITE
 def test_every_table_of_a_file_is_append_only(raw: RawConnection) -> None:
     tables = raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    assert {name for (name,) in tables} == set(APPEND_ONLY_TABLES)
+    assert {name for (name,) in tables} == {*APPEND_ONLY_TABLES, VERSION_TABLE}
     triggers = raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
     names = {name for (name,) in triggers}
     assert {f"{table}_no_update" for table in APPEND_ONLY_TABLES} <= names
@@ -119,7 +120,7 @@ def test_a_server_has_no_other_table(empty_server: RawConnection) -> None:
         "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')"
         " AND relnamespace = current_schema()::regnamespace"
     )
-    assert {name for (name,) in tables} == set(APPEND_ONLY_TABLES)
+    assert {name for (name,) in tables} == {*APPEND_ONLY_TABLES, VERSION_TABLE}
 
 
 def new_entry(kind: str, subject: str = "'x'", amount_minor: int = 5) -> str:

@@ -28,8 +28,7 @@ from settlement.errors import (
     LoadRefusedError,
 )
 from settlement.issuing import Issuing
-from settlement.ledger import Account, EntryKind, deposit_entry, payee_account
-from settlement.payment import PaymentKind
+from settlement.ledger import Account, EntryKind, deposit_entry
 from settlement.statements import Statements
 from settlement.store.batches import IncidentRow
 from settlement.store.books import BankStore
@@ -461,12 +460,13 @@ def test_a_reader_sees_one_state_from_its_begin_to_its_end(
         assert len(books.ledger.accounts()) == before + 1
 
 
-def test_offices_are_paid_on_both_hosts(desk: Desk, other: BankStore) -> None:
-    """A payee's account that two transactions open is opened once."""
-    account = payee_account(PaymentKind.FEES, "SALALAH", 512)
+def test_an_account_that_two_hosts_open_is_opened_once(
+    desk: Desk, other: BankStore
+) -> None:
+    account = Account.customer("1", 512)
 
     def open_it(books: Books) -> int:
-        return books.ledger.open_account(account, "fees", AT)
+        return books.ledger.open_account(account, "A", AT)
 
     with ThreadPoolExecutor() as pool:
         with standing(other, open_it) as end:
