@@ -34,6 +34,7 @@ from settlement.store.batches import IncidentRow
 from settlement.store.books import BankStore
 from settlement.store.cards import TerminalRow
 from settlement.store.collisions import TRIES_MAX, repeated
+from settlement.store.numbers import draw_entry_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,6 +141,24 @@ def test_a_statement_waits_for_an_entry_with_a_lower_number(
     again = statements.issue(CUSTOMER, day, day)
     assert again.number == issued.result().number
     assert check_bank(desk.store).findings == ()
+
+
+def test_a_statement_waits_for_a_number_that_is_drawn_and_not_used_yet(
+    desk: Desk, other: BankStore
+) -> None:
+    """Its entry is to come, below what another host has booked since."""
+
+    def draw(books: Books) -> None:
+        draw_entry_numbers(books.ledger._connection, 1)
+
+    day = AT.date()
+    with ThreadPoolExecutor() as pool:
+        with standing(other, draw) as end:
+            statements = Statements(desk.store, desk.clock)
+            issued = pool.submit(statements.issue, CUSTOMER, day, day)
+            waits_for_a_lock(desk)
+            end()
+        assert issued.result(60).entries
 
 
 def test_who_books_waits_while_a_statement_is_cut(desk: Desk, other: BankStore) -> None:
