@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from settlement.errors import MalformedMessageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["CHOICES_MAX", "BitReader", "BitWriter", "read_column", "write_column"]
 
@@ -53,14 +53,12 @@ class BitWriter:
         if width:
             self._bits.append(f"{value:0{width}b}")
 
-    def extend(self, other: BitWriter) -> None:
-        """Add all that another one has collected."""
-        self._bits += other._bits
-
-    @property
-    def bit_count(self) -> int:
-        """Bits collected so far."""
-        return sum(map(len, self._bits))
+    def write_all(self, values: Sequence[int], width: int) -> None:
+        """Add each of ``values``, which are not negative, in ``width`` bits."""
+        assert not values or 0 <= min(values) <= max(values) < 1 << width, "they fit"
+        if width:
+            form = f"0{width}b"
+            self._bits += [format(value, form) for value in values]
 
     def to_bytes(self) -> bytes:
         """All bits, filled up with zeros to whole bytes."""
@@ -93,6 +91,16 @@ class BitReader:
         self._left -= width
         return (self._number >> self._left) & ((1 << width) - 1)
 
+    def read_all(self, count: int, width: int) -> list[int]:
+        """So many numbers of ``width`` bits each.
+
+        Raises:
+            MalformedMessageError: there are not so many bits left.
+        """
+        block, mask = self.read(count * width), (1 << width) - 1
+        last = (count - 1) * width
+        return [block >> (last - place * width) & mask for place in range(count)]
+
     def malformed(self, problem: str) -> MalformedMessageError:
         """The error that says what is wrong with these bytes."""
         return MalformedMessageError(problem, field=self._field)
@@ -102,21 +110,21 @@ def write_column(writer: BitWriter, values: Sequence[int]) -> None:
     """Add a column; its numbers may be negative."""
     if not values:
         return
-    frame, choice = BitWriter(), None
-    frame.write(0, 1)
-    _write_frame(frame, values)
     distinct = sorted(set(values))
+    least, most = distinct[0], distinct[-1]
     if 1 < len(distinct) <= CHOICES_MAX:
-        choice = BitWriter()
-        choice.write(1, 1)
-        choice.write(len(distinct) - 1, _CHOICES_BITS)
-        _write_frame(choice, distinct)
-        places = {value: place for place, value in enumerate(distinct)}
-        _write_all(choice, (places[v] for v in values), _width(len(distinct) - 1))
-    if choice is None or frame.bit_count <= choice.bit_count:
-        writer.extend(frame)
-    else:
-        writer.extend(choice)
+        width = _width(len(distinct) - 1)
+        choice_bits = _frame_bits(least, most, len(distinct)) + _CHOICES_BITS
+        choice_bits += width * len(values)
+        if choice_bits < _frame_bits(least, most, len(values)):
+            writer.write(1, 1)
+            writer.write(len(distinct) - 1, _CHOICES_BITS)
+            _write_frame(writer, distinct)
+            places = {value: place for place, value in enumerate(distinct)}
+            writer.write_all([places[value] for value in values], width)
+            return
+    writer.write(0, 1)
+    _write_frame(writer, values)
 
 
 def read_column(reader: BitReader, count: int) -> list[int]:
@@ -131,7 +139,7 @@ def read_column(reader: BitReader, count: int) -> list[int]:
         return _read_frame(reader, count)
     distinct = _read_frame(reader, reader.read(_CHOICES_BITS) + 1)
     width = _width(len(distinct) - 1)
-    places = [reader.read(width) for _ in range(count)]
+    places = reader.read_all(count, width)
     if max(places) >= len(distinct):
         raise reader.malformed("a choice that is not there")
     return [distinct[place] for place in places]
@@ -145,19 +153,22 @@ def _write_frame(writer: BitWriter, values: Sequence[int]) -> None:
     writer.write(base_width, _WIDTH_BITS)
     writer.write(abs(base), base_width)
     writer.write(width, _WIDTH_BITS)
-    _write_all(writer, (value - base for value in values), width)
+    if width:
+        writer.write_all([value - base for value in values], width)
+
+
+def _frame_bits(least: int, most: int, count: int) -> int:
+    """Bits that `_write_frame` takes for so many numbers from least to most."""
+    return 1 + 2 * _WIDTH_BITS + _width(abs(least)) + count * _width(most - least)
 
 
 def _read_frame(reader: BitReader, count: int) -> list[int]:
     sign = -1 if reader.read(1) else 1
     base = sign * reader.read(reader.read(_WIDTH_BITS))
     width = reader.read(_WIDTH_BITS)
-    return [base + reader.read(width) for _ in range(count)]
-
-
-def _write_all(writer: BitWriter, values: Iterable[int], width: int) -> None:
-    for value in values:
-        writer.write(value, width)
+    if not width:
+        return [base] * count
+    return [base + above for above in reader.read_all(count, width)]
 
 
 def _width(value: int) -> int:

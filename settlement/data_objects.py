@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANSWER_TEXT_BYTES_MAX",
+    "KINDS",
     "KIND_CODES",
+    "LINE_CLASSES",
     "LINE_CODES",
     "CardTag",
     "DataObjects",
@@ -104,7 +106,7 @@ KIND_CODES: Final = {
     PaymentKind.DEPOSITS: 2,
     PaymentKind.PURCHASE: 3,
 }
-_KINDS: Final = {code: kind for kind, code in KIND_CODES.items()}
+KINDS: Final = {code: kind for kind, code in KIND_CODES.items()}
 
 LINE_CODES: Final = {
     LineClass.CUSTOMS_DUTY: 1,
@@ -116,7 +118,7 @@ LINE_CODES: Final = {
     LineClass.PUBLICATIONS: 7,
     LineClass.OTHER_RECEIPTS: 8,
 }
-_LINE_CLASSES: Final = {code: line_class for line_class, code in LINE_CODES.items()}
+LINE_CLASSES: Final = {code: line_class for line_class, code in LINE_CODES.items()}
 
 _REPEATABLE: Final = frozenset({DetailTag.LINE, DetailTag.OUTCOMES})
 
@@ -255,7 +257,7 @@ def parse_details(data: bytes) -> PaymentDetails:
     declaration = objects.text(DetailTag.DECLARATION, DECLARATION_BYTES_MAX)
     if not declaration:
         raise objects.malformed("absent", DetailTag.DECLARATION)
-    kind = _KINDS.get(objects.integer(DetailTag.KIND, 1))
+    kind = KINDS.get(objects.integer(DetailTag.KIND, 1))
     if kind is None:
         raise objects.malformed("unknown", DetailTag.KIND)
     lines = objects.every(DetailTag.LINE)
@@ -279,7 +281,7 @@ def _encode_line(line: PaymentLine) -> bytes:
 def _parse_line(value: bytes, objects: DataObjects) -> PaymentLine:
     if len(value) != _LINE_BYTES:
         raise objects.malformed(f"not {_LINE_BYTES} bytes", DetailTag.LINE)
-    line_class = _LINE_CLASSES.get(value[0])
+    line_class = LINE_CLASSES.get(value[0])
     amount_minor = int.from_bytes(value[1:], "big")
     if line_class is None or not 0 < amount_minor <= AMOUNT_MINOR_MAX:
         raise objects.malformed("unknown class or no amount", DetailTag.LINE)

@@ -12,34 +12,34 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from card.profile import AMOUNT_MINOR_MAX
 from card.records import payment_digest
 from settlement.bit_columns import read_column, write_column
-from settlement.data_objects import (
-    KIND_CODES,
-    LINE_CODES,
-    DetailTag,
-    encode_objects,
-    parse_details,
+from settlement.data_objects import KIND_CODES, KINDS, LINE_CLASSES, LINE_CODES
+from settlement.payment import (
+    DECLARATION_BYTES_MAX,
+    LINES_MAX,
+    TEXT_BYTES_MAX,
+    PaymentDetails,
+    PaymentLine,
 )
-from settlement.payment import LINES_MAX
 from settlement.word_columns import read_words, write_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from settlement.bit_columns import BitReader, BitWriter
-    from settlement.payment import PaymentDetails, PaymentRecord
+    from settlement.payment import PaymentRecord
 
 __all__ = ["read_details", "write_details"]
 
 _KIND_UNKNOWN: Final = 0
 _DIGEST_BITS: Final = 64
-_TEXT_TAGS: Final = (
-    DetailTag.DECLARATION,
-    DetailTag.CLERK,
-    DetailTag.REQUEST_NUMBER,
-    DetailTag.DELIVERY_ORDER,
-    DetailTag.SERVICE_CODE,
+_TEXT_BYTES_MAX: Final = (
+    DECLARATION_BYTES_MAX,
+    TEXT_BYTES_MAX,
+    TEXT_BYTES_MAX,
+    TEXT_BYTES_MAX,
+    TEXT_BYTES_MAX,
 )
-"""The texts of a payment, in the order of their columns."""
+"""Of declaration, clerk, request number, delivery order and service code."""
 
 _Line: TypeAlias = tuple[int, int]
 """Code of the class, and amount, of one line."""
@@ -51,15 +51,16 @@ def write_details(writer: BitWriter, payments: Sequence[PaymentRecord]) -> None:
     """Add the columns of what was paid."""
     write_column(writer, [_kind_code(payment.details) for payment in payments])
     known = [p.details for p in payments if p.details is not None]
-    proofs = [_proves(p.details, p.tx.digest) for p in payments if p.details]
-    write_column(writer, [int(proved) for proved in proofs])
-    for payment in payments:
-        if not _proves(payment.details, payment.tx.digest):
+    proofs = [_proves(payment.details, payment.tx.digest) for payment in payments]
+    told = [proved for proved, p in zip(proofs, payments, strict=True) if p.details]
+    write_column(writer, [int(proved) for proved in told])
+    for payment, proved in zip(payments, proofs, strict=True):
+        if not proved:
             writer.write(int.from_bytes(payment.tx.digest, "big"), _DIGEST_BITS)
     amounts = [p.tx.amount_minor for p in payments if p.details]
     _write_lines(writer, known, amounts)
     texts = [(details.declaration, *details.texts()) for details in known]
-    columns = list(zip(*texts, strict=True)) or [()] * len(_TEXT_TAGS)
+    columns = list(zip(*texts, strict=True)) or [()] * len(_TEXT_BYTES_MAX)
     write_words(writer, columns)
 
 
@@ -81,9 +82,10 @@ def read_details(reader: BitReader, amounts: Sequence[int]) -> list[_Paid]:
         if place not in proved
     }
     lines = _read_lines(reader, [amounts[place] for place in known])
-    texts = zip(*read_words(reader, len(_TEXT_TAGS), len(known)), strict=True)
+    words = read_words(reader, len(_TEXT_BYTES_MAX), len(known))
+    texts = zip(*words, strict=True)
     details = {
-        place: _details(kinds[place], *parts)
+        place: _details(reader, kinds[place], *parts)
         for place, *parts in zip(known, lines, texts, strict=True)
     }
     return [
@@ -106,19 +108,28 @@ def _proves(details: PaymentDetails | None, digest: bytes) -> bool:
     return details is not None and payment_digest(details.declaration) == digest
 
 
-def _details(kind: int, lines: Sequence[_Line], texts: Sequence[str]) -> PaymentDetails:
-    """The details as field 48 would have them, judged as that is."""
-    objects = [(DetailTag.KIND, bytes((kind,)))]
-    objects += [
-        (DetailTag.LINE, bytes((code,)) + amount_minor.to_bytes(4, "big"))
-        for code, amount_minor in lines
-    ]
-    objects += [
-        (tag, text.encode())
-        for tag, text in zip(_TEXT_TAGS, texts, strict=True)
-        if text
-    ]
-    return parse_details(encode_objects(objects))
+def _details(
+    reader: BitReader, kind: int, lines: Sequence[_Line], texts: Sequence[str]
+) -> PaymentDetails:
+    """The details, judged as those of field 48 are."""
+    for text, bytes_max in zip(texts, _TEXT_BYTES_MAX, strict=True):
+        if not text.isprintable() or len(text.encode()) > bytes_max:
+            raise reader.malformed("a text too long or not printable")
+    declaration, clerk, request_number, delivery_order, service_code = texts
+    if not declaration:
+        raise reader.malformed("no declaration")
+    return PaymentDetails(
+        declaration=declaration,
+        kind=KINDS[kind],
+        lines=tuple(
+            PaymentLine(line_class=LINE_CLASSES[code], amount_minor=amount_minor)
+            for code, amount_minor in lines
+        ),
+        clerk=clerk,
+        request_number=request_number,
+        delivery_order=delivery_order,
+        service_code=service_code,
+    )
 
 
 def _write_lines(

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from card.fields import UINT4_MAX
 from card.profile import AMOUNT_MINOR_MAX, BATCH_CREDITS_MAX
@@ -71,8 +71,7 @@ class Shared:
     currency: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Numbers:
+class _Numbers(NamedTuple):
     """What is a number in one payment, in the order of the columns."""
 
     sequence: int
@@ -93,25 +92,23 @@ class _Numbers:
         loaded_minor = self.loaded_round * _ROUND_MINOR + self.loaded_rest
         return loaded_minor - self.balance_after_minor
 
-    @property
-    def in_range(self) -> bool:
-        """Whether a payment can have such numbers."""
-        return all(
-            least <= value <= most
-            for value, least, most in (
-                (self.sequence, 1, BATCH_CREDITS_MAX),
-                (self.stan, 1, STAN_MAX),
-                (self.tsn, 0, UINT4_MAX),
-                (self.seconds, 0, _SECONDS_MAX),
-                (self.cid, 0, _UINT8_MAX),
-                (self.otc, 0, UINT4_MAX),
-                (self.amount_minor, 1, AMOUNT_MINOR_MAX),
-                (self.balance_after_minor, 0, UINT4_MAX),
-                (self.cumulative_debit_minor, 0, _UINT8_MAX),
-                (self.kv, 0, 0xFF),
-                (self.alg, 0, 0xFF),
-            )
-        )
+
+_RANGES: Final = (
+    (1, BATCH_CREDITS_MAX),
+    (1, STAN_MAX),
+    (0, UINT4_MAX),
+    (0, _SECONDS_MAX),
+    (0, _UINT8_MAX),
+    (0, UINT4_MAX),
+    (1, AMOUNT_MINOR_MAX),
+    (0, UINT4_MAX),
+    # What was ever loaded is judged with the balance, as what was ever debited.
+    None,
+    None,
+    (0, 0xFF),
+    (0, 0xFF),
+)
+"""The least and the largest number that a payment can have, column by column."""
 
 
 def pack(payments: Sequence[PaymentRecord]) -> tuple[bytes, bytes]:
@@ -193,7 +190,11 @@ def _read_numbers(reader: BitReader, count: int) -> list[_Numbers]:
     columns = [_read_steps(reader, count, bits) for bits in firsts]
     columns += [read_column(reader, count) for _ in range(8)]
     rows = [_Numbers(*row) for row in zip(*columns, strict=True)]
-    if not all(row.in_range for row in rows):
+    ranges = zip(columns, _RANGES, strict=True)
+    if not all(
+        limits is None or limits[0] <= min(column) <= max(column) <= limits[1]
+        for column, limits in ranges
+    ) or not all(0 <= row.cumulative_debit_minor <= _UINT8_MAX for row in rows):
         raise reader.malformed("a number that no payment can have")
     return rows
 

@@ -10,9 +10,9 @@ written once, and 417 and 1230 go into a column of numbers. The exact bits are i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import defaultdict
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from settlement.bit_columns import read_column, write_column
 from settlement.payment import DECLARATION_BYTES_MAX
@@ -35,8 +35,7 @@ _STEM_BYTES_MAX: Final = DECLARATION_BYTES_MAX
 _NUMBER_AT_END: Final = re.compile(rf"[0-9]{{1,{DIGITS_MAX}}}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(NamedTuple):
     """What texts share: their first characters in UTF-8, and how many digits follow."""
 
     stem: bytes
@@ -56,9 +55,12 @@ def write_words(writer: BitWriter, columns: Sequence[Sequence[str]]) -> None:
     places = {form: place for place, form in enumerate(forms)}
     for column in split:
         write_column(writer, [places[form] for form, _ in column])
+        numbers: defaultdict[_Form, list[int]] = defaultdict(list)
+        for form, number in column:
+            numbers[form].append(number)
         for form in forms:
-            if form.digits:
-                write_column(writer, [number for f, number in column if f == form])
+            if form.digits and form in numbers:
+                write_column(writer, numbers[form])
 
 
 def read_words(reader: BitReader, columns: int, count: int) -> list[list[str]]:
@@ -84,12 +86,12 @@ def _read_form(reader: BitReader) -> _Form:
     size = reader.read(_STEM_BITS)
     if size > _STEM_BYTES_MAX:
         raise reader.malformed("a text too long")
-    return _Form(bytes(reader.read(8) for _ in range(size)), digits)
+    return _Form(reader.read(8 * size).to_bytes(size, "big"), digits)
 
 
 def _read_texts(reader: BitReader, forms: Sequence[_Form], count: int) -> list[str]:
     places = read_column(reader, count)
-    if any(not 0 <= place < len(forms) for place in places):
+    if places and not 0 <= min(places) <= max(places) < len(forms):
         raise reader.malformed("a form that is not there")
     numbers = {
         place: iter(read_column(reader, places.count(place)))
