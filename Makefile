@@ -63,7 +63,7 @@ bench: $(READY) ## measure, as ratios against named references
 bench-link: $(READY) ## our link against ZMODEM on the same line (ten minutes)
 	$(BIN)/python -m bench link
 
-bench-bank: $(READY) ## clearing and posting: ratios, and what ten million payments cost (20 minutes)
+bench-bank: $(READY) ## clearing and posting: ratios, and what ten million payments cost (half an hour)
 	$(BIN)/python -m bench bank
 
 catalogue: $(READY) ## renew the template of translations from the sources

@@ -1,11 +1,11 @@
 """Clearing and posting at the bank, each against a reference of the same run.
 
-``python -m bench bank`` measures what `docs/ledger.md` promises: reading and verifying
-against ``openssl speed``, posting against bare inserts, and what large books cost in
-time and memory. It takes some twenty minutes, most of them to make a bank with ten
-million payments, and some 15 GB of disk. ``python -m bench.bank --small`` takes half a
-minute; ``--stored N`` takes another size for the large bank. The figures are in
-``build/bench/bank.json``.
+``python -m bench bank`` measures reading and verifying against ``openssl speed``,
+posting against bare inserts, and what large books cost in time and memory. It takes
+half an hour, most of it to make a bank with ten million payments, and 15 GB of disk.
+``python -m bench.bank --small`` takes half a minute; ``--stored N`` and ``--posted N``
+take other sizes of the large bank and of what memory is measured with. The figures are
+in ``build/bench/bank.json``.
 """
 
 from __future__ import annotations

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 from bench.bank_world import ACCOUNT, BROUGHT_MINOR, NOW, purse_row
 from bench.customs_day import OMR
 from card.records import TX_BYTES, mask_card_number
+from settlement.clearing import content_of, evidence_of, signed_debit
 from settlement.issuing import Issuing
 from settlement.store.books import BankStore
-from settlement.verification import verify_group
+from settlement.store.records import details_to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from bench.bank_world import Country, SentBatch
@@ -122,15 +123,17 @@ def _issue_others(connection: sqlite3.Connection, country: Country) -> None:
 
 def _write_past(connection: sqlite3.Connection, country: Country) -> None:
     """What was paid before, as clearing would have stored it."""
+    floats = dict(connection.execute("SELECT owner, id FROM account"))
     batches = country.past()
     while some := list(islice(batches, _ROWS_TOGETHER // 250)):
-        _write_batches(connection, country, some)
+        _write_batches(connection, floats, some)
 
 
 def _write_batches(
-    connection: sqlite3.Connection, country: Country, batches: Iterable[SentBatch]
+    connection: sqlite3.Connection,
+    floats: Mapping[str, int],
+    batches: Iterable[SentBatch],
 ) -> None:
-    accounts = dict(connection.execute("SELECT owner, id FROM account"))
     ((number,),) = connection.execute("SELECT MAX(id) FROM entry")
     rows: dict[str, list[_Row]] = {
         name: [] for name in ("terminal", "batch", "record", "payment", "leg", "entry")
@@ -145,26 +148,31 @@ def _write_batches(
         proofs = (close.chain, close.mac, _BEFORE)
         rows["batch"].append((*key, header.office, OMR, *sums, *proofs))
         payee = _revenue(connection, header.office)
-        for one in verify_group(country.keys, batch.payments):
+        # All payments of the past are alike in this.
+        paid = batch.payments[0]
+        paid_at = f"{paid.tx.at:%Y-%m-%dT%H:%M:%S}.000000Z"
+        details = None if paid.details is None else details_to_text(paid.details)
+        for sent in batch.payments:
             number += 1
-            sent, tx = one.payment, one.payment.tx
+            tx, signed_bytes = sent.tx, signed_debit(sent)
+            evidence = evidence_of(signed_bytes, sent.tac)
+            content = content_of(sent, evidence, details)
             owner = tx.cid.hex().upper()
             certified = (
                 sent.balance_after_minor,
                 sent.cumulative_debit_minor,
                 sent.tac,
             )
-            received = (one.content, one.evidence, one.signed[:TX_BYTES])
-            judged = (one.details, one.tac_is_good, "posted", "", _BEFORE)
+            received = (content, evidence, signed_bytes[:TX_BYTES])
+            judged = (details, True, "posted", "", _BEFORE)
             signed = (tx.cid, tx.otc, tx.amount_minor, sent.kv, sent.alg, *certified)
             rows["record"].append(
                 (*key, sent.stan, sent.sequence, *received, *signed, *judged)
             )
             place = (tx.cid, tx.otc, tx.mid, tx.tsn, key[0], key[2], sent.stan)
-            paid_at = f"{tx.at:%Y-%m-%dT%H:%M:%S}.000000Z"
-            proved = (tx.amount_minor, OMR, *certified, one.evidence, paid_at)
+            proved = (tx.amount_minor, OMR, *certified, evidence, paid_at)
             rows["payment"].append((*place, *proved))
-            rows["leg"].append((number, 1, accounts[owner], tx.amount_minor, 0))
+            rows["leg"].append((number, 1, floats[owner], tx.amount_minor, 0))
             rows["leg"].append((number, 2, payee, 0, tx.amount_minor))
             event = ("payment", owner, tx.otc, tx.cid)
             rows["entry"].append((number, *event, OMR, tx.amount_minor, _BEFORE, ""))

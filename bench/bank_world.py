@@ -113,13 +113,23 @@ class _Purse:
     otc: int = 1
     debited_minor: int = 0
 
-    def pay(self, counter: Counter, sent: PaymentRecord) -> PaymentRecord:
-        """Debit this purse for a payment that is like ``sent``."""
+    def pay(
+        self, counter: Counter, sent: PaymentRecord, place: int | None = None
+    ) -> PaymentRecord:
+        """Debit this purse for a payment like ``sent``, perhaps in another place."""
         counter.tsn += 1
         counter.stan = counter.stan % 999_999 + 1
         self.debited_minor += sent.tx.amount_minor
-        tx = replace(
-            sent.tx, cid=self.cid, otc=self.otc, mid=counter.mid, tsn=counter.tsn
+        # Spelled out, for there may be ten million of them.
+        tx = TransactionRecord(
+            cid=self.cid,
+            otc=self.otc,
+            mid=counter.mid,
+            tsn=counter.tsn,
+            amount_minor=sent.tx.amount_minor,
+            currency=sent.tx.currency,
+            at=sent.tx.at,
+            digest=sent.tx.digest,
         )
         self.otc += 1
         left_minor = BROUGHT_MINOR - self.debited_minor
@@ -129,10 +139,13 @@ class _Purse:
             balance_after_minor=left_minor,
             cumulative_debit_minor=self.debited_minor,
         )
-        return replace(
-            sent,
+        return PaymentRecord(
             stan=counter.stan,
+            sequence=sent.sequence if place is None else place,
+            details=sent.details,
             tx=tx,
+            kv=sent.kv,
+            alg=sent.alg,
             balance_after_minor=left_minor,
             cumulative_debit_minor=self.debited_minor,
             tac=tac,
@@ -183,7 +196,7 @@ class Country:
             number += 1
             for _ in range(_PAST_BATCHES):
                 batch = tuple(
-                    purse.pay(counter, replace(sent, sequence=place))
+                    purse.pay(counter, sent, place)
                     for place, (purse, sent) in enumerate(
                         islice(payments, BATCH_PAYMENTS), 1
                     )
