@@ -184,7 +184,7 @@ def test_what_failed_is_known_by_its_version_and_its_digest(
 def test_what_the_bank_refuses_is_no_payload_that_failed(
     spoiling: Spoiling, counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_query: DownloadQuery) -> Offer:
+    def fail(_query: DownloadQuery, terminal_id: str) -> Offer:
         raise BankUnavailableError("not just now")
 
     monkeypatch.setattr(spoiling, "download", fail)
