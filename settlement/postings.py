@@ -111,6 +111,7 @@ CORRECTABLE: Final = frozenset(
         EntryKind.OPENING,
         EntryKind.DEPOSIT,
         EntryKind.PAYMENT,
+        EntryKind.SUSPENSE,
         EntryKind.DEPOSIT_REFUND,
         EntryKind.DEPOSIT_FORFEITURE,
         EntryKind.FEE,

@@ -131,7 +131,7 @@ def subject_of(row: RecordRow) -> str:
 def resolution_document(
     row: RecordRow, outcome: SuspenseOutcome, account: Account | None
 ) -> dict[str, Any]:
-    """All that a proposal says will be done with a record."""
+    """All that a proposal says will be done with a record; a trigger compares it."""
     named = None
     if account is not None:
         named = {
@@ -143,8 +143,7 @@ def resolution_document(
         "outcome": outcome.value,
         "account": named,
         "amount_minor": row.payment.tx.amount_minor,
-        "currency": row.payment.tx.currency,
-        "evidence": row.evidence.hex(),
+        "evidence": row.evidence.hex().upper(),
     }
 
 
@@ -187,6 +186,7 @@ class SuspenseDesk:
         """
         with self._store.write() as books:
             books.holds.staff()
+            _hold(books, found.record)
             row = _still_waiting(books, found.record)
             account = self._account(books, row, outcome, payee)
             if outcome is SuspenseOutcome.ACCEPTED:
@@ -210,7 +210,9 @@ class SuspenseDesk:
         with self._store.write() as books:
             books.holds.staff()
             approved = dual_control.approve(books, number, ActionKind.SUSPENSE, by)
-            row = _still_waiting(books, _record_of(books, approved.subject))
+            found = _record_of(books, approved.subject)
+            _hold(books, found)
+            row = _still_waiting(books, found)
             self._carry_out(books, row, approved, by)
             _close_incidents(books, row.record, approved, by)
             ended = _find(books, row.record)
@@ -364,6 +366,12 @@ def _judge_again(
             "Without a certificate that verifies, it can only be written off."
         )
     return [note for note in verdict.incidents if note.code not in CAUSES]
+
+
+def _hold(books: Books, record: RecordRow) -> None:
+    """Keep payments of the same cards from being posted meanwhile."""
+    books.holds.customs_cards([record.payment.tx.mid])
+    books.holds.purses([record.payment.tx.cid])
 
 
 def _find(books: Books, record: RecordRow) -> SuspendedRow | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
+from settlement.store.inserts import insert_unless_there
 from settlement.store.schema import hotlist
 from settlement.store.schema_suspense import hotlist_block
 
@@ -79,8 +80,9 @@ class BlockTables:
 
     def add(self, cid: bytes, listing: Listing, row: BlockRow) -> None:
         """Note that a card was blocked because of this listing."""
-        self._connection.execute(
-            sa.insert(hotlist_block),
+        insert_unless_there(
+            self._connection,
+            hotlist_block,
             {
                 "cid": cid,
                 "serial": listing.serial,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from settlement.store.holds import hold_name
 from settlement.store.numbers import next_number
 from settlement.store.schema_incident_work import incident_evidence, incident_work
 
@@ -93,6 +94,7 @@ def add_evidence(
 ) -> None:
     """Keep the bytes of an incident; the same ones are kept once."""
     digest = hashlib.sha256(data).digest()
+    hold_name(connection, f"evidence of incident {number}")
     known = connection.execute(
         sa.select(incident_evidence.c.serial, incident_evidence.c.digest).where(
             incident_evidence.c.incident_id == number

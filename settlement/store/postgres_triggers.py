@@ -42,7 +42,6 @@ _RAISE: Final = re.compile(
     re.DOTALL,
 )
 _HEX: Final = re.compile(r"\bhex\(([\w.]+)\)")
-_JSON: Final = re.compile(r"\bjson_extract\(([\w.]+), '\$\.([\w.]+)'\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +194,7 @@ def _if(condition: str, message: str) -> str:
 
 
 def _words(text: str) -> str:
-    text = _HEX.sub(r"upper(encode(\1, 'hex'))", text)
-    return _JSON.sub(
-        lambda found: f"({found[1]}::json #>> '{{{found[2].replace('.', ',')}}}')",
-        text,
-    )
+    return _HEX.sub(r"upper(encode(\1, 'hex'))", text)
 
 
 _LEG_SEALED: Final = (

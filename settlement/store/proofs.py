@@ -53,7 +53,7 @@ class ProofTables:
             .select_from(
                 named.join(
                     entry,
-                    (entry.c.subject == sa.func.hex(named.c.cid))
+                    (entry.c.subject == self._hex(named.c.cid))
                     & (entry.c.number == named.c.otc)
                     & entry.c.kind.in_(_KINDS),
                 )
@@ -66,6 +66,12 @@ class ProofTables:
         for row in self._connection.execute(query):
             found.setdefault((row.cid, row.otc), []).append(_leg(row))
         return found
+
+    def _hex(self, column: sa.ColumnElement[bytes]) -> sa.ColumnElement[str]:
+        """Bytes as `settlement.ledger.Source` writes them."""
+        if self._connection.dialect.name == "sqlite":
+            return sa.func.hex(column)
+        return sa.func.upper(sa.func.encode(column, "hex"))
 
 
 def proved_payments(books: Books, header: BatchHeader) -> list[ProvedPayment]:

@@ -6,7 +6,7 @@ becomes a payment.
 
 Each rule is written once, in SQLite's words. `settlement.store.postgres_triggers` puts
 it into PostgreSQL's, so a rule keeps to the one form that is read there; its conditions
-use only what both databases know, ``hex(column)``, and ``json_extract(column, path)``.
+use only what both databases know, and ``hex(column)``.
 What REPLACE could delete and how a leg is kept out of a complete entry differs, and is
 written for each.
 """

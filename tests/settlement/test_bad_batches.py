@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     Desk = Any
     Purse = Any
 
+DATABASES = ("sqlite", "postgresql")
 KEY = bytes(range(0x60, 0x70))
 OTHER_MID = bytes.fromhex("43 55 53 00 00 00 00 08")
 STRANGER = bytes.fromhex("64 00 00 00 00 00 00 09")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Desk = Any
 
+DATABASES = ("sqlite", "postgresql")
 OTHER_CID = bytes.fromhex("64 00 00 00 00 00 00 02")
 
 

@@ -1,9 +1,8 @@
 """Money in suspense ends as two officers decide, once, and never against its TAC."""
+# ruff: noqa: S608  every statement is written here
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from settlement.payment import PaymentKind
 from settlement.store.incidents import IncidentOutcome
 from settlement.store.suspense import SuspenseOutcome
 from settlement.suspense import SuspenseDesk, ages_of
+from tests.databases import RawIntegrityError, raw_connection
 
 if TYPE_CHECKING:
     from settlement.store.officers import OfficerRow
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Desk = Any
     Staff = Any
 
+DATABASES = ("sqlite", "postgresql")
 CID = bytes.fromhex("64 00 00 00 00 00 00 01")
 FLOAT = Account.purse_float(CID, 512)
 CUSTOMER = Account.customer("0100000001", 512)
@@ -315,17 +316,18 @@ def test_the_database_itself_refuses_what_two_did_not_agree_on(
     office.reject(number, desk.by(staff["said"]))
     # Approved, and its execution cut out: what a broken program might leave.
     again = propose(desk, staff["huda"], SuspenseOutcome.RETURNED, None)
-    with closing(sqlite3.connect(desk.path, isolation_level=None)) as connection:
+    with raw_connection(desk.place) as connection:
         connection.execute(
-            "INSERT INTO proposal_decision SELECT number, 1, digest, 'x', 'said', at"
-            " FROM proposal WHERE number = ?",
-            (again,),
+            "INSERT INTO proposal_decision SELECT number, TRUE, digest, 'x', 'said',"
+            f" at FROM proposal WHERE number = {again}"
         )
-        with pytest.raises(sqlite3.IntegrityError, match=message):
+        connection.commit()
+        with pytest.raises(RawIntegrityError, match=message):
             connection.execute(statement)
+        connection.rollback()
         good = RESOLVE.format(outcome="returned", account=TO_CUSTOMER, proposal=again)
         connection.execute(good)
-        with pytest.raises(sqlite3.IntegrityError, match="taken"):
+        with pytest.raises(RawIntegrityError, match=r"taken|duplicate key"):
             connection.execute(good)
 
 
@@ -338,7 +340,7 @@ def test_the_database_itself_refuses_what_two_did_not_agree_on(
             "otherwise than was approved",
         ),
         (
-            "UPDATE proposal_decision SET approved = 0 WHERE number = 4",
+            "UPDATE proposal_decision SET approved = FALSE WHERE number = 4",
             FindingCode.SUSPENSE,
             "nobody approved",
         ),
