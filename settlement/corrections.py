@@ -153,6 +153,8 @@ class Corrections:
         with self._store.write() as books:
             books.holds.staff()
             row = _proposal(books, number)
+            # A load of another host would spend what is counted on here.
+            books.holds.accounts([row.debited])
             if row.decision is CorrectionDecision.APPROVED:
                 return row
             _refuse_decided(row)

@@ -126,6 +126,8 @@ class Fees:
         now = self._clock()
         with self._store.write() as books:
             books.holds.staff()
+            # A load of another host would spend what is counted on here.
+            books.holds.accounts([account])
             known = books.fees.fee(code, reference, 0)
             if known is not None:
                 if known.account != account:

@@ -54,7 +54,8 @@ Examples:
 @click.option(
     "--kind",
     type=click.Choice([kind.value for kind in AccountKind]),
-    help="Only accounts of this kind.",
+    metavar="KIND",
+    help=f"Only accounts of this kind: {', '.join(AccountKind)}.",
 )
 @click.option("--office", metavar="CODE", help="Only the accounts of this office.")
 @json_option

@@ -57,7 +57,8 @@ def _officer_option(command: F) -> F:
 Examples:
   raseed-bank correction propose 17 --to deposits:SOHAR --officer salim \\
       --reason "paid as fees, is a deposit"
-  raseed-bank correction propose 21 --amount 4.500 --officer salim --reason "paid twice"
+  raseed-bank correction propose 21 --amount 4.500 --officer salim \\
+      --reason "paid twice"
 """,
 )
 @click.argument("entry", type=click.IntRange(min=1))

@@ -41,7 +41,8 @@ _OFFICER_MAX: Final = 70
 _AMOUNT_MINOR_MAX: Final = 10**12
 _ORDER_EPILOG: Final = """
 Examples:
-  raseed-bank deposit {verb} DEC-2026-000481 --order 2026/0117 --officer "S. AL HINAI"
+  raseed-bank deposit {verb} DEC-2026-000481 --order 2026/0117 \\
+      --officer "S. AL HINAI"
   raseed-bank deposit {verb} DEC-2026-000482 --order 2026/0118 \\
       --officer "S. AL HINAI" --amount 40.500
 """

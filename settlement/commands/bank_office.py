@@ -39,7 +39,8 @@ def office() -> None:
     "add",
     epilog="""
 Example:
-  raseed-bank office add SOHAR --name "Sohar Port Customs" --name-ar "جمارك ميناء صحار"
+  raseed-bank office add SOHAR --name "Sohar Port Customs" \\
+      --name-ar "جمارك ميناء صحار"
 """,
 )
 @click.argument("code")

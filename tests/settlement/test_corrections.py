@@ -1,9 +1,8 @@
 """What was booked wrongly is put right by a further entry and by two officers."""
+# ruff: noqa: S608  every statement is written here
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +14,14 @@ from settlement.errors import CorrectionError, DepositError
 from settlement.fees import FeeCode, Fees
 from settlement.ledger import Account, AccountKind, EntryKind, payee_account
 from settlement.payment import PaymentKind
+from tests.databases import RawIntegrityError, raw_connection
 
 if TYPE_CHECKING:
+    from tests.databases import RawConnection
+
     Desk = Any
 
+DATABASES = ("sqlite", "postgresql")
 OMR = 512
 HELD = payee_account(PaymentKind.DEPOSITS, "SOHAR", OMR)
 REVENUE = payee_account(PaymentKind.FEES, "SOHAR", OMR)
@@ -249,64 +252,70 @@ def test_held_payments_are_left_to_suspense(paid: Desk) -> None:
         )
 
 
-def _account_ids(raw: sqlite3.Connection) -> dict[str, int]:
-    return dict(raw.execute("SELECT kind, id FROM account").fetchall())
+def _account_ids(raw: RawConnection) -> dict[str, int]:
+    return dict(raw.execute("SELECT kind, id FROM account"))
 
 
-def _book_by_hand(raw: sqlite3.Connection, minor: int) -> None:
+def _move_by_hand(raw: RawConnection, minor: int, number: int = 1) -> None:
     kinds = _account_ids(raw)
     raw.execute(
-        "INSERT INTO leg VALUES (99, 1, ?, ?, 0), (99, 2, ?, 0, ?)",
-        (kinds[AccountKind.REVENUE], minor, kinds[AccountKind.CUSTOMER], minor),
+        f"INSERT INTO leg VALUES (99, 1, {kinds[AccountKind.REVENUE]}, {minor}, 0),"
+        f" (99, 2, {kinds[AccountKind.CUSTOMER]}, 0, {minor})"
     )
     raw.execute(
-        "INSERT INTO entry VALUES (99, 'correction', 'bank', 1, NULL, 512, ?,"
-        " '2025', '')",
-        (minor,),
+        "INSERT INTO entry VALUES (99, 'correction', 'bank',"
+        f" {number}, NULL, 512, {minor}, '2025', '')"
+    )
+
+
+def _approve_by_hand(raw: RawConnection, name: str, number: int = 1) -> None:
+    raw.execute(
+        "INSERT INTO correction_decision VALUES"
+        f" ({number}, 'approved', '', '{name}', '2025')"
     )
 
 
 def test_the_database_wants_a_second_officer(paid: Desk) -> None:
     Corrections(paid.store, paid.clock).propose(wish(paid), by="salim")
-    with closing(sqlite3.connect(paid.path)) as raw:
-        with pytest.raises(sqlite3.IntegrityError, match="a second officer"):
-            _book_by_hand(raw, 1_000)
+    with raw_connection(paid.place) as raw:
+        with pytest.raises(RawIntegrityError, match="a second officer"):
+            _move_by_hand(raw, 1_000)
         raw.rollback()
         for name in ("salim", "SALIM"):
-            with pytest.raises(sqlite3.IntegrityError, match="proposed himself"):
-                raw.execute(
-                    "INSERT INTO correction_decision VALUES (1, 'approved', '', ?,"
-                    " '2025')",
-                    (name,),
-                )
-        raw.execute(
-            "INSERT INTO correction_decision VALUES (1, 'approved', '', 'fatma', '')"
-        )
+            with pytest.raises(RawIntegrityError, match="proposed himself"):
+                _approve_by_hand(raw, name)
+            raw.rollback()
+        _approve_by_hand(raw, "fatma")
         raw.commit()
-        with pytest.raises(sqlite3.IntegrityError, match="a second officer"):
-            _book_by_hand(raw, 999)
+        with pytest.raises(RawIntegrityError, match="a second officer"):
+            _move_by_hand(raw, 999)
         raw.rollback()
-        _book_by_hand(raw, 1_000)
+        _move_by_hand(raw, 1_000)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_nobody_else_waits_for_a_correction_that_is_under_way(paid: Desk) -> None:
+    Corrections(paid.store, paid.clock).propose(wish(paid), by="salim")
+    with raw_connection(paid.place) as raw, raw_connection(paid.place) as other:
+        _approve_by_hand(raw, "fatma")
+        _move_by_hand(raw, 1_000)
+        # Were it to wait for the other transaction, it would be told so.
+        other.execute("SET lock_timeout = '3s'")
+        other.execute("INSERT INTO leg VALUES (98, 1, 2, 5, 0), (98, 2, 1, 0, 5)")
+        other.execute(
+            "INSERT INTO entry VALUES (98, 'deposit', '0100000001', 1, NULL, 512, 5,"
+            " '2025', '')"
+        )
 
 
 def test_the_database_takes_no_more_than_is_there(paid: Desk) -> None:
     corrections = Corrections(paid.store, paid.clock)
     rows = [corrections.propose(wish(paid), by="salim") for _ in range(2)]
     corrections.approve(rows[0].number, by="fatma")
-    with closing(sqlite3.connect(paid.path)) as raw:
-        raw.execute(
-            "INSERT INTO correction_decision VALUES (2, 'approved', '', 'fatma', '')"
-        )
-        kinds = _account_ids(raw)
-        raw.execute(
-            "INSERT INTO leg VALUES (99, 1, ?, 1000, 0), (99, 2, ?, 0, 1000)",
-            (kinds["customs revenue"], kinds["customer"]),
-        )
-        with pytest.raises(sqlite3.IntegrityError, match="no more can be taken"):
-            raw.execute(
-                "INSERT INTO entry VALUES (99, 'correction', 'bank', 2, NULL, 512,"
-                " 1000, '2025', '')"
-            )
+    with raw_connection(paid.place) as raw:
+        _approve_by_hand(raw, "fatma", 2)
+        with pytest.raises(RawIntegrityError, match="no more can be taken"):
+            _move_by_hand(raw, 1_000, 2)
 
 
 @pytest.mark.parametrize(
@@ -321,10 +330,10 @@ def test_the_database_takes_no_more_than_is_there(paid: Desk) -> None:
 def test_the_database_ties_a_correction_to_its_entry(
     paid: Desk, columns: str, told: str
 ) -> None:
-    with closing(sqlite3.connect(paid.path)) as raw:
+    with raw_connection(paid.place) as raw:
         kinds = _account_ids(raw)
         sides = f"{kinds['customs revenue']}, {kinds['customer']}"
         values = f"{columns}, {sides}, 5, 512, 'x', 'y', ''"
-        statement = f"INSERT INTO correction VALUES ({values})"  # noqa: S608  our own
-        with pytest.raises(sqlite3.IntegrityError, match=told):
+        statement = f"INSERT INTO correction VALUES ({values})"
+        with pytest.raises(RawIntegrityError, match=told):
             raw.execute(statement)

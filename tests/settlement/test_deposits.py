@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +14,18 @@ from settlement.deposits import CustomsOrder, DepositRef, Deposits
 from settlement.errors import DepositError
 from settlement.ledger import Account, EntryKind, payee_account
 from settlement.payment import PaymentKind
+from tests.databases import RawIntegrityError, raw_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.databases import RawConnection
+
     Desk = Any
 
+DATABASES = ("sqlite", "postgresql")
+POSTGRES = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 OMR = 512
 HELD = payee_account(PaymentKind.DEPOSITS, "SOHAR", OMR)
 REVENUE = payee_account(PaymentKind.FEES, "SOHAR", OMR)
@@ -193,6 +198,30 @@ def test_deposits_are_listed_by_office(held: Desk) -> None:
     assert deposits.deposits("MUSCAT") == []
 
 
+@POSTGRES
+def test_orders_that_arrive_together_take_no_more_than_is_left(held: Desk) -> None:
+    together = threading.Barrier(4)
+    told: list[str] = []
+
+    def carry(number: int) -> None:
+        together.wait()
+        try:
+            carry_out(held, order(str(number), 400))
+        except DepositError as error:
+            told.append(str(error))
+
+    threads = [threading.Thread(target=carry, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert balances(held) == (200, 0, 800)
+    assert [text for text in told if "is left" in text] == told
+    assert len(told) == 2
+    assert held.found() == {}
+
+
+@SQLITE
 @settings(
     max_examples=15,
     deadline=None,
@@ -229,17 +258,16 @@ _LEGS = (
 )
 _ENTRY = (
     "INSERT INTO entry VALUES (99, '{kind}', 'SOHAR', {number},"
-    " x'6400000000000001', 512, {minor}, '2025', '')"
+    " (SELECT cid FROM purse), 512, {minor}, '2025', '')"
 )
 _ORDER = (
     "INSERT INTO deposit_order VALUES (1, 'SOHAR', '9', '{kind}',"
-    " x'6400000000000001', 1, {origin}, {minor}, 512, 0, 'x', 'y', '2025')"
+    " (SELECT cid FROM purse), 1, {origin}, {minor}, 512, FALSE, 'x', 'y', '2025')"
 )
 
 
-def _accounts(raw: sqlite3.Connection) -> dict[str, int]:
-    rows = raw.execute("SELECT kind, id FROM account").fetchall()
-    return dict(rows)
+def _accounts(raw: RawConnection) -> dict[str, int]:
+    return dict(raw.execute("SELECT kind, id FROM account"))
 
 
 @pytest.mark.parametrize(
@@ -269,11 +297,9 @@ def test_the_database_itself_refuses(
     to: str,
     told: str,
 ) -> None:
-    with closing(sqlite3.connect(held.path)) as raw:
+    with raw_connection(held.place) as raw:
         accounts = _accounts(raw)
-        (origin,) = raw.execute(
-            "SELECT id FROM entry WHERE kind = 'payment'"
-        ).fetchone()
+        [(origin,)] = raw.execute("SELECT id FROM entry WHERE kind = 'payment'")
         if ordered_minor is not None:
             raw.execute(_ORDER.format(kind=kind, origin=origin, minor=ordered_minor))
         legs = _LEGS.format(
@@ -282,17 +308,15 @@ def test_the_database_itself_refuses(
             minor=booked_minor,
         )
         raw.execute(legs)
-        with pytest.raises(sqlite3.IntegrityError, match=told):
+        with pytest.raises(RawIntegrityError, match=told):
             raw.execute(_ENTRY.format(kind=kind, number=1, minor=booked_minor))
 
 
 def test_the_database_takes_what_this_program_would_book(held: Desk) -> None:
     """The statements above are refused for what they say, not for their form."""
-    with closing(sqlite3.connect(held.path)) as raw:
+    with raw_connection(held.place) as raw:
         accounts = _accounts(raw)
-        (origin,) = raw.execute(
-            "SELECT id FROM entry WHERE kind = 'payment'"
-        ).fetchone()
+        [(origin,)] = raw.execute("SELECT id FROM entry WHERE kind = 'payment'")
         raw.execute(_ORDER.format(kind=REFUND, origin=origin, minor=1_000))
         raw.execute(
             _LEGS.format(
@@ -301,23 +325,23 @@ def test_the_database_takes_what_this_program_would_book(held: Desk) -> None:
                 minor=1_000,
             )
         )
-        done = raw.execute(_ENTRY.format(kind=REFUND, number=1, minor=1_000))
-        assert done.rowcount == 1
+        assert raw.change(_ENTRY.format(kind=REFUND, number=1, minor=1_000)) == 1
 
 
 def test_the_database_ties_an_order_to_the_entry_of_its_payment(held: Desk) -> None:
     with (
-        closing(sqlite3.connect(held.path)) as raw,
-        pytest.raises(sqlite3.IntegrityError, match="entry of its payment"),
+        raw_connection(held.place) as raw,
+        pytest.raises(RawIntegrityError, match="entry of its payment"),
     ):
         raw.execute(_ORDER.format(kind=REFUND, origin=1, minor=1))
 
 
+@SQLITE
 def test_the_database_keeps_an_order_from_being_replaced(held: Desk) -> None:
     carry_out(held, order("9", 10))
     with (
-        closing(sqlite3.connect(held.path)) as raw,
-        pytest.raises(sqlite3.IntegrityError, match="noted already"),
+        raw_connection(held.place) as raw,
+        pytest.raises(RawIntegrityError, match="noted already"),
     ):
         raw.execute(
             "INSERT OR REPLACE INTO deposit_order SELECT 2, office, order_number,"

@@ -1,20 +1,23 @@
 """The bank charges by its tariff: with the card, with the load, or once by hand."""
+# ruff: noqa: S608  every statement is written here
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from settlement import loads
 from settlement.errors import FeeError, LoadProblem, LoadRefusedError
 from settlement.fees import FeeCode, Fees
 from settlement.ledger import Account
+from tests.databases import RawIntegrityError, raw_connection
 
 if TYPE_CHECKING:
     Desk = Any
 
+DATABASES = ("sqlite", "postgresql")
 OMR = 512
 HOLDER = Account.customer("0100000001", OMR)
 EARNED = Account.bank_fees(OMR)
@@ -135,6 +138,34 @@ def test_what_cannot_be_charged_by_hand_moves_nothing(desk: Desk) -> None:
     assert desk.balance(HOLDER) == FUNDS - 5
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_fee_does_not_count_on_what_a_load_is_spending(desk: Desk) -> None:
+    """Two hosts at once: the fee waits until the load is booked."""
+    tariff(desk, FeeCode.OTHER, 3_500_000)
+    request = desk.issue().ask_load(2_000_000)
+    told: list[str] = []
+
+    def charge() -> None:
+        try:
+            Fees(desk.store, desk.clock).charge(
+                FeeCode.OTHER, HOLDER, reference="L", by="ops"
+            )
+        except FeeError as error:
+            told.append(str(error))
+
+    thread = threading.Thread(target=charge)
+    with raw_connection(desk.place) as raw, desk.store.write() as books:
+        loads.check_request(books, desk.keys, request)
+        thread.start()
+        waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while thread.is_alive() and not raw.execute(waiting):
+            raw.rollback()
+        loads.book_load(books, request, desk.clock())
+    thread.join()
+    assert "does not cover" in "".join(told)
+    assert desk.balance(HOLDER) == FUNDS - 2_000_000
+
+
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
@@ -159,13 +190,14 @@ def test_what_cannot_be_charged_by_hand_moves_nothing(desk: Desk) -> None:
 def test_the_database_itself_refuses(desk: Desk, statement: str, told: str) -> None:
     tariff(desk, FeeCode.LOAD, 100)
     desk.loaded_purse(1_000)
-    with closing(sqlite3.connect(desk.path)) as raw:
-        kinds = dict(raw.execute("SELECT kind, id FROM account").fetchall())
+    with raw_connection(desk.place) as raw:
+        kinds = dict(raw.execute("SELECT kind, id FROM account"))
         sides = (kinds["customer"], kinds["bank fees"])
         if "reversal" in statement:
             sides = sides[::-1]
         raw.execute(
-            "INSERT INTO leg VALUES (99, 1, ?, 100, 0), (99, 2, ?, 0, 100)", sides
+            f"INSERT INTO leg VALUES (99, 1, {sides[0]}, 100, 0),"
+            f" (99, 2, {sides[1]}, 0, 100)"
         )
-        with pytest.raises(sqlite3.IntegrityError, match=told):
+        with pytest.raises(RawIntegrityError, match=told):
             raw.execute(statement)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,10 +11,12 @@ from settlement.ledger import payee_account
 from settlement.offices import Offices
 from settlement.payment import PaymentKind
 from settlement.store.offices import OfficeRow
+from tests.databases import RawIntegrityError, raw_connection
 
 if TYPE_CHECKING:
     Desk = Any
 
+DATABASES = ("sqlite", "postgresql")
 SOHAR = OfficeRow(code="SOHAR", name="SOHAR", name_ar="", currency=512)
 NAMED = OfficeRow(
     code="SOHAR", name="Sohar Port Customs", name_ar="جمارك ميناء صحار", currency=512
@@ -77,7 +77,7 @@ def test_an_office_keeps_its_currency(desk: Desk) -> None:
 )
 def test_the_database_itself_refuses(desk: Desk, statement: str, told: str) -> None:
     with (
-        closing(sqlite3.connect(desk.path)) as raw,
-        pytest.raises(sqlite3.IntegrityError, match=told),
+        raw_connection(desk.place) as raw,
+        pytest.raises(RawIntegrityError, match=told),
     ):
         raw.execute(statement)

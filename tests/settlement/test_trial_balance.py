@@ -15,6 +15,7 @@ from settlement.trial_balance import account_history, trial_balance
 if TYPE_CHECKING:
     Desk = Any
 
+DATABASES = ("sqlite", "postgresql")
 OMR = 512
 HOLDER = Account.customer("0100000001", OMR)
 CLEARING = Account.clearing(OMR)

@@ -24,6 +24,7 @@ from settlement.trial_balance import trial_balance
 if TYPE_CHECKING:
     Desk = Any
 
+DATABASES = ("sqlite", "postgresql")
 OTHER_CID = bytes.fromhex("64 00 00 00 00 00 00 02")
 OTHER_MID = bytes.fromhex("43 55 53 00 00 00 00 08")
 

@@ -26,6 +26,7 @@ INIT = ("init", "--test-keys")
 GROUPS = (
     *("account", "terminal", "host", "hotlist", "publish"),
     *("officer", "incidents", "suspense"),
+    *("office", "deposit", "tariff", "fee", "correction"),
 )
 
 

@@ -31,7 +31,7 @@ def books(world: World, desk: Desk) -> Iterator[World]:
     with at_work(world):
         assert world.bank("init", str(world.bank_folder), "--test-keys").exit_code == 0
         with (
-            closing(sqlite3.connect(desk.path)) as made,
+            closing(sqlite3.connect(desk.place)) as made,
             closing(sqlite3.connect(world.bank_folder / "bank.sqlite")) as target,
         ):
             made.backup(target)

@@ -37,7 +37,7 @@ def at_the_bank(world: World, desk: Desk) -> Iterator[World]:
     with at_work(world):
         assert world.bank("init", str(world.bank_folder), "--test-keys").exit_code == 0
         with (
-            closing(sqlite3.connect(desk.path)) as made,
+            closing(sqlite3.connect(desk.place)) as made,
             closing(sqlite3.connect(world.bank_folder / "bank.sqlite")) as books,
         ):
             made.backup(books)
