@@ -224,7 +224,7 @@ class OverviewTables:
             table.name: self._connection.execute(
                 sa.select(sa.func.count()).select_from(table)
             ).scalar_one()
-            for table in metadata.sorted_tables
+            for table in metadata.tables.values()
         }
 
     def incidents_open(self) -> dict[str, int]:
