@@ -798,7 +798,7 @@ BEGIN
   PERFORM pg_advisory_xact_lock(hashtext('correction'), 1);
   IF NOT EXISTS (SELECT 1 FROM entry
                     WHERE id = NEW.entry_id AND currency = NEW.currency
-                      AND kind IN ('bank fee', 'correction', 'deposit', 'deposit forfeiture', 'deposit refund', 'opening deposit', 'payment')) THEN
+                      AND kind IN ('bank fee', 'correction', 'deposit', 'deposit forfeiture', 'deposit refund', 'opening deposit', 'payment', 'suspense resolution')) THEN
     RAISE EXCEPTION 'an entry of this kind is not corrected'
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
@@ -1090,18 +1090,21 @@ BEGIN
   IF EXISTS (SELECT 1 FROM added WHERE NOT EXISTS (
     SELECT 1 FROM proposal
     JOIN proposal_decision AS decided ON decided.number = proposal.number
+    JOIN record ON record.terminal_id = added.terminal_id AND record.mid = added.mid
+      AND record.batch = added.batch AND record.stan = added.stan
     LEFT JOIN account ON account.id = added.account_id
     WHERE proposal.number = added.proposal AND proposal.kind = 'suspense'
       AND decided.approved AND decided.officer <> proposal.officer
       AND proposal.subject = added.terminal_id || '/' || upper(encode(added.mid, 'hex')) || '/'
                              || added.batch || '/' || added.stan
-      AND (proposal.document::json #>> '{outcome}') = added.outcome
-      AND COALESCE((proposal.document::json #>> '{account,kind}'), '')
-        = COALESCE(account.kind, '')
-      AND COALESCE((proposal.document::json #>> '{account,owner}'), '')
-        = COALESCE(account.owner, '')
-      AND CAST(COALESCE((proposal.document::json #>> '{account,currency}'), '0')
-               AS INTEGER) = COALESCE(account.currency, 0))) THEN
+      -- `settlement.suspense.resolution_document`, in its one form of JSON.
+      AND proposal.document = '{"account":'
+        || CASE WHEN added.account_id IS NULL THEN 'null' ELSE
+             '{"currency":' || account.currency || ',"kind":"' || account.kind
+             || '","owner":"' || account.owner || '"}' END
+        || ',"amount_minor":' || record.amount_minor
+        || ',"evidence":"' || upper(encode(record.evidence, 'hex'))
+        || '","outcome":"' || added.outcome || '"}')) THEN
     RAISE EXCEPTION 'suspense is resolved by two officers who agree on it'
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;

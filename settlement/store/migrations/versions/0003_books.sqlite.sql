@@ -944,7 +944,7 @@ BEGIN
   SELECT RAISE(ABORT, 'an entry of this kind is not corrected')
   WHERE NOT EXISTS (SELECT 1 FROM entry
                     WHERE id = NEW.entry_id AND currency = NEW.currency
-                      AND kind IN ('bank fee', 'correction', 'deposit', 'deposit forfeiture', 'deposit refund', 'opening deposit', 'payment'));
+                      AND kind IN ('bank fee', 'correction', 'deposit', 'deposit forfeiture', 'deposit refund', 'opening deposit', 'payment', 'suspense resolution'));
   SELECT RAISE(ABORT, 'a correction names the entry with which the money came')
   WHERE NEW.origin_id <> COALESCE(
     (SELECT earlier.origin_id FROM entry JOIN correction AS earlier
@@ -1105,18 +1105,21 @@ BEGIN
   WHERE NOT EXISTS (
     SELECT 1 FROM proposal
     JOIN proposal_decision AS decided ON decided.number = proposal.number
+    JOIN record ON record.terminal_id = NEW.terminal_id AND record.mid = NEW.mid
+      AND record.batch = NEW.batch AND record.stan = NEW.stan
     LEFT JOIN account ON account.id = NEW.account_id
     WHERE proposal.number = NEW.proposal AND proposal.kind = 'suspense'
       AND decided.approved AND decided.officer <> proposal.officer
       AND proposal.subject = NEW.terminal_id || '/' || hex(NEW.mid) || '/'
                              || NEW.batch || '/' || NEW.stan
-      AND json_extract(proposal.document, '$.outcome') = NEW.outcome
-      AND COALESCE(json_extract(proposal.document, '$.account.kind'), '')
-        = COALESCE(account.kind, '')
-      AND COALESCE(json_extract(proposal.document, '$.account.owner'), '')
-        = COALESCE(account.owner, '')
-      AND CAST(COALESCE(json_extract(proposal.document, '$.account.currency'), '0')
-               AS INTEGER) = COALESCE(account.currency, 0));
+      -- `settlement.suspense.resolution_document`, in its one form of JSON.
+      AND proposal.document = '{"account":'
+        || CASE WHEN NEW.account_id IS NULL THEN 'null' ELSE
+             '{"currency":' || account.currency || ',"kind":"' || account.kind
+             || '","owner":"' || account.owner || '"}' END
+        || ',"amount_minor":' || record.amount_minor
+        || ',"evidence":"' || hex(record.evidence)
+        || '","outcome":"' || NEW.outcome || '"}');
   SELECT RAISE(ABORT, 'only what waits in suspense is resolved, in a way that fits')
   WHERE NOT EXISTS (
     SELECT 1 FROM record
