@@ -173,10 +173,15 @@ def after_posting(books: Books, rows: Iterable[RecordRow], now: datetime) -> Non
     known = books.requests.find(numbers)
     paid: list[StoredRequest] = []
     states = {number: one.state for number, one in known.items()}
+    has_list: dict[tuple[str, bytes], bool] = {}
     for row in named:
         stored = known.get(_number_of(row))
         if stored is None:
-            _note_unknown(books, row, now)
+            sender = row.terminal_id, row.mid
+            if sender not in has_list:
+                has_list[sender] = _office_has_list(books, row)
+            if has_list[sender]:
+                _note_unknown(books, row, now)
             continue
         outcome = _take_payment(books, stored, states[stored.request.number], row, now)
         if outcome.pays:
@@ -264,16 +269,18 @@ def _number_of(row: RecordRow) -> str:
     return row.payment.details.request_number
 
 
-def _note_unknown(books: Books, row: RecordRow, now: datetime) -> None:
-    """A number that the bank neither follows nor has in the list that it publishes.
+def _office_has_list(books: Books, row: RecordRow) -> bool:
+    """Whether requests were ever sent to the office of a record's terminal.
 
-    Where no request was ever sent to a terminal's office, clerks key numbers that the
-    bank has nothing to do with.
+    Where none was, clerks key numbers that the bank has nothing to do with.
     """
-    number = _number_of(row)
     bound = books.cards.binding(row.terminal_id, row.mid)
-    if bound is None or not books.request_lists.newest(bound.office):
-        return
+    return bound is not None and books.request_lists.newest(bound.office) > 0
+
+
+def _note_unknown(books: Books, row: RecordRow, now: datetime) -> None:
+    """A number that the bank neither follows nor has in the list that it publishes."""
+    number = _number_of(row)
     if books.publications.has(DownloadKind.REQUESTS, number.encode()):
         return
     text = f"the payment names request {number}, which the bank does not have"
