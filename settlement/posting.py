@@ -159,7 +159,7 @@ class _Posting:
         self._bookings: list[PaymentBooking] = []
         self.requested: list[RecordRow] = []
         """Those booked that say which payment request they are for."""
-        self._payee: tuple[PaymentKind | None, int, int] | None = None
+        self._payee_ids: dict[tuple[str, int], int] = {}
 
     def take(self, one: VerifiedRecord) -> RecordAnswer:
         """Judge the next record, and note what is to be written."""
@@ -227,15 +227,17 @@ class _Posting:
         if decision is _POSTED:
             assert details is not None, "the rules hold a payment without details"
             kind = details.kind
-        # Most payments reach the account that the one before has reached.
-        if self._payee is None or self._payee[:2] != (kind, currency):
+        # By text: accounts and members of an enum are slow to look up.
+        key = ("" if kind is None else kind._value_, currency)
+        payee_id = self._payee_ids.get(key)
+        if payee_id is None:
             payee = Account.suspense(currency)
             if kind is not None:
                 payee = payee_account(kind, self._header.office, currency)
             ledger = self._books.ledger
             payee_id = ledger.open_account(payee, str(payee.kind), self._now)
-            self._payee = (kind, currency, payee_id)
-        return self._payee[2]
+            self._payee_ids[key] = payee_id
+        return payee_id
 
 
 def _record_row(

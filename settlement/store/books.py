@@ -239,11 +239,22 @@ class BankStore:
             BankUnavailableError: as `write`; nothing of any of them was written.
         """
 
-        def together(connection: sa.Connection) -> list[T | Exception]:
+        def plainly(connection: sa.Connection) -> list[T | Exception]:
+            hold(_books(connection))
+            return [work(_books(connection)) for work in works]
+
+        def apart(connection: sa.Connection) -> list[T | Exception]:
             hold(_books(connection))
             return [self._apart(connection, work) for work in works]
 
-        return self._again(together)
+        # A savepoint has SQLite keep every page as it was before. Hardly ever does one
+        # of the works fail; then all is undone, and done again with savepoints.
+        try:
+            return self._again(plainly)
+        except (BankUnavailableError, StoreError):
+            raise
+        except Exception:
+            return self._again(apart)
 
     @contextmanager
     def read(self) -> Iterator[Books]:
