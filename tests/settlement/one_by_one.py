@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from card import certificates
 from card.profile import KeyUse
-from settlement import clearing, open_records
+from settlement import clearing, evidence, open_records
 from settlement.bank import Bank
 from settlement.clearing import Facts, TACCheck, Verdict
 from settlement.errors import KeyStoreError
@@ -62,6 +62,7 @@ class OneByOneBank(Bank):
                     amount_minor=sent.tx.amount_minor,
                     text=note.text,
                     at=now,
+                    evidence=evidence.of_record(header, sent, now),
                 )
             )
         if verdict.decision is not None:
