@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from card.profile import BATCH_CREDITS_MAX
 from settlement import answers, iso8583
@@ -44,6 +44,7 @@ from settlement.errors import (
     MalformedMessageError,
     MessageAuthenticationError,
 )
+from settlement.intake_bank import IntakeBank
 from settlement.message_codec import MessageKey, request_key, response_to
 from settlement.message_parser import parse_request
 from settlement.messages import (
@@ -73,8 +74,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from settlement.audit_head import AuditHead
-    from settlement.download import Offer
 
 __all__ = [
     "BatchAnswer",
@@ -108,66 +107,6 @@ NOTED_MAX: Final = 16
 
 _TRANSIENT: Final = frozenset({ResponseCode.TRY_LATER, ResponseCode.FAILURE})
 """Answers that a repeat must not get again: it is to be tried once more."""
-
-
-class IntakeBank(Protocol):
-    """What the intake machine asks of the bank.
-
-    Every method is idempotent: the same question again has the same answer and no
-    further effect. A method returns after what it answers is durable. It raises
-    `settlement.errors.BankUnavailableError` when it cannot store now; the machine
-    then answers TRY_LATER and the terminal asks again later.
-    """
-
-    def logon(
-        self, terminal_id: str, versions: TerminalVersions, now: datetime
-    ) -> LogonAnswer:
-        """Whether this terminal, known by its certificate, may send batches."""
-        ...
-
-    def begin_batch(
-        self, header: BatchHeader, now: datetime, audit_head: AuditHead | None = None
-    ) -> BatchAnswer:
-        """Open a batch, or find it again: same number, same CLOSE data.
-
-        Where the terminal's audit log stood is kept with it. What the bank holds of
-        the batch already is part of the answer.
-        """
-        ...
-
-    def take_payments(
-        self, header: BatchHeader, payments: Sequence[PaymentRecord], now: datetime
-    ) -> Sequence[RecordAnswer]:
-        """Post a group of payments in one transaction; one answer each, in order."""
-        ...
-
-    def take_open(
-        self, header: BatchHeader, item: OpenItem, now: datetime
-    ) -> OpenAnswer:
-        """Take note of an open record, or give the closure for it."""
-        ...
-
-    def reconcile(
-        self, header: BatchHeader, totals: BatchTotals, now: datetime
-    ) -> ReconcileAnswer:
-        """Compare what was posted with what the customs card closed."""
-        ...
-
-    def download(self, query: DownloadQuery, terminal_id: str) -> Offer:
-        """What leads from what a terminal holds to what is wanted, or is newest."""
-        ...
-
-    def note_refused(
-        self, terminal_id: str, refused: RefusedMessage, now: datetime
-    ) -> None:
-        """Keep a message that was refused, for a person to look at."""
-        ...
-
-    def take_decline(
-        self, terminal_id: str, report: DeclineReport, now: datetime
-    ) -> RecordAnswer:
-        """Keep that a counter declined a payment request, and decline it."""
-        ...
 
 
 Fields = Sequence[tuple[int, str | bytes]]

@@ -44,7 +44,7 @@ _PORT_MAX: Final = 65_535
 Examples:
   raseed-bank api token add customs --office SOHAR --scope requests:write
   raseed-bank api serve --listen 127.0.0.1:8443
-  raseed-bank api serve --listen 0.0.0.0:8443 --certificate api.pem --key api.key
+  raseed-bank api serve --listen 0.0.0.0:8443 --certificate a.pem --key a.key
 """,
 )
 def api() -> None:
@@ -138,9 +138,13 @@ def serve(
 
 
 @api.command()
+@json_option
 @click.pass_context
 def openapi(ctx: click.Context) -> None:
-    """Print the OpenAPI document that the API serves at /openapi.json."""
+    """Print the OpenAPI document that the API serves at /openapi.json.
+
+    It is JSON with and without --json.
+    """
     from settlement.api.app import make_app  # noqa: PLC0415 - counters have no FastAPI
 
     del ctx

@@ -68,7 +68,7 @@ def requests() -> None:
     epilog="""
 The file, CSV or the same in JSON:
   number,declaration,kind,amount,office,payer,broker,due,lines
-  R-1001,IMP-25-17,fees,125.500,SOHAR,AL NOOR,GULF,2025-12-31,customs duty=125.500
+  R-1001,IMP-25-17,fees,125.500,SOHAR,AL NOOR,GULF,,customs duty=125.500
 """,
 )
 @click.argument("file", type=click.Path(path_type=Path))
