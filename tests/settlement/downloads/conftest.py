@@ -27,7 +27,7 @@ from settlement.store.schema import metadata
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from settlement.messages import TerminalVersions
+    from settlement.messages import RefusedMessage, TerminalVersions
     from settlement.terminal_call import Session
 
 NOW = datetime(2025, 11, 22, 16, 30, tzinfo=UTC)
@@ -44,6 +44,7 @@ class PublishingBank:
         self.maker = OfferMaker()
         self.known = True
         self.questions: list[DownloadQuery] = []
+        self.refused: list[RefusedMessage] = []
 
     def publish(self, kind: DownloadKind, entries: Entries) -> int:
         """Make ``entries`` the newest content of any kind."""
@@ -69,6 +70,11 @@ class PublishingBank:
     def download(self, query: DownloadQuery, terminal_id: str) -> Offer:
         self.questions.append(query)
         return self.maker.offer(self.tables, query)
+
+    def note_refused(
+        self, terminal_id: str, refused: RefusedMessage, now: datetime
+    ) -> None:
+        self.refused.append(refused)
 
     def intake(self) -> IntakeMachine:
         """The host's side of a new call."""

@@ -223,6 +223,7 @@ def test_an_unknown_terminal_is_refused_before_anything_comes_down(
     counter.call(bank)
     assert [type(event) for event in counter.events] == [Refused]
     assert counter.entries() == {}
+    assert [one.text for one in bank.refused] == ["who is that?"]
 
 
 def test_a_download_before_the_logon_is_refused(
