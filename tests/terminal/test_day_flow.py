@@ -17,6 +17,7 @@ from modem.events import Connected, DialFailed, Dialling, Secured, Securing
 from modem.result_codes import ResultCode
 from settlement.bank import Bank
 from settlement.check.bank import check_bank
+from settlement.clearing import IncidentCode
 from settlement.intake import IntakeMachine
 from settlement.issuing import Issuing
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
@@ -160,14 +161,22 @@ class World:
             account = payee_account(PaymentKind.FEES, "SOHAR", OMR)
             return books.ledger.balance_minor(account)
 
-    def assert_settled(self, amount_minor: int) -> None:
-        """All of it is with the bank, once; nothing is left here."""
+    def assert_settled(
+        self, amount_minor: int, *, incidents: tuple[IncidentCode, ...] = ()
+    ) -> None:
+        """All of it is with the bank, once; nothing is left here.
+
+        Args:
+            amount_minor: all that was paid.
+            incidents: everything that the bank has to look into, and no more.
+        """
         assert self.posted() == amount_minor
         assert self.bench.held() == 0
         assert 500_000 - self.bench.balance() == amount_minor
         assert self.bench.counter.snapshot().unsettled == ()
         with self.store.read() as books:
-            assert books.batches.incidents() == []
+            noted = tuple(one.code for one in books.batches.incidents())
+            assert noted == incidents
         assert check_bank(self.store, MasterKeyStore(TEST_MASTERS)).ok
 
 
@@ -536,7 +545,7 @@ def test_a_terminal_that_the_bank_does_not_know_is_told_so(world: World) -> None
     assert batch.code
     world.line.terminal_id = "T0000007"
     world.close_day()
-    world.assert_settled(1_000)
+    world.assert_settled(1_000, incidents=(IncidentCode.TERMINAL_REFUSED,))
 
 
 def test_a_batch_whose_sums_differ_is_refused_by_name_and_stays(world: World) -> None:
