@@ -22,18 +22,13 @@ from typing import TYPE_CHECKING, Final
 
 from settlement import answers, iso8583
 from settlement.decline_messages import decline_message
-from settlement.errors import MessageError
-from settlement.message_codec import logon_message, response_key
+from settlement.message_codec import logon_message
 from settlement.messages import ResponseCode, TerminalVersions
-from settlement.payment import STAN_MAX
 from settlement.terminal_call import (
     Request,
-    RequestsUnderWay,
     Session,
-    check_mac,
-    encode,
-    open_session,
 )
+from settlement.terminal_machine import TerminalMachine
 from settlement.upload_events import LoggedOn, Refused, ResponseDiscarded
 
 if TYPE_CHECKING:
@@ -41,6 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from settlement.decline_report import DeclineReport
+    from settlement.message_codec import MessageKey
 
 __all__ = [
     "DeclineAnswered",
@@ -88,7 +84,7 @@ class DeclinePhase(Enum):
     DONE = "done"
 
 
-class DeclineMachine:
+class DeclineMachine(TerminalMachine["DeclineReport", "DeclineEvent"]):
     """Tells declines; see the module's theory of operation."""
 
     def __init__(
@@ -109,65 +105,22 @@ class DeclineMachine:
             versions: what the terminal holds, for a logon.
             session: of what logged on earlier in the call, or None.
         """
-        assert 0 < stan_start <= STAN_MAX, "a STAN has six digits"
+        super().__init__(
+            stan_start=stan_start,
+            session=session,
+            in_vain="the bank stopped answering; what was declined is told again with "
+            "the next call",
+        )
         self._terminal_id = terminal_id
         self._waiting = deque(reports)
-        self._next_stan = stan_start
         self._versions = versions or TerminalVersions()
-        self._session = session
         self._phase = DeclinePhase.TELLING if session else DeclinePhase.LOGON
-        self._unanswered = RequestsUnderWay["DeclineReport | None"](
-            in_vain="the bank stopped answering; what was declined is told again with "
-            "the next call"
-        )
         self._finish_when_told()
 
     @property
     def finished(self) -> bool:
         """Whether there is nothing more to tell in this call."""
         return self._phase is DeclinePhase.DONE
-
-    @property
-    def session(self) -> Session | None:
-        """For the next machine of the same call; None before the logon is answered."""
-        return self._session
-
-    @property
-    def next_stan(self) -> int:
-        """The next STAN that is free."""
-        return self._next_stan
-
-    def messages_to_send(self, now: datetime) -> list[bytes]:
-        """What can be sent now; empty while answers are awaited, and at the end.
-
-        Args:
-            now: aware, in the office's zone (fields 7, 12 and 13).
-        """
-        messages: list[bytes] = []
-        while (request := self._next_request(now)) is not None:
-            self._unanswered.add(request)
-            messages.append(encode(request.message, self._session))
-        return messages
-
-    def repeat_unanswered(self) -> list[bytes]:
-        """Everything unanswered once more, marked as a repeat and otherwise the same.
-
-        Raises:
-            NoAnswerError: a message was repeated `REPEATS_MAX` times already.
-        """
-        return [encode(one, self._session) for one in self._unanswered.repeat()]
-
-    def receive(self, data: bytes, now: datetime) -> list[DeclineEvent]:
-        """Take one message from the bank; never raises on what it contains.
-
-        Args:
-            data: one whole message.
-            now: aware; compared with the bank's clock at the logon.
-        """
-        try:
-            return self._receive(data, now)
-        except MessageError as error:
-            return [ResponseDiscarded(reason=str(error))]
 
     def _next_request(self, now: datetime) -> Request[DeclineReport | None] | None:
         if self._phase is DeclinePhase.LOGON and not self._unanswered:
@@ -182,39 +135,21 @@ class DeclineMachine:
         message = decline_message(self._terminal_id, self._take_stan(), report, now)
         return Request(message=message, carries=report)
 
-    def _take_stan(self) -> int:
-        stan = self._next_stan
-        self._next_stan = stan % STAN_MAX + 1
-        return stan
-
-    def _receive(self, data: bytes, now: datetime) -> list[DeclineEvent]:
-        response = iso8583.decode(data)
-        key = response_key(response)
-        request = self._unanswered.find(key)
-        if request is None:
-            reason = f"{response} answers nothing that was asked, or answers it again"
-            return [ResponseDiscarded(reason=reason)]
-        if request.carries is None:
-            events = self._on_logon(data, response, now)
+    def _after_logon(self, *, accepted: bool) -> None:
+        if accepted:
+            self._phase = DeclinePhase.TELLING
         else:
-            assert self._session is not None, "declines follow the logon"
-            check_mac(data, response, self._session.key)
-            events = [self._on_answer(response, request.carries)]
+            self._waiting.clear()
+        self._finish_when_told()
+
+    def _on_response(
+        self, key: MessageKey, response: iso8583.Message, carried: DeclineReport | None
+    ) -> list[DeclineEvent]:
+        assert carried is not None, "declines follow the logon"
+        event = self._on_answer(response, carried)
         self._unanswered.remove(key)
         self._finish_when_told()
-        return events
-
-    def _on_logon(
-        self, data: bytes, response: iso8583.Message, now: datetime
-    ) -> list[DeclineEvent]:
-        code = answers.parse_code(response)
-        if code is not ResponseCode.ACCEPTED:
-            # As in an upload: the one answer without a MAC, and it changes nothing.
-            self._waiting.clear()
-            return [Refused(code=code, text=answers.parse_text(response))]
-        self._session, told = open_session(data, response, now)
-        self._phase = DeclinePhase.TELLING
-        return [told]
+        return [event]
 
     def _on_answer(
         self, response: iso8583.Message, report: DeclineReport

@@ -48,29 +48,21 @@ from settlement.download_events import (
     Downloaded,
     DownloadEvent,
     DownloadFailed,
-    Refused,
-    ResponseDiscarded,
 )
 from settlement.download_messages import parse_chunk, query_message
 from settlement.errors import (
     DownloadError,
-    MessageError,
 )
 from settlement.message_codec import (
     MessageKey,
     logon_message,
-    response_key,
 )
 from settlement.messages import ResponseCode, TerminalVersions
-from settlement.payment import STAN_MAX
 from settlement.terminal_call import (
     Request,
-    RequestsUnderWay,
     Session,
-    check_mac,
-    encode,
-    open_session,
 )
+from settlement.terminal_machine import TerminalMachine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +141,7 @@ class _Fetch:
     begun: int = 0
 
 
-class DownloadMachine:
+class DownloadMachine(TerminalMachine["DownloadQuery", "DownloadEvent"]):
     """Fetches all kinds that differ; see the module's theory of operation."""
 
     def __init__(
@@ -170,19 +162,18 @@ class DownloadMachine:
             session: of an upload of the same call, which logged on.
             window: questions that may be unanswered at a time, from 1.
         """
-        assert 0 < stan_start <= STAN_MAX, "a STAN has six digits"
+        super().__init__(
+            stan_start=stan_start,
+            session=session,
+            in_vain="the bank stopped answering; what came down before stays in use",
+        )
         assert window > 0, "something must be sent"
         self._terminal_id = terminal_id
         self._stocks = tuple(stocks)
-        self._next_stan = stan_start
-        self._session = session
         self._window = window
         self._waiting: deque[_Fetch] = deque()
         self._put_off: tuple[DownloadKind, ...] = ()
         self._phase = DownloadPhase.LOGON
-        self._unanswered = RequestsUnderWay[DownloadQuery | None](
-            in_vain="the bank stopped answering; what came down before stays in use"
-        )
         # Questions about a payload that another one has taken the place of.
         self._given_up: set[MessageKey] = set()
         if session is not None:
@@ -203,41 +194,8 @@ class DownloadMachine:
         """The kinds of which the bank holds just what could not be used (`Stock`)."""
         return self._put_off
 
-    def messages_to_send(self, now: datetime) -> list[bytes]:
-        """What can be sent now; empty while answers are awaited, and at the end.
-
-        Args:
-            now: aware, in the office's zone (fields 7, 12 and 13).
-        """
-        messages: list[bytes] = []
-        while (request := self._next_request(now)) is not None:
-            self._unanswered.add(request)
-            messages.append(encode(request.message, self._session))
-        return messages
-
-    def repeat_unanswered(self) -> list[bytes]:
-        """Everything unanswered once more, marked as a repeat and otherwise the same.
-
-        Raises:
-            NoAnswerError: A message was repeated `REPEATS_MAX` times already.
-        """
-        return [encode(one, self._session) for one in self._unanswered.repeat()]
-
-    def receive(self, data: bytes, now: datetime) -> list[DownloadEvent]:
-        """Take one message from the bank; never raises on what it contains.
-
-        Args:
-            data: one whole message.
-            now: aware; compared with the bank's clock at the logon.
-        """
-        try:
-            return self._receive(data, now)
-        except MessageError as error:
-            return [ResponseDiscarded(reason=str(error))]
-
     def _begin(self, session: Session) -> None:
         """Line up what the bank holds otherwise than the terminal."""
-        self._session = session
         other = [one for one in self._stocks if _differs(one.kind, one.held, session)]
         useless = {
             stock.kind
@@ -290,52 +248,32 @@ class DownloadMachine:
             wanted=fetch.head.wanted,
         )
 
-    def _take_stan(self) -> int:
-        stan = self._next_stan
-        self._next_stan = stan % STAN_MAX + 1
-        return stan
-
-    def _receive(self, data: bytes, now: datetime) -> list[DownloadEvent]:
-        response = iso8583.decode(data)
-        key = response_key(response)
-        request = self._unanswered.find(key)
-        if request is None:
-            if key in self._given_up:
-                self._given_up.discard(key)
-                return []
-            reason = f"{response} answers nothing that was asked, or answers it again"
-            return [ResponseDiscarded(reason=reason)]
-        if request.carries is None:
-            events = self._on_logon(data, response, now)
-            self._unanswered.remove(key)
-            return events
-        assert self._session is not None, "questions follow the logon"
-        check_mac(data, response, self._session.key)
-        return self._on_answer(key, response, request.carries)
-
-    def _on_logon(
-        self, data: bytes, response: iso8583.Message, now: datetime
+    def _on_unasked(
+        self, key: MessageKey, response: iso8583.Message
     ) -> list[DownloadEvent]:
-        code = answers.parse_code(response)
-        if code is not ResponseCode.ACCEPTED:
-            # As in an upload: the one answer without a MAC, and it changes nothing.
-            text = answers.parse_text(response)
-            self._phase = DownloadPhase.DONE
-            return [Refused(code=code, text=text)]
-        session, told = open_session(data, response, now)
-        self._begin(session)
-        return [told]
+        if key in self._given_up:
+            self._given_up.discard(key)
+            return []
+        return super()._on_unasked(key, response)
 
-    def _on_answer(
-        self, key: MessageKey, response: iso8583.Message, query: DownloadQuery
+    def _after_logon(self, *, accepted: bool) -> None:
+        if accepted:
+            assert self._session is not None, "an accepted logon opens one"
+            self._begin(self._session)
+        else:
+            self._phase = DownloadPhase.DONE
+
+    def _on_response(
+        self, key: MessageKey, response: iso8583.Message, carried: DownloadQuery | None
     ) -> list[DownloadEvent]:
         """Take an answer to the kind at hand; what cannot be read is no answer."""
+        assert carried is not None, "questions follow the logon"
         fetch = self._waiting[0]
         code = answers.parse_code(response)
         if code is not ResponseCode.ACCEPTED:
             text = answers.parse_text(response)
             return self._give_up(fetch, f"{text} (code {code.value})")
-        chunk = parse_chunk(response, query)
+        chunk = parse_chunk(response, carried)
         if chunk.unchanged is None:
             head = chunk.head or fetch.head
             assert head is not None, "a question names a payload, or its answer does"

@@ -14,7 +14,7 @@ from settlement import answers, iso8583
 from settlement.errors import MessageAuthenticationError, NoAnswerError
 from settlement.message_codec import MessageKey, as_repeat, request_key
 from settlement.messages import TerminalVersions
-from settlement.upload_events import LoggedOn
+from settlement.upload_events import LoggedOn, Refused
 
 if TYPE_CHECKING:
     from collections.abc import KeysView
@@ -28,6 +28,7 @@ __all__ = [
     "check_mac",
     "encode",
     "open_session",
+    "refused",
 ]
 
 REPEATS_MAX: Final = 3
@@ -143,6 +144,16 @@ def open_session(
         hotlist_version=logon.versions.hotlist,
     )
     return session, told
+
+
+def refused(response: iso8583.Message) -> Refused:
+    """The bank refuses what it was asked, in its own words.
+
+    Raises:
+        MalformedMessageError: the answer's text is not valid.
+    """
+    code, text = answers.parse_code(response), answers.parse_text(response)
+    return Refused(code=code, text=text)
 
 
 def check_mac(data: bytes, response: iso8583.Message, key: bytes) -> None:

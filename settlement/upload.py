@@ -34,14 +34,10 @@ from typing import TYPE_CHECKING, Final
 
 from settlement import answers, iso8583
 from settlement.detail_groups import GROUP_PAYMENTS_MAX
-from settlement.errors import (
-    MessageError,
-)
 from settlement.message_codec import (
     batch_totals,
     header_message,
     logon_message,
-    response_key,
     totals_message,
 )
 from settlement.messages import (
@@ -50,16 +46,13 @@ from settlement.messages import (
     ResponseCode,
     TerminalVersions,
 )
-from settlement.payment import STAN_MAX, BatchToUpload, OpenItem, PaymentRecord
 from settlement.terminal_call import (
     Request,
-    RequestsUnderWay,
     Session,
-    check_mac,
-    encode,
-    open_session,
+    refused,
 )
-from settlement.upload_details import Detail, DetailQueue, refused
+from settlement.terminal_machine import TerminalMachine
+from settlement.upload_details import Detail, DetailQueue
 from settlement.upload_events import (
     ClosureReceived,
     Collected,
@@ -73,6 +66,9 @@ from settlement.upload_events import (
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from settlement.message_codec import MessageKey
+    from settlement.payment import BatchToUpload, OpenItem, PaymentRecord
 
 
 __all__ = [
@@ -112,7 +108,7 @@ _NEXT_PHASE: Final = {
 }
 
 
-class UploadMachine:
+class UploadMachine(TerminalMachine["Detail", "UploadEvent"]):
     """Sends one batch; see the module's theory of operation."""
 
     def __init__(
@@ -136,7 +132,12 @@ class UploadMachine:
             group: payments in one message, 1 to `GROUP_PAYMENTS_MAX`.
             session: of an earlier machine of the same call, which logged on.
         """
-        assert 0 < stan_start <= STAN_MAX, "a STAN has six digits"
+        super().__init__(
+            stan_start=stan_start,
+            session=session,
+            in_vain="the bank stopped answering; no money is lost, the batch stays "
+            "here and can be sent again",
+        )
         assert window > 0, "something must be sent"
         self._header = BatchHeader.of(batch)
         self._audit_head = batch.audit_head
@@ -146,15 +147,9 @@ class UploadMachine:
         )
         self._details = DetailQueue(batch, self._header, group)
         self._taken_stans = {record.stan for record in self._records}
-        self._next_stan = stan_start
         self._versions = versions or TerminalVersions()
         self._window = window
-        self._session = session
         self._phase = UploadPhase.HEADER if session else UploadPhase.LOGON
-        self._unanswered = RequestsUnderWay[Detail | None](
-            in_vain="the bank stopped answering; no money is lost, the batch stays "
-            "here and can be sent again"
-        )
 
     @property
     def phase(self) -> UploadPhase:
@@ -167,16 +162,6 @@ class UploadMachine:
         return self._phase is UploadPhase.DONE
 
     @property
-    def session(self) -> Session | None:
-        """For the next machine of the same call; None before the logon is answered."""
-        return self._session
-
-    @property
-    def next_stan(self) -> int:
-        """The next STAN that is free, for the journal and the next machine."""
-        return self._next_stan
-
-    @property
     def progress(self) -> Progress:
         """How far the details are."""
         sent = len(self._records) - self._details.waiting
@@ -186,39 +171,6 @@ class UploadMachine:
             if request.carries is not None
         )
         return Progress(sent=sent, answered=sent - on_the_way, total=len(self._records))
-
-    def messages_to_send(self, now: datetime) -> list[bytes]:
-        """What can be sent now; empty while answers are awaited, and at the end.
-
-        Args:
-            now: aware, in the office's zone (fields 7, 12 and 13).
-        """
-        messages: list[bytes] = []
-        while (request := self._next_request(now)) is not None:
-            self._unanswered.add(request)
-            messages.append(encode(request.message, self._session))
-        return messages
-
-    def repeat_unanswered(self) -> list[bytes]:
-        """Everything unanswered once more, marked as a repeat and otherwise the same.
-
-        Raises:
-            NoAnswerError: A message was repeated `REPEATS_MAX` times already. The
-                batch stays pending; hang up and send it again in a later call.
-        """
-        return [encode(one, self._session) for one in self._unanswered.repeat()]
-
-    def receive(self, data: bytes, now: datetime) -> list[UploadEvent]:
-        """Take one message from the bank; never raises on what it contains.
-
-        Args:
-            data: one whole message.
-            now: aware; compared with the bank's clock at the logon.
-        """
-        try:
-            return self._receive(data, now)
-        except MessageError as error:
-            return [ResponseDiscarded(reason=str(error))]
 
     def _next_request(self, now: datetime) -> Request[Detail | None] | None:
         """The next request that may go out, or None."""
@@ -246,40 +198,25 @@ class UploadMachine:
 
     def _take_stan(self) -> int:
         """A STAN that no record of this batch has; after 999999 comes 1."""
-        stan = self._next_stan
-        while stan in self._taken_stans:
-            stan = stan % STAN_MAX + 1
-        self._next_stan = stan % STAN_MAX + 1
+        while (stan := super()._take_stan()) in self._taken_stans:
+            pass
         return stan
 
-    def _receive(self, data: bytes, now: datetime) -> list[UploadEvent]:
-        response = iso8583.decode(data)
-        key = response_key(response)
-        request = self._unanswered.find(key)
-        if request is None:
-            reason = f"{response} answers nothing that was asked, or answers it again"
-            return [ResponseDiscarded(reason=reason)]
-        if self._session is not None:
-            check_mac(data, response, self._session.key)
-        # Handlers raise before they change anything: what cannot be read counts as
-        # no answer, and the request stays to be repeated.
-        events = self._handle(data, response, request.carries, now)
+    def _on_response(
+        self, key: MessageKey, response: iso8583.Message, carried: Detail | None
+    ) -> list[UploadEvent]:
+        events = self._handle(response, carried)
         self._unanswered.remove(key)
         self._advance(refused=any(isinstance(event, Refused) for event in events))
-        if request.carries is not None:
+        if carried is not None:
             events.append(self.progress)
         return events
 
     def _handle(
-        self,
-        data: bytes,
-        response: iso8583.Message,
-        detail: Detail | None,
-        now: datetime,
+        self, response: iso8583.Message, detail: Detail | None
     ) -> list[UploadEvent]:
+        """What an answer tells; raises before anything is changed."""
         match self._phase:
-            case UploadPhase.LOGON:
-                return self._on_logon(data, response, now)
             case UploadPhase.HEADER:
                 return self._on_header(response)
             case UploadPhase.DETAILS:
@@ -287,18 +224,11 @@ class UploadMachine:
                 return self._details.settle(detail, response)
             case UploadPhase.TOTALS:
                 return [self._on_totals(response)]
-            case UploadPhase.DONE:
-                raise AssertionError("nothing is unanswered in the end")
+            case UploadPhase.LOGON | UploadPhase.DONE:
+                raise AssertionError("nothing else is unanswered then")
 
-    def _on_logon(
-        self, data: bytes, response: iso8583.Message, now: datetime
-    ) -> list[UploadEvent]:
-        if answers.parse_code(response) is not ResponseCode.ACCEPTED:
-            # The only answer without a MAC: a terminal that may not log on has no
-            # key. TLS says that it is the bank's, and it moves nothing.
-            return [refused(response)]
-        self._session, told = open_session(data, response, now)
-        return [told]
+    def _after_logon(self, *, accepted: bool) -> None:
+        self._advance(refused=not accepted)
 
     def _on_header(self, response: iso8583.Message) -> list[UploadEvent]:
         if answers.parse_code(response) is not ResponseCode.ACCEPTED:

@@ -16,6 +16,7 @@ from settlement.detail_groups import GROUP_PAYMENTS_MAX, fitting, group_message
 from settlement.message_codec import detail_message
 from settlement.messages import ResponseCode
 from settlement.outcomes import held_digest, parse_held, parse_outcomes
+from settlement.terminal_call import refused
 from settlement.upload_events import ClosureReceived, RecordRefused, Refused
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from settlement.payment import BatchToUpload, OpenItem, PaymentRecord
     from settlement.upload_events import UploadEvent
 
-__all__ = ["Detail", "DetailQueue", "refused"]
+__all__ = ["Detail", "DetailQueue"]
 
 _RECORD_SETTLED: Final = frozenset(
     {
@@ -136,16 +137,6 @@ class DetailQueue:
             if outcome is not None and outcome.code not in _RECORD_SETTLED:
                 return [Refused(code=outcome.code, text=outcome.text)]
         return _told(detail.payments, outcomes)
-
-
-def refused(response: Message) -> Refused:
-    """The bank does not take the batch in this call.
-
-    Raises:
-        MalformedMessageError: the answer's text is not valid.
-    """
-    code, text = answers.parse_code(response), answers.parse_text(response)
-    return Refused(code=code, text=text)
 
 
 def _told(
