@@ -20,10 +20,10 @@ from modem.link_state import (
     LinkOpened,
     LinkStatistics,
 )
+from modem.message_queue import MessageQueue
 from modem.tls import (
     AdmissionAsked,
     MessageReceived,
-    SessionReady,
     TLSSession,
     frame_message,
 )
@@ -66,8 +66,7 @@ class SecureSession:
         self._link = link
         self._tls = tls
         self._events: deque[SessionEvent] = deque()
-        self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = 0
+        self._waiting = MessageQueue(record_bytes=_RECORD_BYTES)
         self._received_bytes = 0
         self._closing = False
         self._error: ModemError | None = None
@@ -82,12 +81,12 @@ class SecureSession:
     @property
     def unsent_bytes(self) -> int:
         """Message bytes that have not been on the line yet."""
-        return self._waiting_bytes + self._link.unsent_bytes
+        return self._waiting.waiting_bytes + self._link.unsent_bytes
 
     @property
     def under_way(self) -> tuple[int, int]:
         """Bytes not known to have arrived there, and bytes that have come here."""
-        undelivered = self._waiting_bytes + self._link.unacknowledged_bytes
+        undelivered = self._waiting.waiting_bytes + self._link.unacknowledged_bytes
         return undelivered, self._received_bytes
 
     @property
@@ -110,8 +109,7 @@ class SecureSession:
         framed = frame_message(message)
         if self._closing or self._ended:
             raise RuntimeError("the session takes no more messages")
-        self._waiting.append(framed)
-        self._waiting_bytes += len(framed)
+        self._waiting.add(framed)
 
     def admit(self, trouble: CertificateTrouble | None) -> None:
         """Answer `AdmissionAsked`; a session that has ended meanwhile lets nobody in.
@@ -134,7 +132,6 @@ class SecureSession:
         self._closing = True
         if not self._tls.ready:
             self._waiting.clear()
-            self._waiting_bytes = 0
 
     def line_lost(self, reason: str, now_ms: int) -> None:
         """The carrier is gone."""
@@ -203,18 +200,9 @@ class SecureSession:
 
     def _take_tls_events(self) -> None:
         while (event := self._tls.next_event()) is not None:
-            if isinstance(event, SessionReady):
+            if isinstance(event, Secured):
                 self._secure_by_ms = None
-                self._events.append(
-                    Secured(
-                        peer_name=event.peer_name,
-                        resumed=event.resumed,
-                        peer_until=event.peer_until,
-                        own_until=event.own_until,
-                    )
-                )
-            else:
-                self._events.append(event)
+            self._events.append(event)
 
     def _link_closed(self, event: LinkClosed) -> None:
         if self._error is not None:
@@ -247,11 +235,7 @@ class SecureSession:
 
     def _feed_link(self) -> None:
         while self._can_encrypt():
-            piece = bytearray()
-            while self._waiting and len(piece) < _RECORD_BYTES:
-                piece += self._waiting.popleft()
-            self._waiting_bytes -= len(piece)
-            self._tls.send(bytes(piece))
+            self._tls.send(self._waiting.take())
             self._flush_tls()
         if self._can_say_farewell():
             self._tls.close()
@@ -269,7 +253,6 @@ class SecureSession:
             self._error = error
             self._secure_by_ms = None
             self._waiting.clear()
-            self._waiting_bytes = 0
             self._flush_tls()
             self._link.close()
 

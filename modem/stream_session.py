@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Final
 
 from modem.errors import CallClosedError, CallLostError, ModemError, SecurityError
 from modem.events import Secured, Securing
+from modem.message_queue import MessageQueue
 from modem.session import SessionEnded, SessionEvent
-from modem.tls import SessionReady, TLSSession, frame_message
+from modem.tls import TLSSession, frame_message
 
 if TYPE_CHECKING:
     from modem.certificates import CertificateTrouble
@@ -61,8 +62,7 @@ class StreamSession:
         """
         self._tls = tls
         self._events: deque[SessionEvent] = deque([Securing()])
-        self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = 0
+        self._waiting = MessageQueue(record_bytes=_RECORD_BYTES)
         self._received_bytes = 0
         self._out = b""
         self._closing = False
@@ -81,12 +81,12 @@ class StreamSession:
     @property
     def unsent_bytes(self) -> int:
         """Message bytes that have not been handed to the connection yet."""
-        return self._waiting_bytes
+        return self._waiting.waiting_bytes
 
     @property
     def under_way(self) -> tuple[int, int]:
         """Bytes not handed to the connection yet, and bytes that have come here."""
-        return self._waiting_bytes, self._received_bytes
+        return self._waiting.waiting_bytes, self._received_bytes
 
     @property
     def statistics(self) -> LinkStatistics | None:
@@ -121,8 +121,7 @@ class StreamSession:
         framed = frame_message(message)
         if self._closing or self._ended:
             raise RuntimeError("the session takes no more messages")
-        self._waiting.append(framed)
-        self._waiting_bytes += len(framed)
+        self._waiting.add(framed)
 
     def admit(self, trouble: CertificateTrouble | None) -> None:
         """Answer `AdmissionAsked`; a session that has ended meanwhile lets nobody in.
@@ -146,7 +145,6 @@ class StreamSession:
         self._closing = True
         if not self._tls.ready:
             self._waiting.clear()
-            self._waiting_bytes = 0
 
     def line_lost(self, reason: str, now_ms: int) -> None:
         """The connection is over."""
@@ -198,28 +196,15 @@ class StreamSession:
 
     def _take_tls_events(self) -> None:
         while (event := self._tls.next_event()) is not None:
-            if isinstance(event, SessionReady):
+            if isinstance(event, Secured):
                 self._secure_by_ms = None
-                self._events.append(
-                    Secured(
-                        peer_name=event.peer_name,
-                        resumed=event.resumed,
-                        peer_until=event.peer_until,
-                        own_until=event.own_until,
-                    )
-                )
-            else:
-                self._events.append(event)
+            self._events.append(event)
 
     def _encrypt(self) -> None:
         """Turn waiting messages into bytes, about one record of them."""
         if not self._tls.ready or not self._waiting:
             return
-        piece = bytearray()
-        while self._waiting and len(piece) < _RECORD_BYTES:
-            piece += self._waiting.popleft()
-        self._waiting_bytes -= len(piece)
-        self._tls.send(bytes(piece))
+        self._tls.send(self._waiting.take())
         self._flush()
 
     def _leave(self, now_ms: int) -> None:
@@ -247,7 +232,6 @@ class StreamSession:
             return
         self._ended = True
         self._waiting.clear()
-        self._waiting_bytes = 0
         if not isinstance(error, SecurityError):
             # So that the ticket of a call that was cut stays good as well.
             self._tls.close()

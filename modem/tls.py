@@ -20,7 +20,7 @@ import contextlib
 import ssl
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from modem.certificates import (
     CertificateOwner,
@@ -29,17 +29,14 @@ from modem.certificates import (
     read_certificate,
 )
 from modem.errors import CertificateRefusedError, SecurityError
+from modem.events import Secured
 from modem.tls_alerts import tls_trouble
 from modem.tls_context import LinkContext, client_context, server_context
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 __all__ = [
     "MESSAGE_BYTES_MAX",
     "AdmissionAsked",
     "MessageReceived",
-    "SessionReady",
     "TLSEvent",
     "TLSSession",
     "client_context",
@@ -51,23 +48,6 @@ MESSAGE_BYTES_MAX: Final = 65_535
 _LENGTH_BYTES: Final = 2
 _READY_MARK: Final = bytes(_LENGTH_BYTES)
 _READ_BYTES: Final = 16_384
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionReady:
-    """Both certificates are accepted.
-
-    Attributes:
-        peer_name: CN of the other side's certificate.
-        resumed: an earlier session goes on, and no certificate was sent again.
-        peer_until: the end of the other side's certificate.
-        own_until: the end of ours.
-    """
-
-    peer_name: str
-    resumed: bool = False
-    peer_until: datetime
-    own_until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +64,7 @@ class AdmissionAsked:
     terminal: PeerCertificate
 
 
-TLSEvent = SessionReady | MessageReceived | AdmissionAsked
+TLSEvent = Secured | MessageReceived | AdmissionAsked
 
 
 class TLSSession:
@@ -241,7 +221,7 @@ class TLSSession:
         if self._server_name is not None and self._tls.session is not None:
             self._context.keep_ticket(self._server_name, self._tls.session, peer)
         self._events.append(
-            SessionReady(
+            Secured(
                 peer_name=peer.name,
                 resumed=bool(self._tls.session_reused),
                 peer_until=peer.not_after,

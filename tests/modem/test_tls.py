@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modem.errors import CertificateFileError, SecurityError
+from modem.events import Secured
 from modem.tls import (
     MessageReceived,
-    SessionReady,
     TLSSession,
     client_context,
     frame_message,
@@ -47,9 +47,9 @@ def pair(certificates: Certificates) -> tuple[TLSSession, TLSSession]:
     return client, server
 
 
-def ready_of(session: TLSSession) -> SessionReady:
+def ready_of(session: TLSSession) -> Secured:
     event = session.next_event()
-    assert isinstance(event, SessionReady)
+    assert isinstance(event, Secured)
     return event
 
 
