@@ -46,6 +46,7 @@ __all__ = [
     "deposit_entry",
     "load_entry",
     "load_reversal_entry",
+    "move_entry",
     "opening_deposit_entry",
     "payee_account",
     "payment_entry",
@@ -221,7 +222,7 @@ def opening_deposit_entry(
     *, account: Account, number: int, amount_minor: int, booked_at: datetime
 ) -> Entry:
     """Money that a customer's account was opened with, moved by the core bank."""
-    return _move(
+    return move_entry(
         Source(kind=EntryKind.OPENING, subject=account.owner, number=number),
         (Account.clearing(account.currency), account),
         amount_minor,
@@ -233,7 +234,7 @@ def deposit_entry(
     *, account: Account, number: int, amount_minor: int, booked_at: datetime
 ) -> Entry:
     """Money that the core bank moved to a customer's account later on."""
-    return _move(
+    return move_entry(
         Source(kind=EntryKind.DEPOSIT, subject=account.owner, number=number),
         (Account.clearing(account.currency), account),
         amount_minor,
@@ -250,7 +251,7 @@ def load_entry(
     booked_at: datetime,
 ) -> Entry:
     """A load, booked before the purse hears of it: customer to purse float."""
-    return _move(
+    return move_entry(
         Source.of_card(EntryKind.LOAD, cid, ltc),
         (account, Account.purse_float(cid, account.currency)),
         amount_minor,
@@ -268,7 +269,7 @@ def load_reversal_entry(
     booked_at: datetime,
 ) -> Entry:
     """A load that the purse proved it will never credit: float back to customer."""
-    return _move(
+    return move_entry(
         Source.of_card(EntryKind.LOAD_REVERSAL, cid, ltc),
         (Account.purse_float(cid, account.currency), account),
         amount_minor,
@@ -286,7 +287,7 @@ def payment_entry(
     booked_at: datetime,
 ) -> Entry:
     """A payment whose TAC was verified: purse float to payee."""
-    return _move(
+    return move_entry(
         Source.of_card(EntryKind.PAYMENT, cid, otc),
         (Account.purse_float(cid, payee.currency), payee),
         amount_minor,
@@ -303,7 +304,7 @@ def suspense_entry(
     booked_at: datetime,
 ) -> Entry:
     """A held payment whose account is certain now: suspense to that account."""
-    return _move(
+    return move_entry(
         Source.of_card(EntryKind.SUSPENSE, cid, otc),
         (Account.suspense(account.currency), account),
         amount_minor,
@@ -326,13 +327,14 @@ def payee_account(kind: PaymentKind, office: str, currency: int) -> Account:
     return Account(kind=account_kind, owner=office, currency=currency)
 
 
-def _move(
+def move_entry(
     source: Source,
     debited_credited: tuple[Account, Account],
     amount_minor: int,
     booked_at: datetime,
     memo: str = "",
 ) -> Entry:
+    """An entry of two legs: from the first account to the second one."""
     debited, credited = debited_credited
     return Entry(
         source=source,

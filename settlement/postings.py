@@ -14,7 +14,15 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from settlement.ledger import BANK, Account, AccountKind, Entry, EntryKind, Leg, Source
+from settlement.ledger import (
+    BANK,
+    Account,
+    AccountKind,
+    Entry,
+    EntryKind,
+    Source,
+    move_entry,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,7 +154,7 @@ def deposit_order_entry(
     held = Account(
         kind=AccountKind.DEPOSITS, owner=source.subject, currency=payee.currency
     )
-    return _move(
+    return move_entry(
         source,
         (held, payee),
         amount_minor,
@@ -172,7 +180,7 @@ def fee_entry(
         code: what for, for the statement.
         booked_at: the bank's time, aware UTC.
     """
-    return _move(
+    return move_entry(
         Source(kind=EntryKind.FEE, subject=account.owner, number=number),
         (account, Account.bank_fees(account.currency)),
         amount_minor,
@@ -190,7 +198,7 @@ def fee_reversal_entry(
     booked_at: datetime,
 ) -> Entry:
     """The fee of a load that the card never took: bank fees back to customer."""
-    return _move(
+    return move_entry(
         Source(kind=EntryKind.FEE_REVERSAL, subject=account.owner, number=number),
         (Account.bank_fees(account.currency), account),
         amount_minor,
@@ -218,31 +226,10 @@ def correction_entry(
         entry_id: the entry that was wrong, for the statement.
         booked_at: the bank's time, aware UTC.
     """
-    return _move(
+    return move_entry(
         Source(kind=EntryKind.CORRECTION, subject=BANK, number=number),
         (debited, credited),
         amount_minor,
         booked_at,
         memo=f"of entry {entry_id}",
-    )
-
-
-def _move(
-    source: Source,
-    debited_credited: tuple[Account, Account],
-    amount_minor: int,
-    booked_at: datetime,
-    memo: str,
-) -> Entry:
-    debited, credited = debited_credited
-    return Entry(
-        source=source,
-        currency=debited.currency,
-        amount_minor=amount_minor,
-        legs=(
-            Leg(account=debited, debit_minor=amount_minor),
-            Leg(account=credited, credit_minor=amount_minor),
-        ),
-        booked_at=booked_at,
-        memo=memo,
     )
