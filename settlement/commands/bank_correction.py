@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from settlement.commands.account_names import account_of, account_text
 from settlement.commands.bank_access import bank_option, open_bank
 from settlement.commands.environment import environment_of
+from settlement.commands.officer_access import officer_option
 from settlement.commands.output import (
     PlainErrorsGroup,
     facts_table,
@@ -21,7 +22,6 @@ from settlement.errors import InputError
 from settlement.money import currency_by_number, format_amount, parse_amount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from settlement.commands.bank_access import OpenBank
@@ -30,25 +30,12 @@ if TYPE_CHECKING:
 
 __all__ = ["correction"]
 
-F = TypeVar("F", bound="Callable[..., Any]")
-
 _AMOUNT_MINOR_MAX: Final = 10**12
 
 
 @click.group(cls=PlainErrorsGroup)
 def correction() -> None:
     """Put right what was booked wrongly: one officer proposes, another one approves."""
-
-
-def _officer_option(command: F) -> F:
-    return click.option(
-        "--officer",
-        required=True,
-        envvar="RASEED_OFFICER",
-        show_envvar=True,
-        metavar="NAME",
-        help="The bank officer who does this.",
-    )(command)
 
 
 @correction.command(
@@ -63,7 +50,7 @@ Examples:
 )
 @click.argument("entry", type=click.IntRange(min=1))
 @bank_option
-@_officer_option
+@officer_option
 @click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept.")
 @click.option(
     "--from",
@@ -106,7 +93,7 @@ def propose(  # noqa: PLR0913 - one argument for each option, as click hands the
 @correction.command("approve")
 @click.argument("number", type=click.IntRange(min=1))
 @bank_option
-@_officer_option
+@officer_option
 @json_option
 @click.pass_context
 def approve(ctx: click.Context, *, number: int, bank: Path, officer: str) -> None:
@@ -120,7 +107,7 @@ def approve(ctx: click.Context, *, number: int, bank: Path, officer: str) -> Non
 @correction.command("reject")
 @click.argument("number", type=click.IntRange(min=1))
 @bank_option
-@_officer_option
+@officer_option
 @click.option("--reason", required=True, metavar="TEXT", help="Why not; it is kept.")
 @json_option
 @click.pass_context
