@@ -16,7 +16,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from settlement.errors import InputError
 from settlement.item_fields import ItemFields, told
@@ -29,7 +29,7 @@ from settlement.payment import (
 from settlement.payment_requests import NAME_BYTES_MAX, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from settlement.item_fields import Mistake
     from settlement.money import Currency
@@ -38,12 +38,14 @@ __all__ = [
     "FIELDS",
     "MISTAKES_MAX",
     "REQUESTS_MAX",
-    "all_told",
+    "each_once",
     "read_items",
     "read_requests",
     "request_of",
     "requests_of",
 ]
+
+MadeT = TypeVar("MadeT")
 
 FIELDS: Final = frozenset(
     {
@@ -123,21 +125,15 @@ def requests_of(
     Raises:
         InputError: something is wrong; the message has a line for each mistake.
     """
-    found: dict[str, Request] = {}
-    mistakes: list[str] = []
-    for where, given in items:
-        made, wrong = request_of(given, currency)
-        mistakes += [f"{where}: {mistake}" for mistake in wrong]
-        if made is not None and made.number in found:
-            mistakes.append(f"{where}: number: {told(made.number)} was there before")
-        elif made is not None:
-            found[made.number] = made
-    if mistakes:
-        raise InputError(all_told(mistakes, NOTHING))
+    found = each_once(
+        ((where, *request_of(given, currency)) for where, given in items),
+        ("number", lambda made: made.number),
+        NOTHING,
+    )
     if not 0 < len(found) <= REQUESTS_MAX:
         message = f"There are {len(found)} requests, not 1 to {REQUESTS_MAX}. "
         raise InputError(message + NOTHING)
-    return list(found.values())
+    return found
 
 
 def read_items(
@@ -197,7 +193,39 @@ def _csv_items(text: str, nothing: str) -> Iterator[tuple[str, Mapping[str, obje
         raise InputError(message) from None
 
 
-def all_told(mistakes: list[str], nothing: str) -> str:
+def each_once(
+    judged: Iterable[tuple[str, MadeT | None, list[Mistake]]],
+    key: tuple[str, Callable[[MadeT], str]],
+    nothing: str,
+) -> list[MadeT]:
+    """What all items make, in their order.
+
+    Args:
+        judged: place of each item, and what it makes or what is wrong with it.
+        key: name and value of the field in which no two may be equal.
+        nothing: says that nothing was done.
+
+    Raises:
+        InputError: something is wrong; the message has a line for each mistake.
+    """
+    field, value_of = key
+    found: dict[str, MadeT] = {}
+    mistakes: list[str] = []
+    for where, made, wrong in judged:
+        mistakes += [f"{where}: {mistake}" for mistake in wrong]
+        if made is None:
+            continue
+        value = value_of(made)
+        if value in found:
+            mistakes.append(f"{where}: {field}: {told(value)} was there before")
+        else:
+            found[value] = made
+    if mistakes:
+        raise InputError(_all_told(mistakes, nothing))
+    return list(found.values())
+
+
+def _all_told(mistakes: list[str], nothing: str) -> str:
     """One text that names every mistake, or the first of very many."""
     shown = mistakes[:MISTAKES_MAX]
     if len(mistakes) > len(shown):

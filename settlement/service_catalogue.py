@@ -35,10 +35,10 @@ from settlement.download_items import (
     parse_service,
 )
 from settlement.errors import DownloadError, InputError
-from settlement.item_fields import ItemFields, told
+from settlement.item_fields import ItemFields
 from settlement.money import Money
 from settlement.payment import TEXT_BYTES_MAX, PaymentKind
-from settlement.request_files import all_told, read_items
+from settlement.request_files import each_once, read_items
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,18 +121,11 @@ def catalogue_of(
     Raises:
         InputError: something is wrong; the message has a line for each mistake.
     """
-    found: dict[str, Service] = {}
-    mistakes: list[str] = []
-    for where, given in items:
-        made, wrong = service_of(given, currency)
-        mistakes += [f"{where}: {mistake}" for mistake in wrong]
-        if made is not None and made.code in found:
-            mistakes.append(f"{where}: code: {told(made.code)} was there before")
-        elif made is not None:
-            found[made.code] = made
-    if mistakes:
-        raise InputError(all_told(mistakes, NOTHING))
-    return list(found.values())
+    return each_once(
+        ((where, *service_of(given, currency)) for where, given in items),
+        ("code", lambda made: made.code),
+        NOTHING,
+    )
 
 
 def read_services(text: str, currency: Currency) -> list[Service]:
