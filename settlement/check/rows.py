@@ -31,7 +31,7 @@ from settlement.store.deposits import order_row
 from settlement.store.heads import kept_head
 from settlement.store.incidents import work_row
 from settlement.store.opens import resolution_row
-from settlement.store.proposals import ProposalDecision, ProposalRow
+from settlement.store.proposals import ProposalDecision, ProposalRow, proposal_row
 from settlement.store.records import payment_row, record_row
 from settlement.store.requests import request_row
 from settlement.store.schema import UTCTime, metadata
@@ -270,17 +270,7 @@ def _add_proposal(rows: StoredRows, row: Any, decided: dict[int, Any]) -> None:
             reason=made.reason,
             at=made.at,
         )
-    rows.proposals[row.number] = ProposalRow(
-        number=row.number,
-        kind=row.kind,
-        subject=row.subject,
-        document=row.document,
-        digest=row.digest,
-        reason=row.reason,
-        officer=row.officer,
-        at=row.at,
-        decision=decision,
-    )
+    rows.proposals[row.number] = proposal_row(row, decision)
 
 
 def _add_resolution(rows: StoredRows, row: Any) -> None:

@@ -122,29 +122,21 @@ class ProposalTables:
         """A proposal as it stands now, or None."""
         query = _PROPOSALS.where(proposal.c.number == number)
         row = self._connection.execute(query).first()
-        return None if row is None else proposal_row(row)
+        return None if row is None else _decided_row(row)
 
     def of_subject(self, kind: str, subject: str) -> list[ProposalRow]:
         """All proposals about one thing, oldest first."""
         query = _PROPOSALS.where(proposal.c.kind == kind, proposal.c.subject == subject)
-        return [proposal_row(row) for row in self._connection.execute(query)]
+        return [_decided_row(row) for row in self._connection.execute(query)]
 
     def of_kind(self, kind: str) -> list[ProposalRow]:
         """All proposals of a kind, oldest first."""
         query = _PROPOSALS.where(proposal.c.kind == kind)
-        return [proposal_row(row) for row in self._connection.execute(query)]
+        return [_decided_row(row) for row in self._connection.execute(query)]
 
 
-def proposal_row(row: Any) -> ProposalRow:
-    """The value of a row with its decision beside it."""
-    decision = None
-    if row.decided_at is not None:
-        decision = ProposalDecision(
-            approved=row.approved,
-            officer=row.decided_by,
-            reason=row.decided_because,
-            at=row.decided_at,
-        )
+def proposal_row(row: Any, decision: ProposalDecision | None) -> ProposalRow:
+    """The value of a stored row, with what was decided about it."""
     return ProposalRow(
         number=row.number,
         kind=row.kind,
@@ -156,3 +148,16 @@ def proposal_row(row: Any) -> ProposalRow:
         at=row.at,
         decision=decision,
     )
+
+
+def _decided_row(row: Any) -> ProposalRow:
+    """The value of a row with its decision beside it."""
+    decision = None
+    if row.decided_at is not None:
+        decision = ProposalDecision(
+            approved=row.approved,
+            officer=row.decided_by,
+            reason=row.decided_because,
+            at=row.decided_at,
+        )
+    return proposal_row(row, decision)
