@@ -81,7 +81,7 @@ class PaymentsTaken:
     """A group of payments was posted, or suspended, each as its answer says.
 
     Attributes:
-        seconds: what the bank took for it, without waiting for its turn.
+        seconds: until it was durable, waiting for the groups of other lines included.
     """
 
     header: BatchHeader

@@ -2,9 +2,9 @@
 
 A commit that survives a power cut costs more than the payments of a group, and on
 SQLite one transaction writes at a time. So while one line's group is being committed,
-those of other lines gather here; whoever comes next takes all of them along. Each has
-its own savepoint: one that fails hurts no other, and each line gets its own answer, or
-its own error, after the commit.
+those of other lines gather here; whoever comes next takes all of them along. One that
+fails hurts no other (`settlement.store.books.BankStore.write_together`), and each line
+gets its own answer, or its own error, after the commit.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class PostingQueue(Generic[G, A]):
         Args:
             post: posts groups in one transaction; an answer or an error for each, in
                 order. When it raises, nothing was stored, and all get that error.
-            turn: held while ``post`` runs; a lock of its own when none is given.
+            turn: held while ``post`` runs; a lock of its own when none is given. Tests
+                give one that opens when all groups are there.
         """
         self._post = post
         self._turn = turn or threading.Lock()
