@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from settlement.messages import RefusedMessage
+
     Serve = Callable[..., list[HostEvent | CallEvent]]
 
 NOW = dt.datetime(2026, 3, 4, 8, 30, tzinfo=dt.UTC)
@@ -144,6 +146,11 @@ class FakeBank:
     ) -> LogonAnswer:
         del terminal_id, now
         return LogonAnswer(code=ResponseCode.ACCEPTED, versions=versions)
+
+    def note_refused(
+        self, terminal_id: str, refused: RefusedMessage, now: dt.datetime
+    ) -> None:
+        """Forgets it; what is kept of such messages is tested with the real bank."""
 
 
 @pytest.fixture
