@@ -27,7 +27,7 @@ SEED: Final = 20251122
 PAGE: Final = 4096
 PAYMENTS: Final = 30
 FLIPS_A_PAGE: Final = 25
-TABLES: Final = ("events", "payments", "batches")
+TABLES: Final = ("events", "payments", "batches", "declines")
 
 
 class Spoiled:
@@ -89,7 +89,11 @@ class Spoiled:
 
 @pytest.fixture
 def spoiled(quick_path: Path) -> Iterator[Spoiled]:
-    """A counter after a day: many payments, a closed batch, an open record."""
+    """A counter after a day: many payments, a closed batch, an open record, a decline.
+
+    No table is empty: two pages of empty indexes are the same to the letter, and that
+    they changed places is no damage.
+    """
     bench = Bench(quick_path)
     bench.readers.remove(Role.PURSE)
     bench.purse = issue_purse(None, PurseData(balance_minor=1_000_000))
@@ -99,6 +103,7 @@ def spoiled(quick_path: Path) -> Iterator[Spoiled]:
         bench.pay("1.000", f"INV-2025-{number:06d}")
         if number == PAYMENTS // 2:
             bench.counter.close_day(lambda _: None)
+    bench.journal.declines.decline("REQ-17", "not ours", "7", bench.clock())
     seen = bench.counter.read_purse()
     bench.faults.arm("lost", 3, removes=True)
     bench.pay("1.000", "INV-2025-000099", seen=seen)
