@@ -5,8 +5,9 @@ has its data in a temporary folder and listens on a socket there, on no network,
 ends with the program that started it, however that ends. PostgreSQL refuses to run as
 root, so that root's server runs as the user that the package made for it.
 
-With ``durable=False`` the server does not wait for the disk: right for tests, which
-throw everything away, and wrong for measurements.
+With ``durable=False`` the server does not wait for the disk, and has its data in memory
+where the system has a folder for that: right for tests, which throw everything away, and
+wrong for measurements.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ _SETTINGS: Final = {
     "wal_level": "minimal",
 }
 _NOT_DURABLE: Final = {"fsync": "off", "full_page_writes": "off"}
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108  its folders there are its own
+_MEMORY_BYTES_MIN: Final = 2 << 30
+"""Free room without which data stay on the disk: a test's database takes 10 MB."""
 
 
 class PrivatePostgresError(Exception):
@@ -66,13 +70,14 @@ class PrivatePostgres:
         """
         self._settings = _SETTINGS | ({} if durable else _NOT_DURABLE)
         self._settings |= settings or {}
+        self._where = None if durable else _memory()
         self._folder: OwnedFolder | None = None
         self._process: subprocess.Popen[str] | None = None
         self._said: deque[str] = deque(maxlen=_KEPT_LINES)
 
     def __enter__(self) -> Self:
-        remove_abandoned(_FOLDER_PREFIX)
-        self._folder = OwnedFolder(_FOLDER_PREFIX)
+        remove_abandoned(_FOLDER_PREFIX, self._where)
+        self._folder = OwnedFolder(_FOLDER_PREFIX, self._where)
         try:
             self._lay_out()
             self._start()
@@ -212,6 +217,16 @@ class PrivatePostgres:
         """Take what it says, so that it never waits for a reader."""
         with stderr:
             self._said.extend(stderr)
+
+
+def _memory() -> Path | None:
+    """A folder that is kept in memory, where there is one with room."""
+    try:
+        free = shutil.disk_usage(_MEMORY).free
+    except OSError:
+        return None
+    has_room = free >= _MEMORY_BYTES_MIN and os.access(_MEMORY, os.W_OK)
+    return _MEMORY if has_room else None
 
 
 def _program(name: str) -> str:
