@@ -12,6 +12,11 @@ SOAK ?= 50000
 # How many strings `make fuzz` throws; CI throws fewer.
 FUZZ ?= 1000000
 
+# The tests start programs by the hundred: each would compile every module anew where the
+# environment forbids to keep what was compiled. It is kept out of the tree.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
+
 .DEFAULT_GOAL := help
 .PHONY: help demo terminal test check format faults soak crash crash-bank model fuzz bench bench-link bench-bank catalogue screens lock packages clean
 
