@@ -5,9 +5,9 @@ has its data in a temporary folder and listens on a socket there, on no network,
 ends with the program that started it, however that ends. PostgreSQL refuses to run as
 root, so that root's server runs as the user that the package made for it.
 
-With ``durable=False`` the server does not wait for the disk, and has its data in memory
-where the system has a folder for that: right for tests, which throw everything away, and
-wrong for measurements.
+With ``durable=False`` the server does not wait for the disk, and has its data in
+memory where the system has a folder for that: right for tests, which throw everything
+away, and wrong for measurements.
 """
 
 from __future__ import annotations
