@@ -7,7 +7,8 @@ below and never back; a phase is left when its last request has been answered:
     HEADER   0500/920000  -> 0510  the bank takes, or finds again, the batch, and tells
                                    what of it is there from calls before
     DETAILS  0320 ...     -> 0330  the other payments, a group in each message, then the
-                                   open records; up to ``window`` unanswered at a time
+                                   open records; up to ``window`` unanswered at a time,
+                                   or one (`settlement.upload_pace`)
     TOTALS   0500/960000  -> 0510  BANK ACK MAC, or what differs
     DONE     nothing more is sent; the last event was `Collected` or `Refused`
 
@@ -63,6 +64,7 @@ from settlement.upload_events import (
     ResponseDiscarded,
     UploadEvent,
 )
+from settlement.upload_pace import UploadPace
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -118,7 +120,7 @@ class UploadMachine(TerminalMachine["Detail", "UploadEvent"]):
         stan_start: int,
         versions: TerminalVersions | None = None,
         window: int = WINDOW_DEFAULT,
-        group: int = GROUP_PAYMENTS_MAX,
+        group: int | UploadPace = GROUP_PAYMENTS_MAX,
         session: Session | None = None,
     ) -> None:
         """Prepare to send a batch.
@@ -129,7 +131,8 @@ class UploadMachine(TerminalMachine["Detail", "UploadEvent"]):
                 uses for its records are passed over.
             versions: what the terminal holds, by default nothing.
             window: messages of details that may be unanswered at a time, from 1.
-            group: payments in one message, 1 to `GROUP_PAYMENTS_MAX`.
+            group: payments in one message, 1 to `GROUP_PAYMENTS_MAX`; or what says
+                that by what the calls before have shown.
             session: of an earlier machine of the same call, which logged on.
         """
         super().__init__(
@@ -145,7 +148,8 @@ class UploadMachine(TerminalMachine["Detail", "UploadEvent"]):
             *batch.payments,
             *batch.opens,
         )
-        self._details = DetailQueue(batch, self._header, group)
+        self._pace = UploadPace(largest=group) if isinstance(group, int) else group
+        self._details = DetailQueue(batch, self._header, self._pace)
         self._taken_stans = {record.stan for record in self._records}
         self._versions = versions or TerminalVersions()
         self._window = window
@@ -175,7 +179,8 @@ class UploadMachine(TerminalMachine["Detail", "UploadEvent"]):
     def _next_request(self, now: datetime) -> Request[Detail | None] | None:
         """The next request that may go out, or None."""
         if self._phase is UploadPhase.DETAILS:
-            if len(self._unanswered) >= self._window:
+            window = 1 if self._pace.one_at_a_time else self._window
+            if len(self._unanswered) >= window:
                 return None
             detail = self._details.next_detail(self._take_stan, now)
             if detail is None:
@@ -207,7 +212,10 @@ class UploadMachine(TerminalMachine["Detail", "UploadEvent"]):
     ) -> list[UploadEvent]:
         events = self._handle(response, carried)
         self._unanswered.remove(key)
-        self._advance(refused=any(isinstance(event, Refused) for event in events))
+        is_refused = any(isinstance(event, Refused) for event in events)
+        if carried is not None and carried.payments and not is_refused:
+            self._pace.group_acknowledged()
+        self._advance(refused=is_refused)
         if carried is not None:
             events.append(self.progress)
         return events

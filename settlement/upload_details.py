@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from settlement import answers
-from settlement.detail_groups import GROUP_PAYMENTS_MAX, fitting, group_message
+from settlement.detail_groups import fitting, group_message
 from settlement.message_codec import detail_message
 from settlement.messages import ResponseCode
 from settlement.outcomes import held_digest, parse_held, parse_outcomes
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from settlement.messages import BatchHeader, RecordAnswer
     from settlement.payment import BatchToUpload, OpenItem, PaymentRecord
     from settlement.upload_events import UploadEvent
+    from settlement.upload_pace import UploadPace
 
 __all__ = ["Detail", "DetailQueue"]
 
@@ -65,11 +66,12 @@ class Detail:
 class DetailQueue:
     """The payments of a batch, then its open records, until all were sent."""
 
-    def __init__(self, batch: BatchToUpload, header: BatchHeader, group: int) -> None:
-        """Line up all of ``batch``, ``group`` payments in one message at most."""
-        assert 0 < group <= GROUP_PAYMENTS_MAX, "a group has 1 to 32 payments"
+    def __init__(
+        self, batch: BatchToUpload, header: BatchHeader, pace: UploadPace
+    ) -> None:
+        """Line up all of ``batch``; ``pace`` says how many go in one message."""
         self._header = header
-        self._group = group
+        self._pace = pace
         self._payments = deque(batch.payments)
         self._opens = deque(batch.opens)
 
@@ -86,7 +88,7 @@ class DetailQueue:
             now: aware, in the office's zone.
         """
         if self._payments:
-            group = fitting(tuple(islice(self._payments, self._group)))
+            group = fitting(tuple(islice(self._payments, self._pace.payments)))
             for _ in group:
                 self._payments.popleft()
             message = group_message(self._header, group, take_stan(), now)

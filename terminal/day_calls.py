@@ -2,9 +2,9 @@
 
 One call serves all waiting batches, and then what the bank has published. When it is
 cut, in whichever part, the next one goes on there: with what the bank does not hold
-yet, or with the rest of a list. When the line fails for good after the bank has said
-its last word about every batch, only the fetching has failed, and no batch is told of
-it.
+yet, in smaller groups when the call before brought nothing, or with the rest of a list.
+When the line fails for good after the bank has said its last word about every batch,
+only the fetching has failed, and no batch is told of it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from settlement.upload import (
     UploadMachine,
     UploadPhase,
 )
+from settlement.upload_pace import UploadPace
 from terminal.conversation import Conversation, MessageLine
 from terminal.day import DayPhase, DayProgress
 from terminal.decline_flow import DeclineFlow
@@ -101,6 +102,7 @@ class DayCalls:
         self._finished: set[tuple[bytes, int]] = set()
         self._confirmed: dict[tuple[bytes, int], int] = {}
         self._redial = Redial()
+        self._pace = UploadPace()
         self._conversation = Conversation(
             clock=parts.clock,
             note=lambda kind, detail: parts.journal.note(kind, parts.clock(), detail),
@@ -191,6 +193,7 @@ class DayCalls:
                     call.close()
         except CallLostError as error:
             self._journal.note("call-cut", self._clock(), error.reason)
+            self._pace.call_cut(fruitless=self._redial.call_is_fruitless)
             if not self._redial.goes_on_after_cut():
                 raise
             self._on_line(LineState.IDLE)
@@ -212,6 +215,7 @@ class DayCalls:
                 self._desk.assemble(batch, self._config),
                 stan_start=stan,
                 versions=self._shelf.versions(),
+                group=self._pace,
                 session=session,
             )
             self._send(call, machine, batch)

@@ -41,7 +41,12 @@ class Redial:
         """The bank has confirmed something for the first time in this call."""
         self._brought_something = True
 
+    @property
+    def call_is_fruitless(self) -> bool:
+        """Whether the bank has confirmed nothing in this call so far."""
+        return not self._brought_something
+
     def goes_on_after_cut(self) -> bool:
         """Whether another call is worth it, now that this one was cut."""
-        self._fruitless = 0 if self._brought_something else self._fruitless + 1
+        self._fruitless = self._fruitless + 1 if self.call_is_fruitless else 0
         return self._calls < CALLS_MAX and self._fruitless < FRUITLESS_CALLS_MAX

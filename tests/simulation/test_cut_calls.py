@@ -23,7 +23,7 @@ from settlement import iso8583
 from settlement.bank import Bank
 from settlement.check.bank import check_bank
 from settlement.clearing import IncidentCode
-from settlement.detail_groups import payments_of
+from settlement.detail_groups import GROUP_PAYMENTS_MAX, payments_of
 from settlement.intake import IntakeMachine
 from settlement.issuing import Issuing
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
@@ -40,7 +40,9 @@ from settlement.upload import (
     RecordRefused,
     UploadMachine,
 )
+from settlement.upload_pace import GROUP_PAYMENTS_SMALLEST, UploadPace
 from sim.modems.line import LineSettings
+from terminal.redial import FRUITLESS_CALLS_MAX, Redial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,6 +56,7 @@ FORGED = frozenset({4, 29})
 """Payments, from 0, whose TACs are wrong: what became of them has to be told."""
 CUT_STEP = int(os.environ.get("RASEED_CUT_STEP", "100"))
 CALLS_MAX = 40
+DAYS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +79,16 @@ class Bench:
         self.reports: list[CallReport] = []
 
     def call(
-        self, cut_after_bytes: int | None = None, *, window: int = WINDOW_DEFAULT
+        self,
+        cut_after_bytes: int | None = None,
+        *,
+        window: int = WINDOW_DEFAULT,
+        group: int | UploadPace = GROUP,
     ) -> CallReport:
         """One call with the batch."""
         number = len(self.reports)
         upload = UploadMachine(
-            self._site.batch, stan_start=1, window=window, group=GROUP
+            self._site.batch, stan_start=1, window=window, group=group
         )
         report = upload_once(
             upload,
@@ -94,6 +101,25 @@ class Bench:
         )
         self.reports.append(report)
         return report
+
+    def end_of_day(self, cut_after_bytes: int, pace: UploadPace) -> bool:
+        """Calls, all cut, as `terminal.day_calls` makes them; whether one ends."""
+        redial = Redial()
+        known = 0
+        while True:
+            redial.call_begins()
+            before = self.held()
+            report = self.call(cut_after_bytes, group=pace)
+            assert not before & set(places_sent(report, self._site.batch))
+            if report.finished_ms is not None:
+                return True
+            told = [e.answered for e in report.events if isinstance(e, Progress)]
+            if max(told, default=0) > known:
+                known = max(told)
+                redial.bank_confirmed()
+            pace.call_cut(fruitless=redial.call_is_fruitless)
+            if not redial.goes_on_after_cut():
+                return False
 
     def held(self) -> set[int]:
         """Places of the payments that the bank holds."""
@@ -129,14 +155,18 @@ class Bench:
         assert (report.payments, report.batches) == (PAYMENTS - len(FORGED), 1)
 
 
-def places_sent(report: CallReport, batch: BatchToUpload) -> list[int]:
+def groups_sent(report: CallReport, batch: BatchToUpload) -> list[list[int]]:
+    """The places of the payments in each group that went up."""
     requests = [parse_request(iso8583.decode(message)) for message in report.sent]
     return [
-        payment.sequence
+        [payment.sequence for payment in payments_of(request, BatchHeader.of(batch))]
         for request in requests
         if isinstance(request, GroupRequest)
-        for payment in payments_of(request, BatchHeader.of(batch))
     ]
+
+
+def places_sent(report: CallReport, batch: BatchToUpload) -> list[int]:
+    return [place for group in groups_sent(report, batch) for place in group]
 
 
 @pytest.fixture(scope="module")
@@ -244,3 +274,35 @@ def test_a_line_that_never_holds_long_brings_a_batch_through(
         for event in report.events
         if isinstance(event, RecordRefused)
     )
+
+
+@pytest.mark.parametrize(
+    ("smallest", "comes_through"),
+    [(GROUP_PAYMENTS_SMALLEST, True), (GROUP_PAYMENTS_MAX, False)],
+    ids=["smaller-groups", "always-full-groups"],
+)
+def test_a_line_on_which_no_full_group_gets_through_needs_smaller_groups(
+    site: Site,
+    new_bench: Callable[[], Bench],
+    smallest: int,
+    *,
+    comes_through: bool,
+) -> None:
+    """Every call is cut after as many bytes as a logon and half a full group take."""
+    asking = new_bench()
+    asking.call()
+    asking_bytes = asking.call().line_bytes
+    bench = new_bench()
+    for _ in range(DAYS):
+        if bench.end_of_day(asking_bytes + 250, UploadPace(smallest=smallest)):
+            break
+    if comes_through:
+        bench.assert_posted_once()
+        groups = [groups_sent(report, site.batch) for report in bench.reports[:3]]
+        sizes = [[len(group) for group in call] for call in groups]
+        assert sizes == [[32, 8], [16], [8, 16]]
+    else:
+        assert bench.held() == set()
+        with bench.store.read() as books:
+            assert books.batches.incidents() == []
+        assert len(bench.reports) == DAYS * FRUITLESS_CALLS_MAX

@@ -64,6 +64,7 @@ class Line:
     Attributes:
         cut_at: the message, counted from 0 over both ways, at which the call is lost.
         cuts: the same for the first calls, one each; later ones are not cut.
+        holds_bytes: so many go over it in each call, both ways together.
         deaf: answers that get lost on their way while the call stays up.
         during: called at every message, as the world goes on during a call.
         certificate_until: the end of the terminal's certificate, as TLS tells it.
@@ -74,6 +75,8 @@ class Line:
         self.terminal_id = "T0000007"
         self.cut_at = -1
         self.cuts: list[int] = []
+        self.holds_bytes = 2**31
+        self.bytes = 0
         self.deaf = 0
         self.busy = False
         self.certificate_until: datetime | None = None
@@ -90,6 +93,7 @@ class Line:
         on_event(Secured(peer_name="host", own_until=self.certificate_until))
         self.calls += 1
         self.count = 0
+        self.bytes = 0
         if self.cuts:
             self.cut_at = self.cuts.pop(0)
         return LoopCall(self, IntakeMachine(self.terminal_id, self._bank, bytes(16)))
@@ -98,6 +102,11 @@ class Line:
         self.during()
         self.count += 1
         if self.count - 1 == self.cut_at:
+            raise CallLostError("the line is dead")
+
+    def carry(self, message: bytes) -> None:
+        self.bytes += len(message)
+        if self.bytes > self.holds_bytes:
             raise CallLostError("the line is dead")
 
 
@@ -109,6 +118,7 @@ class LoopCall:
 
     def send(self, message: bytes) -> None:
         self._line.step()
+        self._line.carry(message)
         self._answers.extend(self._machine.receive(message, NOW))
 
     def receive(self, timeout_ms: int) -> bytes:
@@ -116,6 +126,7 @@ class LoopCall:
         while self._answers:
             answer = self._answers.popleft()
             if self._line.deaf == 0:
+                self._line.carry(answer)
                 return answer
             self._line.deaf -= 1
         raise CallTimeoutError(timeout_ms)
@@ -387,6 +398,20 @@ def test_what_became_of_a_payment_is_noted_once_in_however_many_calls(
     noted = events(world.bench, "record-refused").splitlines()
     assert len(noted) == 1
     assert noted[0].endswith(": 05")
+
+
+def test_a_line_that_holds_for_half_a_group_brings_the_day_through(
+    world: World,
+) -> None:
+    for _ in range(34):
+        world.bench.pay("1.000")
+    world.line.holds_bytes = 1_000
+    progress: list[DayProgress] = []
+    result = world.bench.counter.close_day(progress.append)
+    assert result.verdict is DayVerdict.COLLECTED
+    sending = [step for step in progress if step.phase is DayPhase.SENDING]
+    assert list(dict.fromkeys(step.done for step in sending)) == [0, 16, 32, 34]
+    world.assert_settled(34_000)
 
 
 @pytest.mark.parametrize("deaf", [1, 2, 3])
