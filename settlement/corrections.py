@@ -5,21 +5,23 @@ further one, which names it, says why, and moves its money from where it lies to
 it belongs: never more than lies there of that money (`settlement.postings` says what an
 origin is). Purse floats and suspense have rules of their own and are not touched.
 
-Who an officer is, is asked of `Officers`; `NamedOfficers` takes any name, and only sees
-to it that two names are two. A register of officers goes in its place.
+Who acts has proved who he is (`settlement.officers`); which roles may propose and which
+may approve is the same for all that takes two (`settlement.dual_control`).
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
+from settlement import dual_control
+from settlement.dual_control import ActionKind
 from settlement.errors import CorrectionError
 from settlement.ledger import Account, AccountKind, EntryKind
 from settlement.loads import known_load
 from settlement.money import Money, currency_by_number
 from settlement.postings import CORRECTABLE, ENTRY_SIDES, correction_entry
+from settlement.store.collisions import repeated
 from settlement.store.corrections import CorrectionDecision, CorrectionRow
 
 if TYPE_CHECKING:
@@ -28,38 +30,13 @@ if TYPE_CHECKING:
 
     from settlement.store.books import BankStore, Books
     from settlement.store.history import EntryRow
+    from settlement.store.officers import OfficerRow
 
-__all__ = ["Corrections", "NamedOfficers", "Officers", "Wish"]
+__all__ = ["Corrections", "Wish"]
 
 _NOTHING_MOVED: Final = "No money moved."
-_NAME: Final = re.compile(r"[a-z][a-z0-9._-]{1,31}")
 _REASON_MAX: Final = 200
 _DEBITED, _CREDITED = ENTRY_SIDES[EntryKind.CORRECTION]
-
-
-class Officers(Protocol):
-    """Who may propose and approve."""
-
-    def identify(self, name: str) -> str:
-        """The officer's one name.
-
-        Raises:
-            CorrectionError: nobody of that name may do this.
-        """
-        ...
-
-
-class NamedOfficers:
-    """Takes everybody at his word; no two spellings are one name."""
-
-    def identify(self, name: str) -> str:
-        """See `Officers`."""
-        if not _NAME.fullmatch(name):
-            raise CorrectionError(
-                f"'{name}' is no officer's name: a small letter, then 1 to 31 small "
-                f"letters, digits, dots, hyphens or underscores. {_NOTHING_MOVED}"
-            )
-        return name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,29 +62,26 @@ class Wish:
 class Corrections:
     """Corrections of the ledger. Threads may share it."""
 
-    def __init__(
-        self,
-        store: BankStore,
-        clock: Callable[[], datetime],
-        officers: Officers | None = None,
-    ) -> None:
+    def __init__(self, store: BankStore, clock: Callable[[], datetime]) -> None:
         """Work on ``store`` by the time of ``clock``, which is aware."""
         self._store = store
         self._clock = clock
-        self._officers = officers or NamedOfficers()
 
     def corrections(self) -> list[CorrectionRow]:
         """All corrections that were ever proposed."""
         with self._store.read() as books:
             return books.corrections.corrections()
 
-    def propose(self, wish: Wish, *, by: str) -> CorrectionRow:
+    @repeated
+    def propose(self, wish: Wish, *, by: OfficerRow) -> CorrectionRow:
         """Note what should be booked; nothing is booked yet.
 
         Raises:
-            CorrectionError: there is no such entry, or it cannot be put right so.
+            CorrectionError: there is no such entry, it cannot be put right so, or this
+                officer may not ask for it.
         """
-        officer = self._officers.identify(by)
+        if not dual_control.may_propose(ActionKind.CORRECTION, by.role):
+            raise _not_permitted(by, "propose")
         reason = wish.reason.strip()
         if not 0 < len(reason) <= _REASON_MAX or not reason.isprintable():
             raise CorrectionError(
@@ -133,7 +107,7 @@ class Corrections:
                 if wish.amount_minor is None
                 else wish.amount_minor,
                 reason=reason,
-                proposed_by=officer,
+                proposed_by=by.name,
                 at=now,
             )
             _check(books, row, entry.currency)
@@ -141,14 +115,17 @@ class Corrections:
             books.corrections.propose(row, accounts)
         return row
 
-    def approve(self, number: int, *, by: str) -> CorrectionRow:
+    @repeated
+    def approve(self, number: int, *, by: OfficerRow) -> CorrectionRow:
         """Book what another officer proposed; approving it again is nothing.
 
         Raises:
-            CorrectionError: there is no such proposal, it was rejected, the same
-                officer proposed it, or the money has gone elsewhere meanwhile.
+            CorrectionError: there is no such proposal, it was rejected, this officer
+                proposed it or may not approve it, or the money has gone elsewhere
+                meanwhile.
         """
-        officer = self._officers.identify(by)
+        if not dual_control.may_approve(ActionKind.CORRECTION, by.role):
+            raise _not_permitted(by, "approve")
         now = self._clock()
         with self._store.write() as books:
             books.holds.staff()
@@ -158,14 +135,14 @@ class Corrections:
             if row.decision is CorrectionDecision.APPROVED:
                 return row
             _refuse_decided(row)
-            if officer == row.proposed_by:
+            if by.name == row.proposed_by:
                 raise CorrectionError(
-                    f"{officer} proposed correction {number} and cannot approve it. "
+                    f"{by.name} proposed correction {number} and cannot approve it. "
                     f"{_NOTHING_MOVED} Another officer has to"
                 )
             _check(books, row, row.debited.currency)
             books.corrections.decide(
-                number, CorrectionDecision.APPROVED, by=officer, because="", at=now
+                number, CorrectionDecision.APPROVED, by=by.name, because="", at=now
             )
             books.ledger.post(
                 correction_entry(
@@ -179,13 +156,19 @@ class Corrections:
             )
             return _proposal(books, number)
 
-    def reject(self, number: int, *, by: str, reason: str) -> CorrectionRow:
+    @repeated
+    def reject(self, number: int, *, by: OfficerRow, reason: str) -> CorrectionRow:
         """Note that a proposal will never be booked; who proposed it may do so too.
 
         Raises:
-            CorrectionError: there is no such proposal, or it was booked.
+            CorrectionError: there is no such proposal, it was booked, or this officer
+                may not reject it.
         """
-        officer = self._officers.identify(by)
+        kind, role = ActionKind.CORRECTION, by.role
+        if not (
+            dual_control.may_propose(kind, role) or dual_control.may_approve(kind, role)
+        ):
+            raise _not_permitted(by, "reject")
         now = self._clock()
         with self._store.write() as books:
             books.holds.staff()
@@ -196,11 +179,18 @@ class Corrections:
             books.corrections.decide(
                 number,
                 CorrectionDecision.REJECTED,
-                by=officer,
+                by=by.name,
                 because=reason.strip(),
                 at=now,
             )
             return _proposal(books, number)
+
+
+def _not_permitted(officer: OfficerRow, what: str) -> CorrectionError:
+    return CorrectionError(
+        f"{officer.name} is an officer of {officer.role} and may not {what} a "
+        f"correction. {_NOTHING_MOVED}"
+    )
 
 
 def _entry(books: Books, entry_id: int) -> EntryRow:

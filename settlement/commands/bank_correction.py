@@ -9,7 +9,7 @@ import click
 from settlement.commands.account_names import account_of, account_text
 from settlement.commands.bank_access import bank_option, open_bank
 from settlement.commands.environment import environment_of
-from settlement.commands.officer_access import officer_option
+from settlement.commands.officer_access import acting_officer, officer_options
 from settlement.commands.output import (
     PlainErrorsGroup,
     facts_table,
@@ -42,15 +42,15 @@ def correction() -> None:
     "propose",
     epilog="""
 Examples:
-  raseed-bank correction propose 17 --to deposits:SOHAR --officer salim \\
+  raseed-bank correction propose 17 --to deposits:SOHAR --officer huda \\
       --reason "paid as fees, is a deposit"
-  raseed-bank correction propose 21 --amount 4.500 --officer salim \\
+  raseed-bank correction propose 21 --amount 4.500 --officer huda \\
       --reason "paid twice"
 """,
 )
 @click.argument("entry", type=click.IntRange(min=1))
 @bank_option
-@officer_option
+@officer_options
 @click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept.")
 @click.option(
     "--from",
@@ -73,6 +73,7 @@ def propose(  # noqa: PLR0913 - one argument for each option, as click hands the
     entry: int,
     bank: Path,
     officer: str,
+    password_file: str | None,
     reason: str,
     debited: str | None,
     credited: str | None,
@@ -86,39 +87,54 @@ def propose(  # noqa: PLR0913 - one argument for each option, as click hands the
     with open_bank(bank) as opened:
         wish = _wish(opened, entry, reason, (debited, credited), amount)
         clock = environment_of(ctx).clock
-        row = Corrections(opened.store, clock).propose(wish, by=officer)
+        by = acting_officer(ctx, opened, officer, password_file)
+        row = Corrections(opened.store, clock).propose(wish, by=by)
     _show(ctx, row)
 
 
 @correction.command("approve")
 @click.argument("number", type=click.IntRange(min=1))
 @bank_option
-@officer_option
+@officer_options
 @json_option
 @click.pass_context
-def approve(ctx: click.Context, *, number: int, bank: Path, officer: str) -> None:
+def approve(
+    ctx: click.Context,
+    *,
+    number: int,
+    bank: Path,
+    officer: str,
+    password_file: str | None,
+) -> None:
     """Book the correction NUMBER, which another officer proposed."""
     with open_bank(bank) as opened:
         clock = environment_of(ctx).clock
-        row = Corrections(opened.store, clock).approve(number, by=officer)
+        by = acting_officer(ctx, opened, officer, password_file)
+        row = Corrections(opened.store, clock).approve(number, by=by)
     _show(ctx, row)
 
 
 @correction.command("reject")
 @click.argument("number", type=click.IntRange(min=1))
 @bank_option
-@officer_option
+@officer_options
 @click.option("--reason", required=True, metavar="TEXT", help="Why not; it is kept.")
 @json_option
 @click.pass_context
 def reject(
-    ctx: click.Context, *, number: int, bank: Path, officer: str, reason: str
+    ctx: click.Context,
+    *,
+    number: int,
+    bank: Path,
+    officer: str,
+    password_file: str | None,
+    reason: str,
 ) -> None:
     """See to it that the correction NUMBER is never booked."""
     with open_bank(bank) as opened:
         clock = environment_of(ctx).clock
-        corrections = Corrections(opened.store, clock)
-        row = corrections.reject(number, by=officer, reason=reason)
+        by = acting_officer(ctx, opened, officer, password_file)
+        row = Corrections(opened.store, clock).reject(number, by=by, reason=reason)
     _show(ctx, row)
 
 

@@ -51,6 +51,7 @@ from settlement.store.books import BankStore
 from settlement.store.cards import PurseRow
 from settlement.store.officers import OfficerRow, Role
 from tests.databases import unguarded
+from tests.settlement.acting import PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +69,6 @@ LID = b"DESK0001"
 TERMINAL = "T0000007"
 OFFICE = "SOHAR"
 ACCOUNT = "0100000001"
-PASSWORD = b"ten characters"
 FUNDS = 5_000_000
 BALANCE_LIMIT = 2_000_000
 

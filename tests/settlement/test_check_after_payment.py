@@ -13,6 +13,7 @@ from settlement.deposits import CustomsOrder, DepositRef, Deposits
 from settlement.fees import FeeCode, Fees
 from settlement.ledger import Account, EntryKind
 from settlement.payment import PaymentKind
+from tests.settlement.acting import HUDA, SAID
 
 if TYPE_CHECKING:
     Desk = Any
@@ -59,9 +60,9 @@ def busy(desk: Desk) -> Desk:
         (paid,) = books.deposits.paid_for("DEC-2025-000001")
     for amount in (100, 200):
         wish = Wish(entry_id=paid, reason="twice", amount_minor=amount)
-        corrections.propose(wish, by="salim")
-    corrections.approve(1, by="fatma")
-    corrections.reject(2, by="fatma", reason="no")
+        corrections.propose(wish, by=HUDA)
+    corrections.approve(1, by=SAID)
+    corrections.reject(2, by=SAID, reason="no")
     return desk
 
 
@@ -255,9 +256,9 @@ REFUND, FORFEIT = "deposit refund", "deposit forfeiture"
             "bank fee reversal 4",
         ),
         (
-            ["UPDATE correction_decision SET decided_by = 'Salim' WHERE number = 1"],
+            ["UPDATE correction_decision SET decided_by = 'Huda' WHERE number = 1"],
             FindingCode.CORRECTION,
-            "correction 1: salim approved what he proposed",
+            "correction 1: huda approved what he proposed",
         ),
         (
             ["DELETE FROM correction_decision WHERE number = 1"],

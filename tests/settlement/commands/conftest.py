@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sim.cards.issue import blank_customs_card, blank_purse
 from sim.cards.memory import Memory
 from tests.branch import PASSPHRASE, World, at_work
+from tests.settlement.acting import PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +24,17 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     world = World(tmp_path)
     yield world
     world.assert_nothing_secret_was_said()
+
+
+@pytest.fixture
+def staffed_desk(desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A bank with officers, whose passwords lie in a folder for the commands."""
+    folder = tmp_path / "passwords"
+    folder.mkdir()
+    for name in desk.staff():
+        (folder / name).write_bytes(PASSWORD)
+    monkeypatch.setenv("RASEED_OFFICER_PASSWORDS", str(folder))
+    return desk
 
 
 @pytest.fixture(scope="session")

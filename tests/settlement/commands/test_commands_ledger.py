@@ -13,6 +13,7 @@ from tests.branch import at_work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     World = Any
     Desk = Any
@@ -22,8 +23,9 @@ DEPOSIT = "DEC-2025-000002"
 
 
 @pytest.fixture
-def books(world: World, desk: Desk) -> Iterator[World]:
-    """A bank with one payment of fees and one of deposits, of 5.000 OMR."""
+def books(world: World, staffed_desk: Desk) -> Iterator[World]:
+    """A bank with officers, one payment of fees and one of deposits, of 5.000 OMR."""
+    desk = staffed_desk
     purse = desk.loaded_purse(100_000)
     desk.customs.pay(purse, 3_500)
     desk.customs.pay(purse, 5_000, kind=PaymentKind.DEPOSITS)
@@ -143,20 +145,34 @@ def test_a_correction_takes_two_officers(books: World) -> None:
     asked = done(
         books,
         *("correction", "propose", "3", "--to", "deposits:SOHAR", "--amount", "1"),
-        *("--officer", "salim", "--reason", "is a guarantee"),
+        *("--officer", "zahra", "--reason", "is a guarantee"),
     )
     assert (asked["from"], asked["decision"]) == ("revenue:SOHAR", None)
-    told = refused(books, "correction", "approve", "1", "--officer", "salim")
+    told = refused(books, "correction", "approve", "1", "--officer", "zahra")
     assert "cannot approve" in told
-    approved = done(books, "correction", "approve", "1", "--officer", "fatma")
-    assert approved["decided_by"] == "fatma"
+    told = refused(books, "correction", "approve", "1", "--officer", "huda")
+    assert "of operations and may not approve" in told
+    approved = done(books, "correction", "approve", "1", "--officer", "said")
+    assert approved["decided_by"] == "said"
     assert "approved already" in refused(
-        books, "correction", "reject", "1", "--officer", "fatma", "--reason", "no"
+        books, "correction", "reject", "1", "--officer", "said", "--reason", "no"
     )
     assert len(done(books, "correction", "list")["corrections"]) == 1
     assert "no entry 99" in refused(
-        books, "correction", "propose", "99", "--officer", "salim", "--reason", "x"
+        books, "correction", "propose", "99", "--officer", "zahra", "--reason", "x"
     )
+
+
+def test_a_correction_takes_the_officers_password(books: World, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_text("not the password\n")
+    told = refused(
+        books,
+        *("correction", "propose", "3", "--to", "deposits:SOHAR", "--reason", "x"),
+        *("--officer", "huda", "--password-file", str(wrong)),
+    )
+    assert "the password is wrong" in told
+    assert done(books, "correction", "list")["corrections"] == []
 
 
 def test_the_trial_balance_of_a_moment(books: World) -> None:

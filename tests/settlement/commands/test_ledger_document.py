@@ -28,8 +28,9 @@ BLOCKS = re.findall(r"^```console\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
-def at_the_bank(world: World, desk: Desk) -> Iterator[World]:
-    """A bank with one payment of fees and one of deposits."""
+def at_the_bank(world: World, staffed_desk: Desk) -> Iterator[World]:
+    """A bank with officers, one payment of fees and one of deposits."""
+    desk = staffed_desk
     purse = desk.loaded_purse(100_000)
     desk.customs.pay(purse, 3_500)
     desk.customs.pay(purse, 5_000, kind=PaymentKind.DEPOSITS)
