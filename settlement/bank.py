@@ -98,6 +98,7 @@ class Bank:
         with self._store.read() as books:
             return self._offers.offer(_published(books, terminal_id), query)
 
+    @repeated
     def take_decline(
         self, terminal_id: str, report: DeclineReport, now: datetime
     ) -> RecordAnswer:

@@ -18,6 +18,7 @@ from settlement.errors import DepositError
 from settlement.ledger import Account, AccountKind, EntryKind, Source
 from settlement.money import Money, currency_by_number
 from settlement.postings import deposit_order_entry
+from settlement.store.collisions import repeated
 from settlement.store.deposits import DepositOrderRow
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class Deposits:
         with self._store.read() as books:
             return _whole(books, _find(books, ref))
 
+    @repeated
     def carry_out(
         self, ref: DepositRef, order: CustomsOrder, *, by: str
     ) -> tuple[Deposit, DepositOrderRow]:

@@ -17,6 +17,7 @@ from settlement.errors import FeeError
 from settlement.ledger import Account
 from settlement.money import Money, currency_by_number
 from settlement.postings import fee_entry, fee_reversal_entry
+from settlement.store.collisions import repeated
 from settlement.store.fees import FeeRow, TariffRow
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Fees:
         self._store = store
         self._clock = clock
 
+    @repeated
     def set_tariff(
         self, code: FeeCode, currency: int, amount_minor: int, *, by: str
     ) -> TariffRow:
@@ -103,6 +105,7 @@ class Fees:
         with self._store.read() as books:
             return books.fees.fees()
 
+    @repeated
     def charge(
         self, code: FeeCode, account: Account, *, reference: str, by: str
     ) -> FeeRow:

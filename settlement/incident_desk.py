@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from settlement.clearing import IncidentCode
 from settlement.errors import OfficerError
 from settlement.incident_severity import Severity, severity_of
+from settlement.store.collisions import repeated
 from settlement.store.incidents import (
     EvidenceRow,
     IncidentOutcome,
@@ -24,7 +25,7 @@ from settlement.store.officers import Role
 from settlement.suspense import CAUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from settlement.dual_control import DecidedBy
@@ -132,7 +133,8 @@ class IncidentDesk:
             work = books.incidents.work(number)
         return _case(noted, work, evidence)
 
-    def assign(self, numbers: Iterable[int], owner: str, by: DecidedBy) -> None:
+    @repeated
+    def assign(self, numbers: Sequence[int], owner: str, by: DecidedBy) -> None:
         """Give incidents to an officer; all of them or none.
 
         Raises:
@@ -156,6 +158,7 @@ class IncidentDesk:
                 )
                 books.incidents.add_work(number, work)
 
+    @repeated
     def note(self, number: int, by: DecidedBy) -> None:
         """Add what an officer found out, also to a closed one.
 
@@ -173,6 +176,7 @@ class IncidentDesk:
             )
             books.incidents.add_work(number, work)
 
+    @repeated
     def resolve(self, number: int, outcome: IncidentOutcome, by: DecidedBy) -> None:
         """Close an incident: what was wrong, and what became of it.
 

@@ -22,6 +22,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from settlement import dual_control
 from settlement.dual_control import ActionKind, DecidedBy
 from settlement.errors import OfficerError
+from settlement.store.collisions import repeated
 from settlement.store.officers import OfficerRow, Role
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class Officers:
         """Whether there are two security officers, so that nothing goes without two."""
         return _takes_two(self.officers())
 
+    @repeated
     def add(
         self,
         name: str,
@@ -163,6 +165,7 @@ class Officers:
             books.officers.set_password(name, digest, proposal=number, at=now)
         return row
 
+    @repeated
     def disable(self, name: str, by: TwoOfficers) -> OfficerRow:
         """Accept nothing from an officer any more, for good.
 
@@ -193,6 +196,7 @@ class Officers:
             books.holds.staff()
             books.officers.set_password(name, digest, proposal=None, at=self._clock())
 
+    @repeated
     def reset_password(self, name: str, new: bytes, by: TwoOfficers) -> None:
         """Give an officer a new password, which also ends a lockout.
 

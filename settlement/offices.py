@@ -13,6 +13,7 @@ from settlement.errors import IssuingError
 from settlement.ledger import Account, payee_account
 from settlement.money import currency_by_number
 from settlement.payment import PaymentKind
+from settlement.store.collisions import repeated
 from settlement.store.offices import OfficeRow
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Offices:
         self._store = store
         self._clock = clock
 
+    @repeated
     def add(self, row: OfficeRow, *, by: str) -> OfficeRow:
         """Note an office and open its accounts, or give a known one these names.
 

@@ -36,6 +36,7 @@ from settlement.ledger import (
 )
 from settlement.posting import facts_again
 from settlement.store.batches import IncidentRow
+from settlement.store.collisions import repeated
 from settlement.store.incidents import IncidentOutcome, WorkKind, WorkRow
 from settlement.store.records import Decision
 from settlement.store.suspense import SuspenseOutcome, SuspenseResolution
@@ -165,6 +166,7 @@ class SuspenseDesk:
         self._store = store
         self._keys = keys
 
+    @repeated
     def propose(
         self,
         found: SuspendedRow,
@@ -201,6 +203,7 @@ class SuspenseDesk:
                 by=by,
             )
 
+    @repeated
     def approve(self, number: int, by: DecidedBy) -> SuspendedRow:
         """Approve a proposal and do what it says, in one transaction.
 
@@ -219,6 +222,7 @@ class SuspenseDesk:
         assert ended is not None, "it is there"
         return ended
 
+    @repeated
     def reject(self, number: int, by: DecidedBy) -> ProposalRow:
         """Reject a proposal; the money goes on waiting.
 

@@ -20,6 +20,8 @@ import pytest
 from settlement import loads
 from settlement.bank import Bank
 from settlement.check.bank import check_bank
+from settlement.corrections import Corrections
+from settlement.deposits import Deposits
 from settlement.download import DownloadKind
 from settlement.errors import (
     BankUnavailableError,
@@ -27,14 +29,19 @@ from settlement.errors import (
     LedgerError,
     LoadRefusedError,
 )
+from settlement.fees import Fees
+from settlement.incident_desk import IncidentDesk
 from settlement.issuing import Issuing
 from settlement.ledger import Account, EntryKind, deposit_entry
+from settlement.officers import Officers
+from settlement.offices import Offices
 from settlement.statements import Statements
 from settlement.store.batches import IncidentRow
 from settlement.store.books import BankStore
 from settlement.store.cards import TerminalRow
 from settlement.store.collisions import TRIES_MAX, repeated
 from settlement.store.numbers import draw_entry_numbers
+from settlement.suspense import SuspenseDesk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -446,6 +453,23 @@ def test_work_that_is_refused_is_not_done_again(desk: Desk) -> None:
         Issuing.complete_load,
         Issuing.void_load,
         Statements.issue,
+        Bank.take_decline,
+        Corrections.propose,
+        Corrections.approve,
+        Corrections.reject,
+        Deposits.carry_out,
+        Fees.set_tariff,
+        Fees.charge,
+        IncidentDesk.assign,
+        IncidentDesk.note,
+        IncidentDesk.resolve,
+        Officers.add,
+        Officers.disable,
+        Officers.reset_password,
+        Offices.add,
+        SuspenseDesk.propose,
+        SuspenseDesk.approve,
+        SuspenseDesk.reject,
     ],
 )
 def test_what_a_host_or_desk_writes_is_done_again(method: Any) -> None:
