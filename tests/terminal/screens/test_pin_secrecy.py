@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,7 +48,8 @@ async def test_no_digit_of_the_pin_is_rendered_or_told(
 
     def overhear(message: Message) -> None:
         if not isinstance(message, Key):
-            told.append(repr(message))
+            # Where an object lies in memory is a number too, and chance.
+            told.append(re.sub(r"\b0x[0-9a-f]+", "", repr(message)))
 
     counter.seen = purse()
     counter.results.append(ending(order()))
