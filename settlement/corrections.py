@@ -164,10 +164,7 @@ class Corrections:
             CorrectionError: there is no such proposal, it was booked, or this officer
                 may not reject it.
         """
-        kind, role = ActionKind.CORRECTION, by.role
-        if not (
-            dual_control.may_propose(kind, role) or dual_control.may_approve(kind, role)
-        ):
+        if not dual_control.may_reject(ActionKind.CORRECTION, by.role):
             raise _not_permitted(by, "reject")
         now = self._clock()
         with self._store.write() as books:

@@ -42,6 +42,7 @@ __all__ = [
     "document_of",
     "may_approve",
     "may_propose",
+    "may_reject",
     "proposal_digest",
     "propose",
     "reject",
@@ -121,6 +122,11 @@ def may_propose(kind: ActionKind, role: Role) -> bool:
 def may_approve(kind: ActionKind, role: Role) -> bool:
     """Whether officers of this role may approve what another one asks for."""
     return role in _APPROVERS[kind]
+
+
+def may_reject(kind: ActionKind, role: Role) -> bool:
+    """Whether officers of this role may see to it that such an action is not done."""
+    return may_propose(kind, role) or may_approve(kind, role)
 
 
 def propose(
@@ -204,7 +210,7 @@ def reject(books: Books, number: int, kind: ActionKind, by: DecidedBy) -> Propos
     """
     row = _waiting(books, number, kind)
     role = by.officer.role
-    if not (may_propose(kind, role) or may_approve(kind, role)):
+    if not may_reject(kind, role):
         raise DualControlError(
             f"{by.officer.name} is an officer of {role} and may not reject this "
             f"({kind}). {NOTHING}"
