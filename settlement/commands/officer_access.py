@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = [
     "acting_officer",
     "decided_by",
-    "officer_option",
     "officer_options",
     "officers_of",
     "reason_option",
@@ -42,11 +41,6 @@ def officer_options(command: F) -> F:
         "after the officer in the folder RASEED_OFFICER_PASSWORDS, else a hidden "
         "prompt.",
     )(command)
-    return officer_option(command)
-
-
-def officer_option(command: F) -> F:
-    """Add ``--officer``, which arrives as ``officer``."""
     return click.option(
         "--officer",
         required=True,
