@@ -1,14 +1,32 @@
-"""Officers who have proved who they are, and the password of all officers."""
+"""Officers who have proved who they are, and the passwords of those who have to."""
 
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 from settlement.store.officers import OfficerRow, Role
 
-__all__ = ["HUDA", "PASSWORD", "SAID", "officer"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pytest
+
+__all__ = ["HUDA", "PASSWORD", "SAID", "keep_passwords", "officer"]
 
 PASSWORD = b"ten characters"
+
+
+def keep_passwords(
+    folder: Path, passwords: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lay officers' passwords into a new folder, where the commands look for them."""
+    folder.mkdir()
+    for name, password in passwords.items():
+        (folder / name).write_text(f"{password}\n")
+    monkeypatch.setenv("RASEED_OFFICER_PASSWORDS", str(folder))
+    monkeypatch.delenv("RASEED_OFFICER", raising=False)
 
 
 def officer(name: str, role: Role) -> OfficerRow:

@@ -9,7 +9,7 @@ import pytest
 from sim.cards.issue import blank_customs_card, blank_purse
 from sim.cards.memory import Memory
 from tests.branch import PASSPHRASE, World, at_work
-from tests.settlement.acting import PASSWORD
+from tests.settlement.acting import PASSWORD, keep_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,11 +29,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 @pytest.fixture
 def staffed_desk(desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A bank with officers, whose passwords lie in a folder for the commands."""
-    folder = tmp_path / "passwords"
-    folder.mkdir()
-    for name in desk.staff():
-        (folder / name).write_bytes(PASSWORD)
-    monkeypatch.setenv("RASEED_OFFICER_PASSWORDS", str(folder))
+    passwords = dict.fromkeys(desk.staff(), PASSWORD.decode())
+    keep_passwords(tmp_path / "passwords", passwords, monkeypatch)
     return desk
 
 

@@ -21,6 +21,7 @@ from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.messages import BatchHeader, BatchTotals, Total
 from settlement.payment import PaymentDetails, PaymentKind, PaymentRecord
 from settlement.store.books import BankStore
+from tests.settlement.acting import keep_passwords
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,12 +44,7 @@ PAYMENTS = ((10_000, None), (20_000, "DEC-1"))
 @pytest.fixture
 def staffed(issued: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A branch with officers, whose passwords lie in a folder."""
-    folder = tmp_path / "passwords"
-    folder.mkdir()
-    for name, password in PASSWORDS.items():
-        (folder / name).write_text(f"{password}\n")
-    monkeypatch.setenv("RASEED_OFFICER_PASSWORDS", str(folder))
-    monkeypatch.delenv("RASEED_OFFICER", raising=False)
+    keep_passwords(tmp_path / "passwords", PASSWORDS, monkeypatch)
     for name in ("salim", "maryam"):
         made = issued.bank("officer", "add", name, "--role", "security")
         assert made.exit_code == 0, made.output
