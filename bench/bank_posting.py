@@ -67,7 +67,7 @@ class Desk:
         gc.collect()
         gc.freeze()
         started = _now()
-        answers = self._bank.take_groups(
+        answers = self._bank.desk.take_groups(
             [(batch.header, batch.payments) for batch in batches], NOW
         )
         took = _now() - started

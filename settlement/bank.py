@@ -3,16 +3,15 @@
 Each method is one transaction: it reads, lets the pure rules of `settlement.clearing`
 and `settlement.reconcile` decide, writes, and returns after the commit. So an answer
 that left the bank is durable, and a call that broke off before it can be repeated.
-Groups of payments that wait for each other share a transaction
-(`settlement.posting_queue`).
+Payments go to `settlement.posting_desk`, which posts them at once or, when that is
+behind, receives them now and posts them later.
 """
 
 from __future__ import annotations
 
 import hmac
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from card import certificates
 from card.profile import BATCH_CREDITS_MAX, KeyUse
@@ -38,14 +37,12 @@ from settlement.messages import (
     ResponseCode,
     Total,
 )
-from settlement.posting import post_group
-from settlement.posting_queue import PostingQueue
+from settlement.posting_desk import PostingDesk, batch_unknown
 from settlement.reconcile import Difference, batch_records, compare_batch
 from settlement.store.batches import CollectedRow, OpenRow
 from settlement.store.collisions import repeated
 from settlement.store.records import Decision, RecordRow
 from settlement.store.request_publications import OfficePublications
-from settlement.verification import verify_group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +60,6 @@ if TYPE_CHECKING:
     )
     from settlement.payment import OpenItem, PaymentRecord
     from settlement.store.books import BankStore, Books
-    from settlement.verification import VerifiedRecord
 
 __all__ = ["Bank"]
 
@@ -71,12 +67,14 @@ __all__ = ["Bank"]
 class Bank:
     """Clears what terminals send. Threads may share it."""
 
-    def __init__(self, store: BankStore, keys: KeyStore) -> None:
-        """Work on ``store`` with ``keys``."""
+    def __init__(
+        self, store: BankStore, keys: KeyStore, *, groups_max: int | None = None
+    ) -> None:
+        """Work on ``store`` with ``keys``; see `PostingDesk` for ``groups_max``."""
         self._store = store
         self._keys = keys
         self._offers = OfferMaker()
-        self._queue = PostingQueue(self._post_groups)
+        self.desk: Final = PostingDesk(store, keys, groups_max=groups_max)
 
     def logon(
         self, terminal_id: str, versions: TerminalVersions, now: datetime
@@ -133,36 +131,8 @@ class Bank:
     def take_payments(
         self, header: BatchHeader, payments: Sequence[PaymentRecord], now: datetime
     ) -> Sequence[RecordAnswer]:
-        """Post a group of payments in one transaction; one answer each, in order."""
-        # Before the books are held: others may post meanwhile.
-        group = _Group(header, verify_group(self._keys, payments), now)
-        if self._store.one_writer:
-            return self._queue.post(group)
-        return self._store.transact(partial(_post, group))
-
-    def take_groups(
-        self,
-        groups: Sequence[tuple[BatchHeader, Sequence[PaymentRecord]]],
-        now: datetime,
-    ) -> Sequence[Sequence[RecordAnswer] | Exception]:
-        """Post groups of several batches in one transaction, each all or nothing.
-
-        Returns:
-            For each group its answers, or why nothing of it was stored.
-        """
-        return self._post_groups(
-            [
-                _Group(header, verify_group(self._keys, payments), now)
-                for header, payments in groups
-            ]
-        )
-
-    def _post_groups(
-        self, groups: Sequence[_Group]
-    ) -> Sequence[Sequence[RecordAnswer] | Exception]:
-        return self._store.write_together(
-            [partial(_post, one) for one in groups], partial(_hold, groups)
-        )
+        """Post a group of payments, or receive it; one answer each, in order."""
+        return self.desk.take(header, payments, now)
 
     @repeated
     def take_open(
@@ -174,30 +144,45 @@ class Bank:
             books.holds.customs_cards([header.mid, tx.mid])
             books.holds.purses([tx.cid])
             if books.batches.batch(header) != header:
-                unknown = _batch_unknown(header)
+                unknown = batch_unknown(header)
                 return OpenAnswer(code=unknown.code, text=unknown.text)
             return self._take_open(books, header, item, now)
 
-    @repeated
     def reconcile(
         self, header: BatchHeader, totals: BatchTotals, now: datetime
     ) -> ReconcileAnswer:
-        """Compare what was posted with what the customs card closed."""
+        """Compare what was taken with what the customs card closed.
+
+        What waits to be posted is posted first, unless posting is behind.
+        """
+        answer = self._reconcile(header, totals, now)
+        if answer.code is ResponseCode.RECEIVED and not self.desk.is_behind:
+            self.desk.post_batch(header, now)
+            answer = self._reconcile(header, totals, now)
+        return answer
+
+    @repeated
+    def _reconcile(
+        self, header: BatchHeader, totals: BatchTotals, now: datetime
+    ) -> ReconcileAnswer:
         with self._store.write() as books:
             books.holds.customs_cards([header.mid])
             if books.batches.batch(header) != header:
-                unknown = _batch_unknown(header)
+                unknown = batch_unknown(header)
                 return ReconcileAnswer(code=unknown.code, text=unknown.text)
             collected = books.batches.collected(header)
             if collected is None:
                 records = books.records.records(header)
+                waiting = books.staged.waiting(header)
                 opens = books.batches.opens(header)
-                difference = compare_batch(header, records, opens, totals)
+                difference = compare_batch(header, [*records, *waiting], opens, totals)
                 if difference is not None:
                     return _report_difference(books, header, difference, totals, now)
+                close_incomplete(books, header, now)
+                if waiting:
+                    return _received(header, len(waiting))
                 collected = self._collect(books, header, records)
                 books.batches.add_collected(header, collected, now)
-                close_incomplete(books, header, now)
         return ReconcileAnswer(
             code=ResponseCode.ACCEPTED,
             ack_mac=collected.ack_mac,
@@ -287,36 +272,11 @@ class Bank:
         )
 
 
-class _Group(NamedTuple):
-    """Payments of one batch that came together."""
-
-    header: BatchHeader
-    payments: Sequence[VerifiedRecord]
-    now: datetime
-
-
 def _published(books: Books, terminal_id: str) -> OfficePublications:
     """What is published as the counter of this terminal is to see it."""
     known = books.cards.terminal(terminal_id)
     office = "" if known is None else known.office
     return OfficePublications(books.publications, books.request_lists, office)
-
-
-def _hold(groups: Sequence[_Group], books: Books) -> None:
-    """Hold what the posting of these groups reads and writes."""
-    books.holds.customs_cards(group.header.mid for group in groups)
-    books.holds.purses(one.payment.tx.cid for group in groups for one in group.payments)
-    for group in groups:
-        payments = [one.payment for one in group.payments]
-        request_desk.hold(books, group.header.office, payments)
-
-
-def _post(group: _Group, books: Books) -> Sequence[RecordAnswer]:
-    _hold([group], books)
-    header = group.header
-    if books.batches.batch(header) != header:
-        return [_batch_unknown(header)] * len(group.payments)
-    return post_group(books, header, group.payments, group.now)
 
 
 def _held(books: Books, header: BatchHeader) -> tuple[HeldRecord, ...]:
@@ -326,7 +286,7 @@ def _held(books: Books, header: BatchHeader) -> tuple[HeldRecord, ...]:
             record=row.payment,
             answer=clearing.answer_of(_first_decision(books, row), row.reason),
         )
-        for row in books.records.records(header)
+        for row in (*books.records.records(header), *books.staged.waiting(header))
     )
 
 
@@ -385,6 +345,10 @@ def _report_difference(
     return ReconcileAnswer(code=difference.code, text=difference.text)
 
 
-def _batch_unknown(header: BatchHeader) -> RecordAnswer:
-    text = f"batch {header.close.batch} was not opened; begin it again"
-    return RecordAnswer(code=ResponseCode.BATCH_UNKNOWN, text=text)
+def _received(header: BatchHeader, waiting: int) -> ReconcileAnswer:
+    """All of a batch is here, as its customs card closed it, and not posted yet."""
+    text = (
+        f"all {header.close.count} payments are received and stored; {waiting} are yet "
+        "to be posted, and the outcome comes with the next call"
+    )
+    return ReconcileAnswer(code=ResponseCode.RECEIVED, text=text)

@@ -59,6 +59,7 @@ __all__ = [
     "judge",
     "never_debited",
     "signed_debit",
+    "stan_conflict",
 ]
 
 CLOCK_AHEAD_MAX: Final = timedelta(hours=26)
@@ -223,6 +224,16 @@ def judge(record: PaymentRecord, facts: Facts) -> Verdict:
     )
 
 
+def stan_conflict(record: PaymentRecord) -> Verdict:
+    """A STAN that has another payment of the batch already: that one stays."""
+    text = f"STAN {record.stan} was used for another payment of this batch"
+    return Verdict(
+        decision=None,
+        answer=answer_of(Decision.CONFLICT, text),
+        incidents=(IncidentNote(code=IncidentCode.CONFLICT, text=text),),
+    )
+
+
 def counter_problems(
     record: PaymentRecord,
     *,
@@ -295,6 +306,7 @@ _CODES: Final = {
     Decision.SUSPENDED: ResponseCode.SUSPENDED,
     Decision.CONFLICT: ResponseCode.CONFLICT,
     Decision.REFUSED: ResponseCode.WRONG_MERCHANT,
+    Decision.RECEIVED: ResponseCode.RECEIVED,
 }
 
 
@@ -316,12 +328,7 @@ def _judge_stan(record: PaymentRecord, facts: Facts) -> Verdict | None:
             assert facts.first_decision is not None, "it was a duplicate of something"
             decision = facts.first_decision
         return Verdict(decision=None, answer=answer_of(decision, earlier.reason))
-    text = f"STAN {record.stan} was used for another payment of this batch"
-    return Verdict(
-        decision=None,
-        answer=answer_of(Decision.CONFLICT, text),
-        incidents=(IncidentNote(code=IncidentCode.CONFLICT, text=text),),
-    )
+    return stan_conflict(record)
 
 
 def _judge_repeat(record: PaymentRecord, facts: Facts) -> Verdict | None:

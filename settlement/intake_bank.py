@@ -55,7 +55,10 @@ class IntakeBank(Protocol):
     def take_payments(
         self, header: BatchHeader, payments: Sequence[PaymentRecord], now: datetime
     ) -> Sequence[RecordAnswer]:
-        """Post a group of payments in one transaction; one answer each, in order."""
+        """Post a group of payments in one transaction; one answer each, in order.
+
+        A bank whose posting is behind receives it for the time being.
+        """
         ...
 
     def take_open(

@@ -52,6 +52,7 @@ class ResponseCode(StrEnum):
     ACCEPTED = "00"
     WRONG_MERCHANT = "03"
     SUSPENDED = "05"
+    RECEIVED = "09"
     INVALID = "12"
     FORMAT_ERROR = "30"
     NOT_PERMITTED = "58"
@@ -237,7 +238,7 @@ class LogonAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordAnswer:
-    """What became of one payment: ACCEPTED, SUSPENDED, CONFLICT, ..."""
+    """What became of one payment: ACCEPTED, RECEIVED, SUSPENDED, CONFLICT, ..."""
 
     code: ResponseCode
     text: str = ""
@@ -279,7 +280,7 @@ class ReconcileAnswer:
     """The end of a batch.
 
     Attributes:
-        code: ACCEPTED, or INCOMPLETE, BATCH_UNKNOWN, CONFLICT, SUMS_DIFFER.
+        code: ACCEPTED, or RECEIVED, INCOMPLETE, BATCH_UNKNOWN, CONFLICT, SUMS_DIFFER.
         ack_mac: BANK ACK MAC for the customs card, 16 bytes, when accepted.
         posted: what of this batch the ledger holds.
         suspended: what of this batch waits in suspense; posted and suspended

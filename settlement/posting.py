@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from settlement.store.groups import KnownGroup
     from settlement.verification import VerifiedRecord
 
-__all__ = ["facts_again", "post_group"]
+__all__ = ["facts_again", "incidents_of", "post_group"]
 
 GROUP_READ_MAX: Final = 1000
 """Payments that are judged on one reading of the books; more are posted in parts."""
@@ -48,8 +48,17 @@ def post_group(
     header: BatchHeader,
     verified: Sequence[VerifiedRecord],
     now: datetime,
+    *,
+    received_at: datetime | None = None,
 ) -> list[RecordAnswer]:
     """Post payments of an open batch within a transaction; one answer each, in order.
+
+    Args:
+        books: the transaction.
+        header: the batch.
+        verified: the payments.
+        now: the bank's time, at which they are booked.
+        received_at: when they were received, if not now: they are judged as of then.
 
     Raises:
         LedgerError: a rule of the books was broken; the transaction must end without
@@ -59,7 +68,7 @@ def post_group(
     for start in range(0, len(verified), GROUP_READ_MAX):
         part = verified[start : start + GROUP_READ_MAX]
         known = books.groups.known(header, [one.payment for one in part])
-        posting = _Posting(books, header, now, known)
+        posting = _Posting(books, header, now, received_at or now, known)
         answers += [posting.take(one) for one in part]
         posting.write()
         # Last in its transaction: what it holds, others wait for.
@@ -74,6 +83,27 @@ def facts_again(
     known = books.groups.known(header, [one.payment])
     known.received.pop(one.payment.stan, None)
     return _Overlay(header, now, known).facts(one)
+
+
+def incidents_of(
+    header: BatchHeader, one: VerifiedRecord, verdict: Verdict, now: datetime
+) -> list[IncidentRow]:
+    """What a person is told about a payment, with its bytes."""
+    sent = one.payment
+    return [
+        IncidentRow(
+            code=note.code,
+            terminal_id=header.terminal_id,
+            batch=header.close.batch,
+            stan=sent.stan,
+            masked_card=sent.tx.card_number_masked,
+            amount_minor=sent.tx.amount_minor,
+            text=note.text,
+            at=now,
+            evidence=evidence.of_record(header, sent, now),
+        )
+        for note in verdict.incidents
+    ]
 
 
 class _Overlay:
@@ -148,14 +178,20 @@ class _Posting:
     """One part of a group on its way into the books."""
 
     def __init__(
-        self, books: Books, header: BatchHeader, now: datetime, known: KnownGroup
+        self,
+        books: Books,
+        header: BatchHeader,
+        now: datetime,
+        received_at: datetime,
+        known: KnownGroup,
     ) -> None:
         self._books = books
         self._header = header
         self._now = now
-        self._overlay = _Overlay(header, now, known)
+        self._received_at = received_at
+        self._overlay = _Overlay(header, received_at, known)
         self._incidents: list[IncidentRow] = []
-        self._writer = books.groups.writer(header, now)
+        self._writer = books.groups.writer(header, received_at)
         self._bookings: list[PaymentBooking] = []
         self.requested: list[RecordRow] = []
         """Those booked that say which payment request they are for."""
@@ -165,7 +201,7 @@ class _Posting:
         """Judge the next record, and note what is to be written."""
         verdict = clearing.judge(one.payment, self._overlay.facts(one))
         if verdict.incidents:
-            self._note(one, verdict)
+            self._incidents += incidents_of(self._header, one, verdict, self._now)
         decision = verdict.decision
         if decision is not None:
             reason = verdict.answer.text
@@ -183,23 +219,6 @@ class _Posting:
         self._books.ledger.post_payments(self._bookings, self._now)
         self._incidents, self._bookings = [], []
 
-    def _note(self, one: VerifiedRecord, verdict: Verdict) -> None:
-        header, sent = self._header, one.payment
-        self._incidents += [
-            IncidentRow(
-                code=note.code,
-                terminal_id=header.terminal_id,
-                batch=header.close.batch,
-                stan=sent.stan,
-                masked_card=sent.tx.card_number_masked,
-                amount_minor=sent.tx.amount_minor,
-                text=note.text,
-                at=self._now,
-                evidence=evidence.of_record(header, sent, self._now),
-            )
-            for note in verdict.incidents
-        ]
-
     def _book(self, one: VerifiedRecord, decision: Decision) -> None:
         """Make a record a payment: one row and one entry."""
         tx = one.payment.tx
@@ -215,7 +234,7 @@ class _Posting:
         self._bookings.append(booking)
         details = one.payment.details
         if details is not None and details.request_number:
-            self.requested.append(_record_row(self._header, one, decision, self._now))
+            self.requested.append(self._record_row(one, decision))
         self._overlay.add_payment(one, decision)
         if self._overlay.may_settle(one):
             self.write()
@@ -239,20 +258,17 @@ class _Posting:
             self._payee_ids[key] = payee_id
         return payee_id
 
-
-def _record_row(
-    header: BatchHeader, one: VerifiedRecord, decision: Decision, now: datetime
-) -> RecordRow:
-    """A record that was booked, as the store has it by now."""
-    return RecordRow(
-        terminal_id=header.terminal_id,
-        mid=header.mid,
-        batch=header.close.batch,
-        payment=one.payment,
-        content=one.content,
-        evidence=one.evidence,
-        tac_verified=one.tac_is_good,
-        decision=decision,
-        reason="",
-        received_at=now,
-    )
+    def _record_row(self, one: VerifiedRecord, decision: Decision) -> RecordRow:
+        """A record that was booked, as the store has it by now."""
+        return RecordRow(
+            terminal_id=self._header.terminal_id,
+            mid=self._header.mid,
+            batch=self._header.close.batch,
+            payment=one.payment,
+            content=one.content,
+            evidence=one.evidence,
+            tac_verified=one.tac_is_good,
+            decision=decision,
+            reason="",
+            received_at=self._received_at,
+        )

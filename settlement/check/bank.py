@@ -29,6 +29,7 @@ from settlement.check.report import (
     FindingCode,
 )
 from settlement.check.rows import read_rows
+from settlement.check.staged import check_staged
 from settlement.check.statements import check_statements
 from settlement.check.suspense import check_suspense
 from settlement.ledger import AccountKind
@@ -67,6 +68,7 @@ def check_bank(store: BankStore, keys: KeyStore | None = None) -> CheckReport:
     check_origins(run)
     check_after_payment(run)
     check_records(run)
+    check_staged(run)
     check_purses(run)
     check_batches(run)
     check_opens(run)

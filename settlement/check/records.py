@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from settlement.check.report import CheckRun
     from settlement.store.records import PaymentRow, RecordRow
 
-__all__ = ["check_records"]
+__all__ = ["check_records", "column_problems"]
 
 _Incidents = set[tuple[str, str, int | None, int | None]]
 
@@ -40,7 +40,7 @@ def check_records(run: CheckRun) -> None:
     for raw in run.rows.raw["record"]:
         record = run.rows.records[(*batch_key_of(raw), raw.stan)]
         problems = [
-            *_column_problems(raw, record),
+            *column_problems(raw, record),
             *_detail_problems(raw, record, incidents),
             *_decision_problems(run, record),
         ]
@@ -68,7 +68,8 @@ def _card_part(raw: Any) -> tuple[bytes, int, int]:
     return (raw.cid, raw.otc, raw.amount_minor)
 
 
-def _column_problems(raw: Any, record: RecordRow) -> Iterator[str]:
+def column_problems(raw: Any, record: RecordRow) -> Iterator[str]:
+    """What of a row is not what its own TX and digests say."""
     tx = record.payment.tx
     if raw.cid != tx.cid:
         yield "the card is not the one in TX"

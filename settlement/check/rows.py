@@ -35,6 +35,7 @@ from settlement.store.proposals import ProposalDecision, ProposalRow, proposal_r
 from settlement.store.records import payment_row, record_row
 from settlement.store.requests import request_row
 from settlement.store.schema import UTCTime, metadata
+from settlement.store.staged import staged_row
 from settlement.store.suspense import SuspenseOutcome, SuspenseResolution
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class StoredRows:
     batches: dict[BatchKey, BatchHeader] = field(default_factory=dict)
     collected: dict[BatchKey, CollectedRow] = field(default_factory=dict)
     records: dict[tuple[str, bytes, int, int], RecordRow] = field(default_factory=dict)
+    staged: dict[tuple[str, bytes, int, int], RecordRow] = field(default_factory=dict)
     payments: dict[tuple[bytes, int], PaymentRow] = field(default_factory=dict)
     by_tsn: dict[tuple[bytes, int], PaymentRow] = field(default_factory=dict)
     by_batch: dict[BatchKey, list[RecordRow]] = field(default_factory=dict)
@@ -162,6 +164,7 @@ def read_rows(stored: StoredTables) -> StoredRows:
     _make(rows, "batch", lambda row: _add_batch(rows, row))
     _make(rows, "batch_collected", lambda row: _add_collected(rows, row))
     _make(rows, "record", lambda row: _add_record(rows, row))
+    _make(rows, "staged", lambda row: _add_staged(rows, row))
     _make(rows, "payment", lambda row: _add_payment(rows, row))
     _make(rows, "open_report", lambda row: _add_open(rows, row))
     _make(rows, "open_resolution", resolution_row)
@@ -374,6 +377,10 @@ def _add_record(rows: StoredRows, row: Any) -> None:
     made = record_row(row)
     rows.records[(*batch_key_of(row), row.stan)] = made
     rows.by_batch.setdefault(batch_key_of(row), []).append(made)
+
+
+def _add_staged(rows: StoredRows, row: Any) -> None:
+    rows.staged[(*batch_key_of(row), row.stan)] = staged_row(row)
 
 
 def _add_payment(rows: StoredRows, row: Any) -> None:

@@ -33,6 +33,7 @@ __all__ = [
     "IncidentRow",
     "NotedIncident",
     "OpenRow",
+    "batch_header",
     "incident_row",
     "open_row",
 ]
@@ -182,7 +183,7 @@ class BatchTables:
     def batch(self, header: BatchHeader) -> BatchHeader | None:
         """What was opened under this terminal, customs card and number, or None."""
         row = self._connection.execute(_BATCH, batch_key(header)).first()
-        return None if row is None else _header(row)
+        return None if row is None else batch_header(row)
 
     def batches_of_card(self, mid: bytes, number: int) -> list[BatchHeader]:
         """The same batch of a customs card, from every terminal that sent it."""
@@ -327,10 +328,11 @@ class BatchTables:
 
     def _batches(self, *conditions: sa.ColumnElement[bool]) -> list[BatchHeader]:
         query = _BATCHES.where(*conditions)
-        return [_header(row) for row in self._connection.execute(query)]
+        return [batch_header(row) for row in self._connection.execute(query)]
 
 
-def _header(row: sa.Row[Any]) -> BatchHeader:
+def batch_header(row: sa.Row[Any]) -> BatchHeader:
+    """The value of a stored row."""
     return BatchHeader(
         terminal_id=row.terminal_id,
         office=row.office,

@@ -59,6 +59,7 @@ from settlement.store.publications import PublicationTables
 from settlement.store.records import RecordTables
 from settlement.store.request_publications import RequestPublications
 from settlement.store.requests import RequestTables
+from settlement.store.staged import StagedTables
 from settlement.store.statements import StatementTables
 from settlement.store.suspense import SuspenseTables
 
@@ -91,6 +92,7 @@ class Books:
     batches: BatchTables
     records: RecordTables
     groups: GroupTables
+    staged: StagedTables
     opens: OpenTables
     heads: HeadTables
     publications: PublicationTables
@@ -360,6 +362,7 @@ def _books(connection: sa.Connection) -> Books:
         batches=BatchTables(connection),
         records=RecordTables(connection),
         groups=GroupTables(connection),
+        staged=StagedTables(connection),
         opens=OpenTables(connection),
         heads=HeadTables(connection),
         publications=PublicationTables(connection),

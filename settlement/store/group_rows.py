@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from settlement.store.records import Decision
     from settlement.verification import VerifiedRecord
 
-__all__ = ["GroupWriter"]
+__all__ = ["SENT_NAMES", "GroupWriter", "sent_values"]
 
-_RECORD_NAMES: Final = (
+SENT_NAMES: Final = (
     "terminal_id",
     "mid",
     "batch",
@@ -38,10 +38,9 @@ _RECORD_NAMES: Final = (
     "tac",
     "details",
     "tac_verified",
-    "decision",
-    "reason",
-    "received_at",
 )
+"""Columns of a payment as it was sent, in the tables of records and of staged ones."""
+_RECORD_NAMES: Final = (*SENT_NAMES, "decision", "reason", "received_at")
 _PAYMENT_NAMES: Final = (
     "cid",
     "otc",
@@ -75,31 +74,8 @@ class GroupWriter:
 
     def add_record(self, one: VerifiedRecord, decision: Decision, reason: str) -> None:
         """A record as it was received, with the decision."""
-        sent, signed, details, evidence, content, _ = one
-        tx = sent.tx
-        self._records.append(
-            (
-                *self._batch,
-                sent.stan,
-                sent.sequence,
-                content,
-                evidence,
-                signed[:TX_BYTES],
-                tx.cid,
-                tx.otc,
-                tx.amount_minor,
-                sent.kv,
-                sent.alg,
-                sent.balance_after_minor,
-                sent.cumulative_debit_minor,
-                sent.tac,
-                details,
-                one.tac_is_good,
-                decision._value_,
-                reason,
-                self._received_at,
-            )
-        )
+        values = sent_values(self._batch, one)
+        self._records.append((*values, decision._value_, reason, self._received_at))
 
     def add_payment(self, one: VerifiedRecord) -> None:
         """A payment, whose record is collected here with a verified TAC."""
@@ -129,3 +105,29 @@ class GroupWriter:
         insert_rows(self._connection, record, _RECORD_NAMES, self._records)
         insert_rows(self._connection, payment, _PAYMENT_NAMES, self._payments)
         self._records, self._payments = [], []
+
+
+def sent_values(
+    batch: tuple[str, bytes, int], one: VerifiedRecord
+) -> tuple[object, ...]:
+    """The values of `SENT_NAMES` for a payment of a batch (terminal, MID, number)."""
+    sent, signed, details, evidence, content, _ = one
+    tx = sent.tx
+    return (
+        *batch,
+        sent.stan,
+        sent.sequence,
+        content,
+        evidence,
+        signed[:TX_BYTES],
+        tx.cid,
+        tx.otc,
+        tx.amount_minor,
+        sent.kv,
+        sent.alg,
+        sent.balance_after_minor,
+        sent.cumulative_debit_minor,
+        sent.tac,
+        details,
+        one.tac_is_good,
+    )

@@ -197,7 +197,7 @@ class GroupTables:
             purses={row[0]: _purse(row) for row in self._find(cards, _PURSES)},
             loaded=_loaded(self._find(cards, _LOADS)),
             paid=self._paid(payments),
-            received=self._received(header, payments),
+            received=self.received(header, payments),
         )
         known.credited = {row[0] for row in self._find(tsns, _CREDITED, header.mid)}
         known.open_cids = {row[0] for row in self._find(cards, _OPEN_CARDS)}
@@ -205,6 +205,21 @@ class GroupTables:
             row[0] for row in self._find(tsns, _OPEN_NUMBERS, header.mid)
         }
         return known
+
+    def received(
+        self, header: BatchHeader, payments: Sequence[PaymentRecord]
+    ) -> dict[int, ReceivedRecord]:
+        """By STAN, what has a record in the batch under the STANs of these payments."""
+        if not payments:
+            return {}
+        stans = [one.stan for one in payments]
+        wanted = {**batch_key(header), "of_first": min(stans), "of_last": max(stans)}
+        return {
+            stan: ReceivedRecord(content, Decision(decision), reason)
+            for stan, content, decision, reason in self._connection.execute(
+                _RECEIVED, wanted
+            )
+        }
 
     def writer(self, header: BatchHeader, at: datetime) -> GroupWriter:
         """Collects what is to be stored of a group of this batch."""
@@ -226,20 +241,6 @@ class GroupTables:
                     otc, amount_minor, debited_minor, batch, evidence, decision
                 )
         return paid
-
-    def _received(
-        self, header: BatchHeader, payments: Sequence[PaymentRecord]
-    ) -> dict[int, ReceivedRecord]:
-        if not payments:
-            return {}
-        stans = [one.stan for one in payments]
-        wanted = {**batch_key(header), "of_first": min(stans), "of_last": max(stans)}
-        return {
-            stan: ReceivedRecord(content, Decision(decision), reason)
-            for stan, content, decision, reason in self._connection.execute(
-                _RECEIVED, wanted
-            )
-        }
 
     def _find(self, wanted: Wanted, query: str, *more: object) -> Sequence[Any]:
         return find_rows(self._connection, wanted, query, *more)

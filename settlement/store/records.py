@@ -33,6 +33,7 @@ __all__ = [
     "details_from_text",
     "details_to_text",
     "payment_row",
+    "received_row",
     "record_row",
     "same_batch",
 ]
@@ -45,7 +46,8 @@ class Decision(StrEnum):
     POSTED reached its payee's account. HELD was really debited, so it left the purse
     float, but waits in the suspense account. SUSPENDED waits too, with nothing booked,
     because no debit is proved. DUPLICATE is the very payment of another record of the
-    same batch. CONFLICT and REFUSED are not part of the batch.
+    same batch. CONFLICT and REFUSED are not part of the batch. RECEIVED is no decision
+    yet: the record is staged (`settlement.store.staged`), and no stored row has it.
     """
 
     POSTED = "posted"
@@ -54,6 +56,7 @@ class Decision(StrEnum):
     DUPLICATE = "duplicate"
     CONFLICT = "conflict"
     REFUSED = "refused"
+    RECEIVED = "received"
 
     @property
     def in_batch(self) -> bool:
@@ -263,6 +266,11 @@ def record_row(row: Any) -> RecordRow:
         MalformedResponseError: its TX is none.
         ValueError: its details or its decision are none.
     """
+    return received_row(row, Decision(row.decision), row.reason)
+
+
+def received_row(row: Any, decision: Decision, reason: str) -> RecordRow:
+    """The value of a stored row that has no decision of its own; see `record_row`."""
     details = None if row.details is None else details_from_text(row.details)
     return RecordRow(
         terminal_id=row.terminal_id,
@@ -282,8 +290,8 @@ def record_row(row: Any) -> RecordRow:
         content=row.content,
         evidence=row.evidence,
         tac_verified=row.tac_verified,
-        decision=Decision(row.decision),
-        reason=row.reason,
+        decision=decision,
+        reason=reason,
         received_at=row.received_at,
     )
 

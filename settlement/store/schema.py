@@ -26,6 +26,8 @@ load, load_outcome   CID, ltc: authorised; and what became of it
 batch                terminal, MID, number: opened with this CLOSE data
 batch_collected      terminal, MID, number: reconciled, BANK ACK given
 record               terminal, MID, batch, STAN: received, judged, answered so
+staged               terminal, MID, batch, STAN: received while posting was behind
+staged_batch         terminal, MID, number: payments of it were staged
 payment              CID, otc: its TAC was verified and it is in the ledger
 open_report          terminal, MID, batch, tsn: outcome not known at the counter
 open_record          MID, tsn: such a payment, whatever number of batches report it
@@ -70,6 +72,8 @@ from settlement.store.schema_batches import (
     batch_collected,
     payment,
     record,
+    staged,
+    staged_batch,
 )
 from settlement.store.schema_cards import (
     hotlist,
@@ -144,6 +148,8 @@ __all__ = [
     "request_payment",
     "request_published",
     "request_snapshot",
+    "staged",
+    "staged_batch",
     "statement",
     "tariff",
     "terminal",

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -27,6 +27,8 @@ __all__ = [
     "in_batch",
     "payment",
     "record",
+    "staged",
+    "staged_batch",
 ]
 
 batch = sa.Table(
@@ -74,27 +76,35 @@ batch_collected = sa.Table(
     info=by("terminal_id"),
 )
 
+
+def _sent_columns() -> tuple[sa.Column[Any], ...]:
+    """A payment as its terminal sent it, and whether its TAC is good."""
+    return (
+        sa.Column("terminal_id", sa.String(8), primary_key=True),
+        sa.Column("mid", sa.LargeBinary(8), primary_key=True),
+        sa.Column("batch", WHOLE, primary_key=True),
+        sa.Column("stan", WHOLE, primary_key=True),
+        integer_column("sequence"),
+        bytes_column("content", 32),
+        bytes_column("evidence", 32),
+        bytes_column("tx", 47),
+        card_column(),
+        integer_column("otc"),
+        integer_column("amount_minor"),
+        integer_column("kv"),
+        integer_column("alg"),
+        integer_column("balance_after_minor"),
+        integer_column("cumulative_debit_minor"),
+        bytes_column("tac", 8),
+        sa.Column("details", sa.String),
+        sa.Column("tac_verified", sa.Boolean, nullable=False),
+    )
+
+
 record = sa.Table(
     "record",
     metadata,
-    sa.Column("terminal_id", sa.String(8), primary_key=True),
-    sa.Column("mid", sa.LargeBinary(8), primary_key=True),
-    sa.Column("batch", WHOLE, primary_key=True),
-    sa.Column("stan", WHOLE, primary_key=True),
-    integer_column("sequence"),
-    bytes_column("content", 32),
-    bytes_column("evidence", 32),
-    bytes_column("tx", 47),
-    card_column(),
-    integer_column("otc"),
-    integer_column("amount_minor"),
-    integer_column("kv"),
-    integer_column("alg"),
-    integer_column("balance_after_minor"),
-    integer_column("cumulative_debit_minor"),
-    bytes_column("tac", 8),
-    sa.Column("details", sa.String),
-    sa.Column("tac_verified", sa.Boolean, nullable=False),
+    *_sent_columns(),
     text_column("decision"),
     text_column("reason"),
     time_column("received_at"),
@@ -108,6 +118,29 @@ record = sa.Table(
         name="decision_known",
     ),
     sa.Index("record_by_card", "cid", "otc"),
+    info=by("terminal_id"),
+)
+
+# What was received while posting was behind. Its posting adds a record with the same
+# key; until then it waits (`settlement.store.staged`).
+staged = sa.Table(
+    "staged",
+    metadata,
+    *_sent_columns(),
+    time_column("received_at"),
+    in_batch(),
+    info=by("terminal_id"),
+)
+
+# The batches of which anything was ever staged: few, so that what waits is found soon.
+staged_batch = sa.Table(
+    "staged_batch",
+    metadata,
+    sa.Column("terminal_id", sa.String(8), primary_key=True),
+    sa.Column("mid", sa.LargeBinary(8), primary_key=True),
+    sa.Column("batch", WHOLE, primary_key=True),
+    time_column("at"),
+    in_batch(),
     info=by("terminal_id"),
 )
 

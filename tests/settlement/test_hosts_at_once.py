@@ -444,7 +444,7 @@ def test_work_that_is_refused_is_not_done_again(desk: Desk) -> None:
         Bank.begin_batch,
         BankStore._again,
         Bank.take_open,
-        Bank.reconcile,
+        Bank._reconcile,
         Issuing.open_account,
         Issuing.deposit,
         Issuing.register_customs_card,
