@@ -59,6 +59,7 @@ from settlement.upload_events import (
     Collected,
     LoggedOn,
     Progress,
+    Received,
     RecordRefused,
     Refused,
     ResponseDiscarded,
@@ -78,6 +79,7 @@ __all__ = [
     "Collected",
     "LoggedOn",
     "Progress",
+    "Received",
     "RecordRefused",
     "Refused",
     "ResponseDiscarded",
@@ -247,6 +249,8 @@ class UploadMachine(TerminalMachine["Detail", "UploadEvent"]):
 
     def _on_totals(self, response: iso8583.Message) -> UploadEvent:
         answer = answers.parse_reconcile(response)
+        if answer.code is ResponseCode.RECEIVED:
+            return Received(batch=self._header.close.batch, text=answer.text)
         if answer.code is not ResponseCode.ACCEPTED:
             return Refused(code=answer.code, text=answer.text)
         difference = self._difference(answer)

@@ -42,6 +42,8 @@ _RECORD_SETTLED: Final = frozenset(
     }
 )
 """Codes that concern one record only; any other one ends the upload."""
+_PAYMENT_SETTLED: Final = _RECORD_SETTLED | {ResponseCode.RECEIVED}
+"""What is received and not posted yet need not be sent again either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +113,7 @@ class DetailQueue:
         held, outcomes = parse_held(response), parse_outcomes(response)
         known = [p for p in self._payments if p.sequence in held.places]
         settled = all(
-            outcomes[place].code in _RECORD_SETTLED
+            outcomes[place].code in _PAYMENT_SETTLED
             for place in outcomes.keys() & held.places
         )
         if not known or not settled or held_digest(known) != held.digest:
@@ -136,7 +138,7 @@ class DetailQueue:
         outcomes = parse_outcomes(response)
         for payment in detail.payments:
             outcome = outcomes.get(payment.sequence)
-            if outcome is not None and outcome.code not in _RECORD_SETTLED:
+            if outcome is not None and outcome.code not in _PAYMENT_SETTLED:
                 return [Refused(code=outcome.code, text=outcome.text)]
         return _told(detail.payments, outcomes)
 
@@ -144,11 +146,12 @@ class DetailQueue:
 def _told(
     payments: Iterable[PaymentRecord], outcomes: Mapping[int, RecordAnswer]
 ) -> list[UploadEvent]:
-    """The payments that the bank did not simply accept."""
+    """The payments that the bank did not accept, as far as it knows."""
     return [
         RecordRefused(stan=payment.stan, code=outcome.code, text=outcome.text)
         for payment in payments
         if (outcome := outcomes.get(payment.sequence)) is not None
+        and outcome.code is not ResponseCode.RECEIVED
     ]
 
 

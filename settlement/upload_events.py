@@ -16,6 +16,7 @@ __all__ = [
     "Collected",
     "LoggedOn",
     "Progress",
+    "Received",
     "RecordRefused",
     "Refused",
     "ResponseDiscarded",
@@ -97,6 +98,17 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """The bank has stored all of the batch, and posts it later.
+
+    It stays pending here; the bank says what it posted in the next call.
+    """
+
+    batch: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """The bank did not take the batch: it stays pending; nothing is lost."""
 
@@ -117,6 +129,7 @@ UploadEvent = (
     | RecordRefused
     | ClosureReceived
     | Collected
+    | Received
     | Refused
     | ResponseDiscarded
 )

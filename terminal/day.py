@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING
 
+from settlement.messages import ResponseCode
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
@@ -63,7 +65,7 @@ class DayVerdict(StrEnum):
     """The bank has taken every waiting batch."""
     NOTHING_TO_SEND = "nothing-to-send"
     PENDING = "pending"
-    """A batch still waits: the line or a card failed; send it again later."""
+    """A batch still waits: send it again later, or ask then what was posted of it."""
     REFUSED = "refused"
     """The bank answered that a batch differs; it waits until that is resolved."""
 
@@ -98,6 +100,11 @@ class BatchOutcome:
     text: str = ""
     posted: Share | None = None
     suspended: Share | None = None
+
+    @property
+    def received(self) -> bool:
+        """The bank has stored all of it, and has yet to say what it posted."""
+        return self.code == ResponseCode.RECEIVED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

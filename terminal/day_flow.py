@@ -26,10 +26,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modem.certificates import EXPIRY_WARNING
+from settlement.messages import ResponseCode
 from settlement.money import Money
 from settlement.upload import (
     ClosureReceived,
     Collected,
+    Received,
     RecordRefused,
     Refused,
 )
@@ -50,6 +52,7 @@ from terminal.wording_day import (
     day_not_closed,
     day_nothing,
     day_only_fetched,
+    day_received,
     day_refused,
     day_without_journal,
 )
@@ -149,10 +152,14 @@ class DayFlow:
         return self._result(DayVerdict.NOTHING_TO_SEND, advice)
 
     def _sent(self, asked: int, settled: int) -> DayResult:
-        refused = [outcome for outcome in self._outcomes if not outcome.collected]
+        left = [outcome for outcome in self._outcomes if not outcome.collected]
+        refused = [outcome for outcome in left if not outcome.received]
         if refused:
             advice = day_refused(refused[0].text)
             return self._result(DayVerdict.REFUSED, advice, self._refused_in)
+        if left:
+            advice = day_received(sum(outcome.count for outcome in left))
+            return self._failed(advice, DayPhase.ACKNOWLEDGING)
         if not self._outcomes:
             told = day_asked(asked, settled) if asked else day_nothing()
             return self._result(DayVerdict.NOTHING_TO_SEND, told)
@@ -209,6 +216,8 @@ class DayFlow:
                 self._note_refused(f"batch {batch.number}, STAN {stan}: {code.value}")
             case Collected():
                 self._collected(batch, event)
+            case Received(text=text):
+                self._received(batch, text)
             case Refused(code=code, text=text):
                 self._refused(batch, code.value, text)
             case _:
@@ -241,11 +250,19 @@ class DayFlow:
         self._tell(DayProgress(phase=DayPhase.ACKNOWLEDGING, batch=batch.number))
         self._desk.acknowledge()
 
+    def _received(self, batch: JournalBatch, text: str) -> None:
+        if batch.state is BatchState.CLOSED:
+            self._journal.batches.received(batch, text, self._clock())
+        self._not_taken(batch, ResponseCode.RECEIVED.value, text)
+
     def _refused(self, batch: JournalBatch, code: str, text: str) -> None:
         self._refused_in = self._phase
-        self._calls.note_last_word(batch)
         if batch.state is BatchState.CLOSED:
             self._journal.batches.refused(batch, code, text, self._clock())
+        self._not_taken(batch, code, text)
+
+    def _not_taken(self, batch: JournalBatch, code: str, text: str) -> None:
+        self._calls.note_last_word(batch)
         self._outcomes.append(
             self._outcome(batch, collected=False, code=code, text=text)
         )

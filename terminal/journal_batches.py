@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from card.records import BatchClose
+from settlement.messages import ResponseCode
 from terminal.entries import BatchState, JournalBatch
 from terminal.record_codec import open_record_list, seal_record_list
 
@@ -92,6 +93,13 @@ class BatchBook:
         with self._rows.transaction():
             key = self._update(batch, "code = ?, text = ?", (code, text))
             self._rows.event("batch-refused", at, batch=key, detail=code)
+
+    def received(self, batch: JournalBatch, text: str, at: datetime) -> None:
+        """The bank has stored a batch and posts it later; it goes on waiting."""
+        values = (ResponseCode.RECEIVED.value, text)
+        with self._rows.transaction():
+            key = self._update(batch, "code = ?, text = ?", values)
+            self._rows.event("batch-received", at, batch=key)
 
     def collected(
         self, batch: JournalBatch, ack_mac: bytes, at: datetime, detail: str = ""

@@ -49,6 +49,7 @@ __all__ = [
     "day_not_closed",
     "day_nothing",
     "day_only_fetched",
+    "day_received",
     "day_refused",
     "day_without_journal",
     "dial_failed",
@@ -175,6 +176,24 @@ def _partly_posted(posted: Money, held: Money) -> str:
         "cleared.",
         total=str(posted),
         held=str(held),
+    )
+
+
+def day_received(count: int) -> Advice:
+    """The bank has stored what waited, and will say later what it posted."""
+    return Advice(
+        happened=trn(
+            "The bank has received {count} payment and has yet to post it.",
+            "The bank has received {count} payments and has yet to post them.",
+            count=count,
+        ),
+        money=tr(
+            "Nothing is lost: the bank has stored the batch, and it stays here until "
+            "the bank says what it has posted."
+        ),
+        next_step=tr(
+            "Run the end of day again in some minutes; nothing is sent a second time."
+        ),
     )
 
 

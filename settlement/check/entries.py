@@ -9,12 +9,14 @@ known.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from card.records import mask_card_number
 from settlement.check.events import expected_after_payment
 from settlement.check.report import FindingCode
+from settlement.check.staged import booking_moments
 from settlement.errors import LedgerError
 from settlement.ledger import (
     Account,
@@ -66,6 +68,7 @@ def check_entries(run: CheckRun) -> None:
     for leg in rows.raw["leg"]:
         legs[leg.entry_id].append(leg)
     expected = _expected(run)
+    staged = booking_moments(rows)
     for row in rows.raw["entry"]:
         own = sorted(legs.pop(row.id, []), key=lambda leg: leg.number)
         _check_balance(run, row, own)
@@ -76,6 +79,10 @@ def check_entries(run: CheckRun) -> None:
         if wanted is None:
             run.find(FindingCode.NO_EVENT, _name(row))
             continue
+        if key[0] is EntryKind.PAYMENT and (row.cid, row.number) in staged:
+            moments = staged[row.cid, row.number]
+            if moments.earliest <= row.booked_at <= moments.latest:
+                wanted = replace(wanted, booked_at=row.booked_at)
         differences = _differences(rows, row, own, wanted)
         if differences:
             text = f"{_name(row)}: {', '.join(differences)}"

@@ -10,20 +10,26 @@ A staged payment waits until it has a record of the same key. What is held again
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from settlement.check.records import column_problems
 from settlement.check.report import FindingCode
 from settlement.check.rows import batch_key_of
+from settlement.store.records import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from settlement.check.report import CheckRun
-    from settlement.check.rows import BatchKey
+    from settlement.check.rows import BatchKey, StoredRows
     from settlement.store.records import RecordRow
 
-__all__ = ["check_staged"]
+__all__ = ["BookingMoments", "booking_moments", "check_staged"]
+
+_BOOKED: Final = frozenset({Decision.POSTED, Decision.HELD})
+"""What is booked when it is posted; what is suspended, when that ends."""
+_NOT_YET: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def check_staged(run: CheckRun) -> None:
@@ -38,6 +44,29 @@ def check_staged(run: CheckRun) -> None:
         for problem in problems:
             where = f"STAN {raw.stan}, batch {raw.batch} of terminal {raw.terminal_id}"
             run.find(FindingCode.RECORD, f"staged {where}: {problem}")
+
+
+class BookingMoments(NamedTuple):
+    """Between which moments a payment was booked, these included."""
+
+    earliest: datetime
+    latest: datetime
+
+
+def booking_moments(rows: StoredRows) -> dict[tuple[bytes, int], BookingMoments]:
+    """When what was staged can have been posted, by card and number of the payment.
+
+    Its record keeps when it came; it was booked later, before its batch ended.
+    """
+    ended = {batch_key_of(row): row.at for row in rows.raw["batch_collected"]}
+    moments: dict[tuple[bytes, int], BookingMoments] = {}
+    for key in rows.staged:
+        record = rows.records.get(key)
+        if record is not None and record.decision in _BOOKED:
+            tx = record.payment.tx
+            latest = ended.get(key[:3], _NOT_YET)
+            moments[tx.cid, tx.otc] = BookingMoments(record.received_at, latest)
+    return moments
 
 
 def _end_problems(run: CheckRun, key: BatchKey, row: RecordRow) -> Iterator[str]:

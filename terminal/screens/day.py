@@ -244,6 +244,8 @@ def _sum_text(count: int, total: Money) -> str:
 def _answer_text(batch: BatchOutcome) -> str:
     if batch.collected:
         return tr("✓ taken by the bank")
+    if batch.received:
+        return tr("▲ received by the bank, not posted yet")
     if batch.code:
         return tr("✗ not taken: {text} (code {code})", text=batch.text, code=batch.code)
     return tr("▲ waits on this counter")

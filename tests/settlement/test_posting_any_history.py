@@ -7,6 +7,8 @@ each payment by itself. Their answers are the same, and so is every row of every
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
@@ -280,16 +282,17 @@ def test_a_group_is_cleared_as_its_payments_one_by_one(
 
 
 class StagingBank(Bank):
-    """Posts nothing at once: it receives a group, and posts it after."""
+    """Posts nothing at once: it receives a group, and posts it after a while."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, after: timedelta = timedelta()) -> None:
         super().__init__(desk.store, desk.keys, groups_max=0)
+        self._after = after
 
     def take_payments(
         self, header: BatchHeader, payments: Sequence[PaymentRecord], now: datetime
     ) -> Sequence[RecordAnswer]:
         received = super().take_payments(header, payments, now)
-        self.desk.post_batch(header, now)
+        self.desk.post_batch(header, now + self._after)
         told = super().take_payments(header, payments, now)
         # Nothing but what was received only is answered otherwise afterwards.
         for before, after in zip(received, told, strict=True):
@@ -314,6 +317,28 @@ def test_what_is_received_first_and_posted_later_is_cleared_alike(
             assert staged == single
             incidents = [fingerprints(desk) for desk in (story.grouped, story.single)]
             assert incidents[0] == incidents[1]
+            assert story.grouped.found().keys() == story.single.found().keys()
+        finally:
+            story.grouped.store.close()
+            story.single.store.close()
+
+    live()
+
+
+def test_what_is_posted_an_hour_later_leaves_books_as_clean(
+    new_desk: Callable[[], Desk], database: str
+) -> None:
+    """Moments of booking differ then, as nothing else does."""
+
+    @settings(max_examples=EXAMPLES[database], deadline=None)
+    @given(STEPS)
+    def live(steps: list[tuple[str, int, int]]) -> None:
+        bank = partial(StagingBank, after=timedelta(hours=1))
+        story = new_story(new_desk, bank, in_order=True)
+        try:
+            for name, place, number in steps:
+                DEEDS[name](story, story.purses[place], number)
+            story.send()
             assert story.grouped.found().keys() == story.single.found().keys()
         finally:
             story.grouped.store.close()

@@ -181,6 +181,23 @@ def test_it_is_judged_as_of_the_moment_when_it_came(desk: Desk, behind: Bank) ->
         query = "SELECT booked_at FROM entry WHERE kind = 'payment'"
         [(booked_at,)] = raw.execute(query)
     assert datetime.fromisoformat(booked_at) == desk.clock()
+    assert desk.found() == {}
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_the_check_knows_between_which_moments_it_was_booked(
+    desk: Desk, behind: Bank, hours: int
+) -> None:
+    header = begin(desk, 100)
+    behind.take_payments(header, desk.customs.records, desk.clock())
+    desk.clock.advance(hours=1)
+    ended = desk.bank.reconcile(header, desk.customs.totals(), desk.clock())
+    assert ended.code == "00"
+    assert desk.found() == {}
+    other = f"{desk.clock() + timedelta(hours=hours):%Y-%m-%dT%H:%M:%S.%fZ}"
+    change = "UPDATE entry SET booked_at = '{}' WHERE kind = 'payment'"
+    desk.tamper(change.format(other))
+    assert "time is not its event's" in desk.found()[FindingCode.ENTRY]
 
 
 def test_two_hosts_post_the_same_batch_at_once_and_each_payment_once(

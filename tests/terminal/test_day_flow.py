@@ -68,10 +68,11 @@ class Line:
         deaf: answers that get lost on their way while the call stays up.
         during: called at every message, as the world goes on during a call.
         certificate_until: the end of the terminal's certificate, as TLS tells it.
+        bank: that answers the next call.
     """
 
     def __init__(self, bank: Bank) -> None:
-        self._bank = bank
+        self.bank = bank
         self.terminal_id = "T0000007"
         self.cut_at = -1
         self.cuts: list[int] = []
@@ -96,7 +97,7 @@ class Line:
         self.bytes = 0
         if self.cuts:
             self.cut_at = self.cuts.pop(0)
-        return LoopCall(self, IntakeMachine(self.terminal_id, self._bank, bytes(16)))
+        return LoopCall(self, IntakeMachine(self.terminal_id, self.bank, bytes(16)))
 
     def step(self) -> None:
         self.during()
@@ -258,6 +259,36 @@ def test_every_payment_of_the_day_reaches_the_customs_account(world: World) -> N
     assert [step.done for step in sending] == [0, 3]
     assert {step.total for step in sending} == {3}
     world.assert_settled(3_501)
+
+
+def test_a_batch_that_the_bank_only_receives_waits_until_it_is_posted(
+    world: World,
+) -> None:
+    world.bench.pay("1.000")
+    world.bench.pay("2.500")
+    prompt = world.line.bank
+    world.line.bank = Bank(world.store, MasterKeyStore(TEST_MASTERS), groups_max=0)
+    result = world.close_day()
+    assert result.verdict is DayVerdict.PENDING
+    (batch,) = result.batches
+    assert (batch.number, batch.collected, batch.received) == (1, False, True)
+    assert batch.posted is None
+    assert "has received 2 payments" in result.advice.happened
+    assert "Nothing is lost" in result.advice.money
+    assert events(world.bench, "batch-received") == ""
+    assert events(world.bench, "record-refused") == ""
+    assert world.posted() == 0
+    [waiting] = world.bench.counter.snapshot().unsettled
+    assert waiting.code == "09"
+    # The counter works on meanwhile, and the next call ends both batches.
+    world.bench.pay("0.500")
+    world.line.bank = prompt
+    result = world.close_day()
+    assert result.verdict is DayVerdict.COLLECTED
+    assert [one.number for one in result.batches] == [1, 2]
+    assert result.posted is not None
+    assert result.posted.count == 3
+    world.assert_settled(4_000)
 
 
 def test_a_day_without_payments_has_nothing_to_send_and_calls_for_the_lists_alone(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from settlement import iso8583
+from settlement.bank import Bank
 from settlement.clearing import IncidentCode
 from settlement.data_objects import DetailTag, encode_objects
 from settlement.detail_groups import payments_of
@@ -20,6 +21,7 @@ from settlement.upload import (
     ClosureReceived,
     Collected,
     Progress,
+    Received,
     RecordRefused,
     ResponseDiscarded,
     Session,
@@ -192,6 +194,33 @@ def test_what_became_of_held_payments_is_told_again(
     assert isinstance(ended, Collected)
     assert (ended.posted.count, ended.suspended.count) == (8, 2)
     assert desk.incidents() == [IncidentCode.TAC_WRONG] * 2
+
+
+def test_what_is_received_is_not_sent_again_and_ends_when_it_is_posted(
+    desk: Any, cleared: BatchToUpload, now: datetime
+) -> None:
+    behind = Calls(Bank(desk.store, desk.keys, groups_max=0), now)
+    # The first call is cut when two groups have come, before they are answered.
+    assert refusals(behind.make(cleared, down=2)) == []
+    events = behind.make(cleared)
+    assert behind.sent == [list(range(1, 9)), [9, 10]]
+    assert refusals(events) == []
+    last = events[-1]
+    assert isinstance(last, Received)
+    assert "all 10 payments" in last.text
+    # Posting has caught up: this call ends the batch, and tells both outcomes.
+    calls = Calls(desk.bank, now)
+    desk.bank.desk.post_batch(BatchHeader.of(cleared), now)
+    events = calls.make(cleared)
+    assert calls.sent == [[]]
+    assert [(stan, code) for stan, code, _ in refusals(events)] == [
+        (cleared.payments[place].stan, ResponseCode.SUSPENDED) for place in (1, 6)
+    ]
+    ended = events[-1]
+    assert isinstance(ended, Collected)
+    assert (ended.posted.count, ended.suspended.count) == (8, 2)
+    assert desk.incidents() == [IncidentCode.TAC_WRONG] * 2
+    assert desk.found() == {}
 
 
 def test_a_place_that_two_payments_claim_is_not_told_as_held(

@@ -11,6 +11,7 @@ from terminal.orders import RecoveryVerdict
 from terminal.screens.day import DayScreen, DayState
 from terminal.widgets.phases import Phases
 from terminal.widgets.words import Words
+from terminal.wording_day import day_received
 from tests.terminal.screens.conftest import (
     HELD,
     LINE_BUSY,
@@ -116,6 +117,37 @@ async def test_a_refused_batch_shows_the_banks_own_words(counter: FakeCounter) -
         await desk.press("f8", "enter")
         assert "✗ not taken: sums differ (code 95)" in desk.text
         assert "Next: Call the bank." in desk.text
+
+
+async def test_a_batch_that_is_received_only_is_told_with_what_follows(
+    counter: FakeCounter,
+) -> None:
+    received = BatchOutcome(
+        number=12,
+        count=34,
+        total=omr(1_234_500),
+        open_count=0,
+        collected=False,
+        code="09",
+        text="all 34 payments are received",
+    )
+    counter.day = DayResult(
+        verdict=DayVerdict.PENDING,
+        batches=(received,),
+        advice=day_received(34),
+        failed_phase=DayPhase.ACKNOWLEDGING,
+    )
+    async with sitting(counter) as desk:
+        await desk.press("f8", "enter")
+        for words in (
+            "▲ received by the bank, not posted yet",
+            "The bank has received 34 payments and has yet to post them.",
+            "Nothing is lost",
+            "Run the end of day again in some minutes",
+            "Send again",
+        ):
+            assert words in desk.text
+        assert "not taken" not in desk.text
 
 
 async def test_a_journal_that_fails_leaves_the_batch_where_it_is(
