@@ -80,6 +80,8 @@ class BankSettings(BaseModel):
         network_calls: how many of them at once, 1 to 1000.
         metrics: where health and metrics are told, ``address:port``; empty: nowhere.
         stop_seconds: how long calls may take to end when the host stops, 1 to 600.
+        posting_groups: groups of payments that are being posted at once, beyond which
+            further ones are only received and posted later; 0: never, 1 to 1000.
         not_settled_hours: how long a terminal in use may go without a reconciled
             batch before that is an alarm, 1 hour to a year.
     """
@@ -103,6 +105,7 @@ class BankSettings(BaseModel):
     network_calls: Annotated[int, Field(ge=1, le=1000)] = 200
     metrics: str = ""
     stop_seconds: Annotated[int, Field(ge=1, le=600)] = 30
+    posting_groups: Annotated[int, Field(ge=0, le=1000)] = 100
     not_settled_hours: Annotated[int, Field(ge=1, le=8784)] = 72
 
     @field_validator("modem_init")
@@ -158,6 +161,8 @@ class BankSettings(BaseModel):
             f"network_calls = {self.network_calls}  # of them at once, 1 to 1000\n"
             f'metrics = "{self.metrics}"  # health and metrics: "127.0.0.1:9187"\n'
             f"stop_seconds = {self.stop_seconds}  # for calls to end in, 1 to 600\n"
+            "# Groups posted at once; more are received, and posted later. 0: never.\n"
+            f"posting_groups = {self.posting_groups}  # 0 to 1000\n"
             f"not_settled_hours = {self.not_settled_hours}  # then it is an alarm\n"
         )
 

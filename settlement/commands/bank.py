@@ -23,6 +23,7 @@ from settlement.commands.bank_init import init
 from settlement.commands.bank_migrate import migrate
 from settlement.commands.bank_office import office
 from settlement.commands.bank_officer import officer
+from settlement.commands.bank_post import post_pending
 from settlement.commands.bank_proof import batch_proof
 from settlement.commands.bank_publish import publish
 from settlement.commands.bank_purse import purse
@@ -74,6 +75,7 @@ for _command in (
     terminal,
     host,
     serve,
+    post_pending,
     statement,
     check,
     status,

@@ -88,7 +88,7 @@ def batches(  # noqa: PLR0913 - one argument for each option, as click hands the
     """List the batches of terminals, the newest first.
 
     Posted is what reached a payee's account; suspended is what waits in suspense. Both
-    grow while a batch comes in.
+    grow while a batch comes in. What was received and is to be posted is in neither.
     """
     wanted = BatchFilter(
         terminal_id=terminal,
@@ -114,7 +114,10 @@ def batches(  # noqa: PLR0913 - one argument for each option, as click hands the
                         books.batches.batches_of_card(one.mid, number), one
                     )
                 )
-                for row in books.records.records(header)
+                for row in (
+                    *books.records.records(header),
+                    *books.staged.waiting(header),
+                )
             ]
     if not found and terminal is not None and number is not None:
         raise IssuingError(
@@ -142,6 +145,7 @@ def _document(one: BatchFacts) -> dict[str, Any]:
         "count": one.closed.count,
         "sum_minor": one.closed.sum_minor,
         "received": one.received,
+        "waiting": one.waiting,
         "posted_count": one.posted.count,
         "posted_minor": one.posted.sum_minor,
         "suspended_count": one.suspended.count,
@@ -218,7 +222,10 @@ def _read(console: Console, found: list[BatchFacts], records: list[RecordRow]) -
 def _progress(one: BatchFacts) -> str:
     state = batch_state(one)
     if state is BatchState.OPEN:
-        return f"open, {one.received} of {one.closed.count} came"
+        told = f"open, {one.received} of {one.closed.count} came"
+        return f"{told}, {one.waiting} to be posted" if one.waiting else told
+    if one.waiting:
+        return f"{state.value}, {one.waiting} to be posted"
     return state.value
 
 

@@ -25,6 +25,7 @@ from settlement.commands.bank_access import (
     passphrase_option,
 )
 from settlement.commands.bank_log import HostLog, LogFile
+from settlement.commands.bank_post import posting_meanwhile
 from settlement.commands.environment import environment_of
 from settlement.commands.host_signals import stopped_by_signals
 from settlement.commands.host_watch import HostWatch, told_by_http
@@ -158,8 +159,9 @@ def serve(ctx: click.Context, /, *, bank: Path, once: bool, **given: Any) -> Non
                 log=log,
             )
         )
+        clearing = Bank(opened.store, keys, groups_max=settings.posting_groups or None)
         host = Host(
-            bank=Bank(opened.store, keys),
+            bank=clearing,
             admission=Admission(opened.store, environment.clock),
             tls_context=context,
             clock=environment.clock,
@@ -171,7 +173,8 @@ def serve(ctx: click.Context, /, *, bank: Path, once: bool, **given: Any) -> Non
             limits=NetworkLimits(calls_max=settings.network_calls),
             stop_seconds=settings.stop_seconds,
         )
-        cut = host.serve(options.ports, stop, once=once, listeners=listeners)
+        with posting_meanwhile(clearing.desk, log, environment.clock):
+            cut = host.serve(options.ports, stop, once=once, listeners=listeners)
         _tell_end(log, cut)
 
 

@@ -235,6 +235,6 @@ def is_bad(event: HostEvent | CallEvent) -> bool:
         case LoggedOn(answer=answer) | BatchOpened(answer=answer):
             return answer.code is not ResponseCode.ACCEPTED
         case BatchEnded(answer=ended):
-            return ended.code is not ResponseCode.ACCEPTED
+            return ended.code not in {ResponseCode.ACCEPTED, ResponseCode.RECEIVED}
         case _:
             return False

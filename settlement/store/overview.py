@@ -25,6 +25,7 @@ from settlement.store.schema import (
     record,
     terminal,
 )
+from settlement.store.staged import WAITING_OF_BATCH
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -93,6 +94,7 @@ class BatchFacts:
         closed: what the customs card closed.
         opened: open records that it closed with.
         received: payments of it that have come, each once.
+        waiting: of these, what has yet to be posted.
         posted: of these, what reached a payee.
         suspended: of these, what waits in suspense.
         reported: open records that have come.
@@ -108,6 +110,7 @@ class BatchFacts:
     closed: Total
     opened: Total
     received: int
+    waiting: int
     posted: Total
     suspended: Total
     reported: int
@@ -268,6 +271,7 @@ class OverviewTables:
             )
             for found in self._connection.execute(_BY_DECISION, key)
         }
+        waiting = self._connection.execute(WAITING_OF_BATCH, key).scalar_one()
         suspended = _sum(made, Decision.HELD, Decision.SUSPENDED)
         return BatchFacts(
             terminal_id=row.terminal_id,
@@ -278,7 +282,8 @@ class OverviewTables:
             # A Row is a tuple too, and its `count` is the tuple's method.
             closed=Total(count=row._mapping["count"], sum_minor=row.sum_minor),
             opened=Total(count=row.open_count, sum_minor=row.open_sum_minor),
-            received=sum(made[one].count for one in made if one.in_batch),
+            received=sum(made[one].count for one in made if one.in_batch) + waiting,
+            waiting=waiting,
             posted=_sum(made, Decision.POSTED),
             suspended=suspended,
             reported=self._connection.execute(_REPORTED, key).scalar_one(),

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     from settlement.store.records import RecordRow
     from settlement.verification import VerifiedRecord
 
-__all__ = ["RECEIVED_WORDS", "StagedTables", "WaitingSum", "staged_row"]
+__all__ = [
+    "RECEIVED_WORDS",
+    "WAITING_OF_BATCH",
+    "StagedTables",
+    "WaitingSum",
+    "staged_row",
+]
 
 RECEIVED_WORDS: Final = "received and stored; the outcome comes with the next call"
 """What is told of a payment that waits."""
@@ -63,6 +69,8 @@ _WAITING: Final = (
     .order_by(staged.c.sequence, staged.c.stan)
 )
 _STANS: Final = sa.select(staged.c.stan).where(*same_batch(staged), _WAITS)
+WAITING_OF_BATCH: Final = sa.select(sa.func.count()).where(*same_batch(staged), _WAITS)
+"""How many payments of a batch wait; its key is bound by name."""
 _CONTENTS: Final = (
     sa.select(staged.c.stan, staged.c.content)
     .where(*same_batch(staged))

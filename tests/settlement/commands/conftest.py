@@ -10,10 +10,13 @@ from sim.cards.issue import blank_customs_card, blank_purse
 from sim.cards.memory import Memory
 from tests.branch import PASSPHRASE, World, at_work
 from tests.settlement.acting import PASSWORD, keep_passwords
+from tests.settlement.commands.paper_branch import paper_desk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.settlement.conftest import Desk as PaperDesk
 
 
 @pytest.fixture
@@ -101,3 +104,10 @@ def books(issued: World) -> Callable[[], dict[str, int]]:
         }
 
     return read
+
+
+@pytest.fixture
+def paper(branch: World) -> Iterator[PaperDesk]:
+    """The branch's own bank, with paper cards of account 100200300."""
+    with paper_desk(branch) as desk:
+        yield desk

@@ -92,6 +92,7 @@ def test_a_batch_is_open_until_all_of_it_has_come(
         currency=512,
         closed=Total(count=3, sum_minor=300),
         opened=Total(count=1, sum_minor=5),
+        waiting=0,
         received=received,
         posted=Total(),
         suspended=Total(),
