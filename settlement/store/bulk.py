@@ -146,5 +146,5 @@ def _list_of(names: tuple[str, ...], size: int) -> str:
 
 @lru_cache(maxsize=64)
 def _arrays_of(names: tuple[str, ...], kinds: tuple[str, ...]) -> str:
-    arrays = ", ".join(f"%s::{kind}" for kind in kinds)
+    arrays = ", ".join(f"%b::{kind}" for kind in kinds)
     return f"WITH wanted({', '.join(names)}) AS (SELECT * FROM unnest({arrays})) "  # noqa: S608  our own names

@@ -114,14 +114,17 @@ class KnownGroup:
     open_tsns: set[int] = field(default_factory=set)
 
 
-# CROSS JOIN: the list of keys is read first, and each of them looked up.
+# CROSS JOIN: the list of keys is read first, and each of them looked up. What a whole
+# key names is a subquery of its own: in a join, PostgreSQL may look up by part of the
+# key and compare the rest, as long as its statistics say that there are few rows.
 _PURSES: Final = """
 SELECT purse.cid, purse.currency, purse.kv, purse.balance_limit_minor,
-       purse.payment_limit_minor, purse.valid_from, purse.expiry, account.id,
+       purse.payment_limit_minor, purse.valid_from, purse.expiry,
+       (SELECT account.id FROM account
+        WHERE account.kind = 'purse float' AND account.owner = wanted.owner
+          AND account.currency = purse.currency),
        CASE WHEN hotlist.listed THEN hotlist.reason END
 FROM wanted CROSS JOIN purse
-LEFT JOIN account ON account.kind = 'purse float' AND account.owner = wanted.owner
-                 AND account.currency = purse.currency
 LEFT JOIN hotlist ON hotlist.cid = purse.cid
                  AND hotlist.serial = (SELECT MAX(serial) FROM hotlist AS newest
                                        WHERE newest.cid = purse.cid)
@@ -153,8 +156,9 @@ WHERE payment.cid = wanted.cid
                                  AND higher.otc > wanted.otc), wanted.otc)
 """
 _CREDITED: Final = """
-SELECT payment.tsn FROM wanted CROSS JOIN payment
-WHERE payment.tsn = wanted.tsn AND payment.mid = ?
+SELECT wanted.tsn FROM wanted
+WHERE (SELECT payment.otc FROM payment
+       WHERE payment.mid = ? AND payment.tsn = wanted.tsn) IS NOT NULL
 """
 # A terminal counts its STANs on, so a range finds little besides what is asked for.
 _RECEIVED: Final = (

@@ -113,6 +113,7 @@ _FUNCTION: Final = """
 CREATE FUNCTION {schema}.%(name)s() RETURNS trigger LANGUAGE plpgsql
 SET search_path = {schema}, pg_temp
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off
+SET enable_material = off
 AS $$
 BEGIN
 %(body)s
