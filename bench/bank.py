@@ -1,9 +1,10 @@
 """Clearing and posting at the bank, each against a reference of the same run.
 
 ``python -m bench bank`` measures reading and verifying against ``openssl speed``,
-posting against bare inserts, and what large books cost in time and memory. It takes
-half an hour, most of it to make a bank with ten million payments, and 15 GB of disk.
-``python -m bench.bank --small`` takes half a minute; ``--stored N`` and ``--posted N``
+posting against bare inserts and, by four hosts on PostgreSQL, against COPY, and what
+large books cost in time and memory. It takes half an hour, most of it to make a bank
+with ten million payments, and 15 GB of disk.
+``python -m bench.bank --small`` takes a minute; ``--stored N`` and ``--posted N``
 take other sizes of the large bank and of what memory is measured with. The figures are
 in ``build/bench/bank.json``.
 """
@@ -14,11 +15,12 @@ import argparse
 import json
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from bench.bank_growth import measure_growth, measure_memory
+from bench.bank_postgres import measure_postgres
 from bench.bank_posting import measure_posting
 from bench.bank_verify import measure_verification
 from bench.bank_world import Country
@@ -36,6 +38,8 @@ class Sizes:
         posted: payments posted before memory is looked at, first and last.
         stored: payments in the small bank and the large one.
         grown_commits: of eight batches, into each of them.
+        nation: purses in the PostgreSQL database.
+        rounds: of several hosts there.
     """
 
     batches: int
@@ -43,6 +47,8 @@ class Sizes:
     posted: tuple[int, int]
     stored: tuple[int, int]
     grown_commits: int
+    nation: int
+    rounds: int
 
 
 FULL: Final = Sizes(
@@ -51,6 +57,8 @@ FULL: Final = Sizes(
     posted=(10_000, 1_000_000),
     stored=(100_000, 10_000_000),
     grown_commits=15,
+    nation=500_000,
+    rounds=4,
 )
 SMALL: Final = Sizes(
     batches=4,
@@ -58,6 +66,8 @@ SMALL: Final = Sizes(
     posted=(4_000, 12_000),
     stored=(10_000, 50_000),
     grown_commits=5,
+    nation=20_000,
+    rounds=1,
 )
 
 
@@ -76,6 +86,9 @@ def measure_sizes(sizes: Sizes) -> dict[str, object]:
         folder = Path(name)
         country = Country(purses=2_000, counters=16)
         figures["posting"] = measure_posting(folder, country, rounds=sizes.commits)
+        figures["postgresql"] = measure_postgres(
+            purses=sizes.nation, rounds=sizes.rounds
+        )
         few, many = sizes.posted
         figures["memory"] = measure_memory(folder, few=few, many=many)
         few, many = sizes.stored
@@ -103,15 +116,7 @@ def main(arguments: list[str]) -> int:
     sizes = SMALL if asked.small else FULL
     stored = (sizes.stored[0], asked.stored or sizes.stored[1])
     posted = (sizes.posted[0], asked.posted or sizes.posted[1])
-    figures = measure_sizes(
-        Sizes(
-            batches=sizes.batches,
-            commits=sizes.commits,
-            posted=posted,
-            stored=stored,
-            grown_commits=sizes.grown_commits,
-        )
-    )
+    figures = measure_sizes(replace(sizes, posted=posted, stored=stored))
     folder = Path("build/bench")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bank.json").write_text(json.dumps(figures, indent=2) + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.bank import Sizes, measure_sizes
+from bench.bank_nation import found_nation
 from bench.bank_rows import make_bank
 from bench.bank_world import NOW, Country
 from settlement.bank import Bank
@@ -13,6 +14,8 @@ from settlement.store.books import BankStore
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sim.postgres import PrivatePostgres
 
 
 def test_a_bank_with_a_history_is_as_if_clearing_had_stored_it(tmp_path: Path) -> None:
@@ -31,6 +34,26 @@ def test_a_bank_with_a_history_is_as_if_clearing_had_stored_it(tmp_path: Path) -
     assert report.tacs_verified == report.payments
 
 
+def test_a_nations_books_are_sound_before_they_are_measured_with(
+    postgres: PrivatePostgres,
+) -> None:
+    country = Country(purses=40, counters=2)
+    url = postgres.create_database("nation")
+    try:
+        found_nation(url, country)
+        with BankStore.open(url) as store:
+            bank = Bank(store, country.keys)
+            for batch in country.batches(2):
+                assert bank.begin_batch(batch.header, NOW).code == "00"
+                answers = bank.take_payments(batch.header, batch.payments, NOW)
+                assert {(one.code, one.text) for one in answers} == {("00", "")}
+            report = check_bank(store, country.keys)
+    finally:
+        postgres.drop_database("nation")
+    assert report.findings == ()
+    assert report.tacs_verified == 2 * 250
+
+
 def test_every_part_is_measured() -> None:
     sizes = Sizes(
         batches=1,
@@ -38,11 +61,14 @@ def test_every_part_is_measured() -> None:
         posted=(2_000, 4_000),
         stored=(500, 1_000),
         grown_commits=1,
+        nation=500,
+        rounds=1,
     )
     figures = measure_sizes(sizes)
     assert figures.keys() == {
         "verification",
         "posting",
+        "postgresql",
         "memory",
         "growth",
         "target_met",
