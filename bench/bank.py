@@ -23,7 +23,7 @@ from bench.bank_growth import measure_growth, measure_memory
 from bench.bank_postgres import measure_postgres
 from bench.bank_posting import measure_posting
 from bench.bank_verify import measure_verification
-from bench.bank_world import Country
+from sim.nation.country import Country
 
 __all__ = ["FULL", "SMALL", "Sizes", "measure", "measure_sizes"]
 

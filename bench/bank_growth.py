@@ -20,9 +20,9 @@ from typing import Final
 
 from bench.bank_posting import Desk
 from bench.bank_rows import make_bank
-from bench.bank_world import BATCH_PAYMENTS, Country
 from settlement.posting_queue import TOGETHER_MAX
 from settlement.store.books import BankStore
+from sim.nation.country import BATCH_PAYMENTS, Country
 
 __all__ = ["measure_growth", "measure_memory"]
 

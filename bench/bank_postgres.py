@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from bench.bank_nation import connect, found_nation, without_triggers
-from bench.bank_world import BATCH_PAYMENTS, NOW, Country
 from settlement.bank import Bank
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.store.books import BankStore
+from sim.nation.country import BATCH_PAYMENTS, NOW, Country
+from sim.nation.founding import connect, found_nation, without_triggers
 from sim.postgres import PrivatePostgres
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from bench.bank_world import SentBatch
+    from sim.nation.country import SentBatch
 
 __all__ = ["RATIO_MIN", "measure_postgres"]
 

@@ -19,16 +19,16 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bench.bank_rows import PRAGMAS, insert, make_bank
-from bench.bank_world import NOW
 from settlement.bank import Bank
 from settlement.posting_queue import TOGETHER_MAX
 from settlement.store.books import BankStore
+from sim.nation.country import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from bench.bank_world import Country, SentBatch
+    from sim.nation.country import Country, SentBatch
 
 __all__ = ["RATIO_MIN", "Desk", "Took", "measure_posting"]
 

@@ -14,19 +14,19 @@ from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.bank_world import ACCOUNT, BROUGHT_MINOR, NOW, purse_row
-from bench.customs_day import OMR
 from card.records import TX_BYTES, mask_card_number
 from settlement.clearing import content_of, evidence_of, signed_debit
 from settlement.issuing import Issuing
 from settlement.store.books import BankStore
 from settlement.store.records import details_to_text
+from sim.nation.country import ACCOUNT, BROUGHT_MINOR, NOW, purse_row
+from sim.nation.customs_day import OMR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from bench.bank_world import Country, SentBatch
+    from sim.nation.country import Country, SentBatch
 
 __all__ = ["PRAGMAS", "insert", "make_bank"]
 

@@ -14,18 +14,18 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Final
 
-from bench.bank_world import NOW
 from settlement import iso8583
 from settlement.detail_groups import GROUP_PAYMENTS_MAX, group_message, payments_of
 from settlement.message_parser import parse_request
 from settlement.messages import GroupRequest
 from settlement.verification import verify_group
+from sim.nation.country import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bench.bank_world import Country, SentBatch
     from settlement.payment import PaymentRecord
+    from sim.nation.country import Country, SentBatch
 
 __all__ = ["RATIO_MIN", "measure_verification"]
 

@@ -1,8 +1,8 @@
 """What a batch costs on the line: bytes for each payment, and seconds for the whole.
 
-300 payments of a day at a busy counter (`bench.customs_day`), in groups of 32 as they
-go up, and for comparison in other forms. Reference: the same payments, each in a 0320
-of its own, through zlib at its best as one stream that is flushed at every 32 payments:
+300 payments of a day at a busy counter (`sim.nation.customs_day`), in groups of 32 as
+they go up, and for comparison in other forms. Reference: the same payments, each in a
+0320 of its own, through zlib at its best as one stream that is flushed at every 32:
 what one gets without a layout. Then the batch goes over a line of 9600 bit/s with
 100 ms of delay each way and a bit error rate of 1e-5, from CONNECT to the bank's
 acknowledgement, TLS included, under a virtual clock. The bank answers at once: what its
@@ -16,7 +16,6 @@ from datetime import datetime, timedelta, timezone
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from bench.customs_day import TERMINAL, draw_day
 from bench.virtual_call import CallReport, Ends, VirtualLine, new_ends, upload_once
 from bench.yes_bank import YesBank
 from settlement import iso8583
@@ -34,6 +33,7 @@ from settlement.message_codec import (
 from settlement.messages import BatchHeader, TerminalVersions
 from settlement.upload import Collected, UploadMachine
 from sim.modems.line import LineSettings
+from sim.nation.customs_day import TERMINAL, draw_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -19,13 +19,13 @@ from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from bench.batch import batch_messages, batch_seconds
-from bench.customs_day import draw_day
 from bench.line import ideal_seconds
 from bench.zmodem import SETTINGS, Transfer, run_all
 from modem.link import Link
 from modem.link_state import DataReceived
 from sim.modems.line import LineSettings
 from sim.modems.virtual import Untimed, VirtualWires
+from sim.nation.customs_day import draw_day
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

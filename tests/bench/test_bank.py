@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.bank import Sizes, measure_sizes
-from bench.bank_nation import found_nation
 from bench.bank_rows import make_bank
-from bench.bank_world import NOW, Country
 from settlement.bank import Bank
 from settlement.check.bank import check_bank
 from settlement.store.books import BankStore
+from sim.nation.country import NOW, Country
+from sim.nation.founding import found_nation
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.customs_day import MID, OFFICE, OMR, TERMINAL, close_of, draw_day
 from bench.virtual_call import CallReport, Ends, VirtualLine, new_ends, upload_once
 from settlement import iso8583
 from settlement.bank import Bank
@@ -42,6 +41,7 @@ from settlement.upload import (
 )
 from settlement.upload_pace import GROUP_PAYMENTS_SMALLEST, UploadPace
 from sim.modems.line import LineSettings
+from sim.nation.customs_day import MID, OFFICE, OMR, TERMINAL, close_of, draw_day
 from terminal.redial import FRUITLESS_CALLS_MAX, Redial
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.customs_day import draw_day
 from card.records import TransactionRecord, payment_digest
 from settlement import iso8583
 from settlement.bit_columns import BitReader, BitWriter, read_column, write_column
@@ -32,6 +31,7 @@ from settlement.payment import (
     PaymentLine,
     PaymentRecord,
 )
+from sim.nation.customs_day import draw_day
 
 if TYPE_CHECKING:
     from collections.abc import Callable

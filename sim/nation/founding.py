@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 import psycopg
 
-from bench.bank_world import ACCOUNT, BROUGHT_MINOR, NOW, purse_row
-from bench.customs_day import OMR
 from settlement.issuing import Issuing
 from settlement.store.books import BankStore
+from sim.nation.country import ACCOUNT, BROUGHT_MINOR, NOW, purse_row
+from sim.nation.customs_day import OMR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.bank_world import Country
+    from sim.nation.country import Country
 
 __all__ = ["connect", "found_nation", "without_triggers"]
 

@@ -1,6 +1,6 @@
 """A country's counters and purses, drawn from a seed: what the bank is measured with.
 
-Every batch holds the payments of a day as `bench.customs_day` draws them (details,
+Every batch holds the payments of a day as `sim.nation.customs_day` draws them (details,
 lines, texts), paid by purses of the whole country: each by one drawn evenly, whose
 counters go on where its last payment left them. TACs and CLOSE data are those that real
 cards would give, under the test masters.
@@ -17,7 +17,6 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from bench.customs_day import OMR, draw_day
 from card import certificates
 from card.profile import KeyUse
 from card.records import CHAIN_START, BatchClose, TransactionRecord, payment_digest
@@ -26,6 +25,7 @@ from settlement.ledger import Account
 from settlement.messages import BatchHeader
 from settlement.payment import PaymentDetails, PaymentKind, PaymentRecord
 from settlement.store.cards import PurseRow
+from sim.nation.customs_day import OMR, draw_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,0 +1,1 @@
+"""A nation to try the bank with: customs days, purses and counters, and its books."""
