@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help demo terminal test check format faults soak crash crash-bank model fuzz bench bench-link bench-bank catalogue screens lock packages clean
+.PHONY: help demo terminal test check format faults soak crash crash-bank soak-bank model fuzz bench bench-link bench-bank catalogue screens lock packages clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
@@ -55,6 +55,9 @@ crash: $(READY) ## kill the counter's program at hundreds of points and count th
 
 crash-bank: $(READY) ## kill the bank's host 200 times while it takes batches
 	$(BIN)/python -m sim.crash.bank
+
+soak-bank: $(READY) ## a nation's day on PostgreSQL while hosts are killed (20 minutes, 20 GB of memory)
+	$(BIN)/python -m sim.soak
 
 model: $(READY) ## search the model of a payment through with Spin: properties, witnesses, mutants
 	$(BIN)/python -m sim.model

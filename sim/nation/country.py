@@ -12,20 +12,20 @@ at counters of the past. `bench.bank_rows` writes it into the bank.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from card import certificates
 from card.profile import KeyUse
-from card.records import CHAIN_START, BatchClose, TransactionRecord, payment_digest
+from card.records import TransactionRecord, payment_digest
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
 from settlement.ledger import Account
 from settlement.messages import BatchHeader
 from settlement.payment import PaymentDetails, PaymentKind, PaymentRecord
 from settlement.store.cards import PurseRow
-from sim.nation.customs_day import OMR, draw_day
+from sim.nation.customs_day import OMR, close_of, draw_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,23 +85,13 @@ class Counter:
     def next_batch(self, payments: Sequence[PaymentRecord]) -> SentBatch:
         """Close a batch."""
         self.batch += 1
-        close = BatchClose(
-            batch=self.batch,
-            count=len(payments),
-            sum_minor=sum(payment.tx.amount_minor for payment in payments),
-            open_count=0,
-            open_sum_minor=0,
-            # Only reconciliation looks at the chain, which is not measured here.
-            chain=CHAIN_START,
-            mac=bytes(16),
-        )
-        mac = certificates.close_mac(self.key, mid=self.mid, close=close)
+        close = close_of(self.batch, payments, mid=self.mid, key=self.key)
         header = BatchHeader(
             terminal_id=self.terminal_id,
             office=self.office,
             mid=self.mid,
             currency=OMR,
-            close=replace(close, mac=mac),
+            close=close,
         )
         return SentBatch(header, payments)
 
@@ -155,37 +145,59 @@ class _Purse:
 class Country:
     """Purses, counters, and the keys of their bank."""
 
-    def __init__(self, *, purses: int, counters: int, past_payments: int = 0) -> None:
-        """Draw a country.
+    def __init__(
+        self,
+        *,
+        purses: int,
+        counters: int,
+        past_payments: int = 0,
+        part: int = 0,
+        seed: int = 1,
+    ) -> None:
+        """Draw a country, or a part of it.
 
         Args:
             purses: how many there are.
             counters: how many there are now.
             past_payments: what each purse has paid before; see `past`.
+            part: which one of parts of that size, from 0; no two have anything in
+                common, and together they are a country of the sum of their sizes.
+            seed: of who pays what.
         """
         self.keys = MasterKeyStore(TEST_MASTERS)
-        self.counters = self._counters(0, counters)
-        self.cids = [_id(_FIRST_CID, place) for place in range(purses)]
+        self.counters = self._counters(part * counters, counters)
+        first = part * purses
+        self.cids = [_id(_FIRST_CID, first + place) for place in range(purses)]
         self._past_payments = past_payments
         self._kts = self.keys.card_keys(KeyUse.TRANSACTION_CERTIFICATE, 1, self.cids)
         self._purses = [
             _Purse(cid, kt, past_payments + 1, past_payments * _PAST_MINOR)
             for cid, kt in zip(self.cids, self._kts, strict=True)
         ]
-        self._source = random.Random(1)
+        self._source = random.Random(seed)
         self._days = [
             draw_day(seed, BATCH_PAYMENTS).batch.payments for seed in range(_DAYS_DRAWN)
         ]
 
-    def batches(self, count: int) -> Iterator[SentBatch]:
+    def batches(
+        self, count: int, payments_each: int = BATCH_PAYMENTS
+    ) -> Iterator[SentBatch]:
         """The next batches, of one counter after the other."""
         for place in range(count):
             counter = self.counters[place % len(self.counters)]
-            day = self._days[counter.batch % _DAYS_DRAWN]
+            day = self._days[counter.batch % _DAYS_DRAWN][:payments_each]
             payments = tuple(
                 self._source.choice(self._purses).pay(counter, drawn) for drawn in day
             )
             yield counter.next_batch(payments)
+
+    def paid(self) -> dict[bytes, tuple[int, int]]:
+        """How often each purse that has paid did so, and how much in minor units."""
+        return {
+            purse.cid: (purse.otc - 1, purse.debited_minor)
+            for purse in self._purses
+            if purse.otc > 1
+        }
 
     def past(self) -> Iterator[SentBatch]:
         """Everything that was paid before, purse by purse, in batches."""

@@ -121,8 +121,21 @@ def draw_day(seed: int, payments: int = 300, *, batch: int = 17) -> CustomsDay:
     )
 
 
-def close_of(number: int, payments: Sequence[PaymentRecord]) -> BatchClose:
-    """What the customs card answers when it closes batch ``number`` with these."""
+def close_of(
+    number: int,
+    payments: Sequence[PaymentRecord],
+    *,
+    mid: bytes = MID,
+    key: bytes | None = None,
+) -> BatchClose:
+    """What a customs card answers when it closes batch ``number`` with these.
+
+    Args:
+        number: of the batch.
+        payments: credited on it, in order.
+        mid: the card, by default the day's own.
+        key: its batch key; derived when not given.
+    """
     chain = CHAIN_START
     for payment in payments:
         chain = chain_next(
@@ -141,8 +154,8 @@ def close_of(number: int, payments: Sequence[PaymentRecord]) -> BatchClose:
         chain=chain,
         mac=bytes(16),
     )
-    key = MasterKeyStore(TEST_MASTERS).card_key(KeyUse.BATCH, 1, MID)
-    return replace(close, mac=certificates.close_mac(key, mid=MID, close=close))
+    key = key or MasterKeyStore(TEST_MASTERS).card_key(KeyUse.BATCH, 1, mid)
+    return replace(close, mac=certificates.close_mac(key, mid=mid, close=close))
 
 
 class _Counter:
