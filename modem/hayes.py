@@ -195,6 +195,11 @@ class _Connector:
         self.error: ModemError | None = None
 
     @property
+    def state(self) -> str:
+        """Where it stands, by the names of the tables above."""
+        return self._state.name
+
+    @property
     def dtr(self) -> bool:
         """See `Connector.dtr`."""
         return self._state is not _State.SETTING_UP or self._set_up.dtr

@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 import time
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -98,8 +99,10 @@ def _progress(count: int) -> Callable[[Result], None]:
 
 def _report(results: Sequence[Result], seed: int, seconds: float) -> dict[str, object]:
     targets: dict[str, dict[str, int]] = {}
+    states: dict[str, Counter[str]] = {}
     for one in results:
         row = targets.setdefault(one.target, {"strings": 0, "bytes": 0, "kept": 0})
+        states.setdefault(one.target, Counter()).update(one.states)
         row["strings"] += one.fed
         row["bytes"] += one.fed_bytes
         row["kept"] = max(row["kept"], one.kept_bytes or 0)
@@ -109,6 +112,7 @@ def _report(results: Sequence[Result], seed: int, seconds: float) -> dict[str, o
         "seconds": round(seconds, 1),
         "seed": seed,
         "targets": targets,
+        "states": {name: dict(counts) for name, counts in states.items() if counts},
         "bad": [asdict(one) for one in results if one.failure][:_FAILURES_TOLD],
     }
 
@@ -121,6 +125,11 @@ def _table(report: dict[str, object]) -> str:
         lines.append(
             f"{name:12}{row['strings']:>10}{row['bytes']:>14}{row['kept']:>12}"
         )
+    states = report["states"]
+    assert isinstance(states, dict)
+    for name, counts in states.items():
+        told = ", ".join(f"{state} {count}" for state, count in sorted(counts.items()))
+        lines.append(f"{name} by state: {told}")
     bad = report["bad"]
     assert isinstance(bad, list)
     lines += [f"\n{one['target']}, seed {one['seed']}: {one['failure']}" for one in bad]

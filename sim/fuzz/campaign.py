@@ -10,7 +10,8 @@ import random
 import resource
 import traceback
 import tracemalloc
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from sim.fuzz.mutation import Mutator
@@ -56,6 +57,7 @@ class Result:
         fed: strings.
         fed_bytes: their sum.
         kept_bytes: what the machine holds at the end; None when nobody looked.
+        states: how many strings came in each state, by its name.
         failure: the error that must not be, with its string in hexadecimal, or "".
     """
 
@@ -64,6 +66,7 @@ class Result:
     fed: int
     fed_bytes: int
     kept_bytes: int | None = None
+    states: dict[str, int] = field(default_factory=dict)
     failure: str = ""
 
 
@@ -76,6 +79,7 @@ def feed(chunk: Chunk) -> Result:
     if chunk.watched:
         tracemalloc.start()
     fed = fed_bytes = 0
+    states: Counter[str] = Counter()
     data = b""
     failure = ""
     mutator = Mutator(corpus, draw)
@@ -84,6 +88,7 @@ def feed(chunk: Chunk) -> Result:
             data = mutator.next()
             fed += 1
             fed_bytes += len(data)
+            states.update(reader.states)
             reader.feed(data)
     except Exception:  # whatever it is, it is what is looked for
         failure = f"{traceback.format_exc()}fed: {data.hex()}"
@@ -99,6 +104,7 @@ def feed(chunk: Chunk) -> Result:
         fed=fed,
         fed_bytes=fed_bytes,
         kept_bytes=kept_bytes,
+        states=dict(states),
         failure=failure,
     )
 

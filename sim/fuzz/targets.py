@@ -18,7 +18,7 @@ from modem.framing import FrameDecoder, encode_frame
 from modem.hayes import Answerer, Dialer
 from modem.link import Link
 from modem.link_frames import call_mark, parse
-from modem.link_state import LinkClosed, LinkLost, LinkOpened
+from modem.link_state import LinkClosed, LinkLost, LinkOpened, LinkState
 from settlement import answers, iso8583, outcomes
 from settlement.download import DownloadForm, DownloadKind
 from settlement.download_codec import (
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Sequence
 
-    from modem.hayes import Connector
-
 __all__ = ["TARGETS", "Target"]
 
 _STEP_MS_MAX: Final = 3_000
@@ -52,6 +50,11 @@ _SHARED: Final = Shared(mid=bytes(8), currency=512)
 
 class Reader(Protocol):
     """Something that takes strings."""
+
+    @property
+    def states(self) -> Sequence[str]:
+        """Where its machines stand; empty where there are no states."""
+        ...
 
     def feed(self, data: bytes) -> None:
         """Take one string."""
@@ -73,7 +76,15 @@ class Target:
     begin: Callable[[random.Random], Reader]
 
 
-class _Framing:
+class _Stateless:
+    """What is the same before every string."""
+
+    @property
+    def states(self) -> Sequence[str]:
+        return ()
+
+
+class _Framing(_Stateless):
     """A decoder on an endless line, and the parser of what it finds."""
 
     def __init__(self, _draw: random.Random) -> None:
@@ -86,7 +97,10 @@ class _Framing:
 
 
 class _Linked:
-    """A link whose peer is mad; half of what comes is damage inside sound frames."""
+    """A link whose peer goes mad in one of its states.
+
+    Half of what comes is damage inside sound frames.
+    """
 
     def __init__(self, draw: random.Random) -> None:
         self._draw = draw
@@ -104,44 +118,92 @@ class _Linked:
             if isinstance(event, LinkClosed | LinkLost):
                 self._link = self._fresh()
 
+    @property
+    def states(self) -> Sequence[str]:
+        return (self._link.state.name,)
+
     def _fresh(self) -> Link:
+        wanted = self._draw.choice(_LINK_STATES)
         link = Link(nonce=_NONCE, line_rate_bps=33_600, now_ms=self._now_ms)
-        link.send(self._draw.randbytes(self._draw.randrange(1, 5_000)))
-        for opening in documented("modem-link.md", by_line=True)[1:3]:
-            link.receive_data(opening, self._now_ms)
-        assert link.next_event() == LinkOpened(), "the page's other side opens it"
+        if wanted is not LinkState.DISCONNECTING:
+            link.send(self._draw.randbytes(self._draw.randrange(1, 5_000)))
+        if wanted is not LinkState.OPENING:
+            for opening in documented("modem-link.md", by_line=True)[1:3]:
+                link.receive_data(opening, self._now_ms)
+            assert link.next_event() == LinkOpened(), "the page's other side opens it"
+        if wanted in {LinkState.DRAINING, LinkState.DISCONNECTING}:
+            link.close()
+        assert link.state is wanted, "that is how a link gets there"
         return link
 
 
+_LINK_STATES: Final = (
+    LinkState.OPENING,
+    LinkState.OPEN,
+    LinkState.DRAINING,
+    LinkState.DISCONNECTING,
+)
+
+
 class _Dialled:
-    """A dialling and an answering side on a modem that says anything."""
+    """A dialling and an answering side on a modem that behaves for a while, or never.
+
+    Without its manners hardly anything would come after the set-up.
+    """
 
     def __init__(self, draw: random.Random) -> None:
         self._draw = draw
         self._now_ms = 0
-        self._sides = [self._dialer(), self._answerer()]
+        self._sides = [self._fresh(0), self._fresh(1)]
+
+    @property
+    def states(self) -> Sequence[str]:
+        return [f"{type(one).__name__} {one.state}" for one in self._sides]
 
     def feed(self, data: bytes) -> None:
         self._now_ms += self._draw.randrange(_STEP_MS_MAX)
         for place, side in enumerate(self._sides):
-            side.receive_data(data, self._now_ms)
-            side.on_timer(self._now_ms)
-            assert len(side.data_to_send(self._now_ms)) < _OUT_BYTES_MAX
-            while side.next_event() is not None:
-                pass
-            if side.rate_bps is not None or side.error is not None:
+            if self._is_over(side, data):
                 side.take_rest()
-                self._sides[place] = (self._dialer, self._answerer)[place]()
+                self._sides[place] = self._fresh(place)
 
-    def _dialer(self) -> Connector:
-        plan = DialPlan(numbers=("5551234", "0,5551235"), baud=9600)
-        return Dialer(plan, now_ms=self._now_ms)
+    def _is_over(self, side: Dialer | Answerer, data: bytes) -> bool:
+        """Let one side hear something, now."""
+        side.receive_data(data, self._now_ms)
+        side.on_timer(self._now_ms)
+        assert len(side.data_to_send(self._now_ms)) < _OUT_BYTES_MAX
+        while side.next_event() is not None:
+            pass
+        return side.rate_bps is not None or side.error is not None
 
-    def _answerer(self) -> Connector:
-        return Answerer(AnswerPlan(baud=9600), now_ms=self._now_ms)
+    def _fresh(self, place: int) -> Dialer | Answerer:
+        """A side, after the modem has behaved for a while."""
+        side: Dialer | Answerer
+        if place == 0:
+            plan = DialPlan(numbers=("5551234", "0,5551235"), baud=9600)
+            side = Dialer(plan, now_ms=self._now_ms)
+        else:
+            side = Answerer(AnswerPlan(baud=9600), now_ms=self._now_ms)
+        manners = [(b"OK\r\n", 100)] * self._draw.choice((0, _SET_UP_WORDS))
+        manners += self._draw.choices(_MANNERS, k=self._draw.randrange(3))
+        for word, pause_ms in manners:
+            self._now_ms += pause_ms
+            if self._is_over(side, word):
+                return self._fresh(place)
+        return side
 
 
-class _Messages:
+_SET_UP_WORDS: Final = 16
+"""More than any set-up has commands; the rest is noise."""
+_MANNERS: Final = (
+    (b"NO CARRIER\r\n", 100),
+    (b"RING\r\n", 100),
+    (b"", 70_000),
+)
+"""What brings a modem that is set up on: a failure, a call, and a long silence."""
+
+
+class _Messages(_Stateless):
     """The decoder of messages, and all parsers of what it lets through."""
 
     def __init__(self, draw: random.Random) -> None:
@@ -174,7 +236,7 @@ _PARSERS: Final[tuple[Callable[[iso8583.Message], object], ...]] = (
 )
 
 
-class _Fields:
+class _Fields(_Stateless):
     """The parsers again, behind a decoder that has nothing to object to.
 
     One field of a sound message is damaged, and the message is put together anew, so
@@ -208,7 +270,7 @@ class _Fields:
         return (digits + held)[: len(held)] if held.isdigit() else text[: len(held)]
 
 
-class _Groups:
+class _Groups(_Stateless):
     """The columns of a group of payments, with TACs as many as they say."""
 
     def __init__(self, _draw: random.Random) -> None:
@@ -220,7 +282,7 @@ class _Groups:
             unpack(data, bytes(8 * count), _SHARED)
 
 
-class _Payloads:
+class _Payloads(_Stateless):
     """What unpacks a download: damaged as it is, and damaged before it was packed."""
 
     def __init__(self, draw: random.Random) -> None:

@@ -15,12 +15,16 @@ from sim.fuzz.targets import TARGETS, Target
 if TYPE_CHECKING:
     import random
 
+_DIALLING = ("SETTING_UP", "DIALLING", "ABORTING", "PAUSE")
+_ANSWERING = ("SETTING_UP", "WAITING", "CHECKING", "ANSWERING")
 CORPUS = (b"\x01\x02\x03\x04sound string",)
 
 
 @dataclass
 class Gullible:
     """Fails at a byte that the corpus does not have."""
+
+    states = ()
 
     def feed(self, data: bytes) -> None:
         if b"\x80" in data:
@@ -31,6 +35,7 @@ class Gullible:
 class Hoarder:
     """Keeps what it is fed."""
 
+    states = ("hoarding",)
     kept: list[bytes] = field(default_factory=list)
 
     def feed(self, data: bytes) -> None:
@@ -61,6 +66,7 @@ def test_a_machine_that_keeps_what_it_is_fed_is_found(
 ) -> None:
     result = feed(put_in(monkeypatch, Hoarder))
     assert "it keeps" in result.failure
+    assert result.states == {"hoarding": 2_000}
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
@@ -68,6 +74,26 @@ def test_nothing_of_ours_fails_or_grows(target: Target) -> None:
     result = feed(Chunk(target=target.name, seed="1", count=1_000, watched=True))
     assert result.failure == ""
     assert result.fed == 1_000
+
+
+@pytest.mark.parametrize(
+    ("name", "states"),
+    [
+        ("link", {"OPENING", "OPEN", "DRAINING", "DISCONNECTING"}),
+        (
+            "dialer",
+            {
+                *(f"Dialer {one}" for one in _DIALLING),
+                *(f"Answerer {one}" for one in _ANSWERING),
+            },
+        ),
+    ],
+)
+def test_every_state_of_a_machine_is_fed(name: str, states: set[str]) -> None:
+    result = feed(Chunk(target=name, seed="1", count=3_000, watched=False))
+    assert result.states.keys() == states
+    # Each often enough to mean something: several in a thousand.
+    assert min(result.states.values()) >= 12
 
 
 def test_the_same_seed_makes_the_same_strings() -> None:
