@@ -34,7 +34,6 @@ from enum import Enum, unique
 from typing import TYPE_CHECKING, Final
 
 from settlement import answers, iso8583
-from settlement.detail_groups import GROUP_PAYMENTS_MAX
 from settlement.message_codec import (
     batch_totals,
     header_message,
@@ -122,7 +121,7 @@ class UploadMachine(TerminalMachine["Detail", "UploadEvent"]):
         stan_start: int,
         versions: TerminalVersions | None = None,
         window: int = WINDOW_DEFAULT,
-        group: int | UploadPace = GROUP_PAYMENTS_MAX,
+        pace: UploadPace | None = None,
         session: Session | None = None,
     ) -> None:
         """Prepare to send a batch.
@@ -133,8 +132,8 @@ class UploadMachine(TerminalMachine["Detail", "UploadEvent"]):
                 uses for its records are passed over.
             versions: what the terminal holds, by default nothing.
             window: messages of details that may be unanswered at a time, from 1.
-            group: payments in one message, 1 to `GROUP_PAYMENTS_MAX`; or what says
-                that by what the calls before have shown.
+            pace: how many payments go in one message, by what the calls before have
+                shown; by default as many as may.
             session: of an earlier machine of the same call, which logged on.
         """
         super().__init__(
@@ -150,7 +149,7 @@ class UploadMachine(TerminalMachine["Detail", "UploadEvent"]):
             *batch.payments,
             *batch.opens,
         )
-        self._pace = UploadPace(largest=group) if isinstance(group, int) else group
+        self._pace = pace or UploadPace()
         self._details = DetailQueue(batch, self._header, self._pace)
         self._taken_stans = {record.stan for record in self._records}
         self._versions = versions or TerminalVersions()

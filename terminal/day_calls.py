@@ -215,7 +215,7 @@ class DayCalls:
                 self._desk.assemble(batch, self._config),
                 stan_start=stan,
                 versions=self._shelf.versions(),
-                group=self._pace,
+                pace=self._pace,
                 session=session,
             )
             self._send(call, machine, batch)

@@ -123,7 +123,10 @@ def stopped_answering() -> str:
 
 def refused_by_bank(text: str) -> str:
     """The bank does not give this terminal anything."""
-    return tr("The bank gave nothing: {text}.", text=text.rstrip("."))
+    return tr(
+        "The bank gave nothing: {text}. Call the bank and name this terminal.",
+        text=text.rstrip("."),
+    )
 
 
 def not_kept(reason: str) -> str:

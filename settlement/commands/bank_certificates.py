@@ -177,6 +177,11 @@ def revoke(
     with open_bank(bank) as opened, opened.store.write() as books:
         books.holds.terminals([terminal_id])
         held = books.certificates.of_terminal(terminal_id)
+        if not held:
+            raise IssuingError(
+                f"there is no terminal {terminal_id}. Nothing was changed; raseed-bank "
+                "terminal list shows those that there are"
+            )
         revoked = [
             row
             for row in held

@@ -254,9 +254,10 @@ def _tell_end(log: HostLog, cut: int) -> None:
     if cut == 0:
         log.tell("Stopped", "stopped in order; all that was answered is booked")
         return
-    log.tell("Stopped", f"stopped; {cut} calls were cut", level="warning", cut=cut)
+    calls = "1 call was" if cut == 1 else f"{cut} calls were"
+    log.tell("Stopped", f"stopped; {calls} cut", level="warning", cut=cut)
     raise HostError(
-        f"The host has stopped, but {cut} calls did not end in time and were cut. All "
+        f"The host has stopped, but {calls} cut: not ended in time. All "
         "that was answered is booked; their terminals call again and go on. Start the "
         "host again when it suits; stop_seconds in bank.toml gives calls more time."
     )

@@ -100,9 +100,15 @@ def _words(event: HostEvent | CallEvent, currency: Currency) -> str:
         case CallEnded(terminal_id=terminal, messages=messages, trouble=trouble):
             told = f"call of {terminal} ended after {messages} messages: {trouble}"
         case ModemTrouble(reason=reason, retry_in_s=0):
-            told = f"no call: {reason}"
+            told = (
+                f"no call: {reason} Others come in as before; raseed-bank terminals "
+                "shows every terminal's certificate and last call."
+            )
         case ModemTrouble(reason=reason, retry_in_s=seconds):
-            told = f"no call: {reason} Tried again in {seconds} s."
+            told = (
+                f"no call: {reason} Tried again in {seconds} s; if it goes on, check "
+                "this port, its modem and the cables."
+            )
         case _:
             told = _line_words(event)
     return told

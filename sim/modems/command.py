@@ -115,23 +115,28 @@ _MODEMS_MAX: Final = 256
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def line(as_json: bool, **values: Any) -> None:
-    r"""Serve Hayes modems joined by a telephone line, until interrupted.
+    """Serve Hayes modems joined by a telephone line, until interrupted.
 
     Prints where the ports are, then serves until SIGINT or SIGTERM, then prints what
     has gone over the line. Without --near, --far and --rfc2217 the ports are PTYs in a
     folder of their own.
 
-    Any number reaches the other side. A call comes to what --calls and --script say,
-    for example, in a script:
+    Any number reaches the other side. A call comes to what --calls and --script say. An
+    entry with a number waits for a call to it. Nothing here touches a real line.
 
     \b
+    A script:
       no-answer
       5554321: busy
       connect cut-after=2500 garbage=40
       connect near-dead-after=600 rate=2400 bit-error-rate=1e-4
 
-    An entry with a number waits for a call to it. Nothing here touches a real line.
-    """
+    \b
+    Examples:
+      raseed-sim line --near /tmp/modem --far /tmp/host --ber 1e-5
+      raseed-sim line --rfc2217 2217 --ports 4 --burst 10:50:0.2
+      raseed-sim line --calls busy,no-answer --script calls.txt --json
+    """  # noqa: D301 - click looks for the character itself
     options = LineOptions(**values)
     with _interruption() as interrupted, _opened(options) as server:
         server.change(partial(_leave_all, state=Found(options.found)))

@@ -38,6 +38,7 @@ from settlement.messages import RecordAnswer, ResponseCode
 from settlement.payment import BatchToUpload, DebitClosure, VoidClosure
 from settlement.store.books import BankStore
 from settlement.upload import UploadMachine
+from settlement.upload_pace import UploadPace
 from tests.interop.conftest import PATIENCE_S, program
 from tests.settlement.downloads.conftest import Counter, PublishingBank
 from tests.settlement.protocol.conftest import (
@@ -183,7 +184,7 @@ def upload(messages: list[bytes], *, group: int, terminal: str = TERMINAL) -> No
     bank = FullBank({}, closures)
     for _ in range(2):
         intake = IntakeMachine(terminal, bank, KEY)
-        machine = UploadMachine(sent, stan_start=1, group=group)
+        machine = UploadMachine(sent, stan_start=1, pace=UploadPace(largest=group))
         while not machine.finished:
             first = machine.messages_to_send(NOW)
             asked = first + machine.repeat_unanswered()

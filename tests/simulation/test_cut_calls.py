@@ -83,12 +83,15 @@ class Bench:
         cut_after_bytes: int | None = None,
         *,
         window: int = WINDOW_DEFAULT,
-        group: int | UploadPace = GROUP,
+        pace: UploadPace | None = None,
     ) -> CallReport:
         """One call with the batch."""
         number = len(self.reports)
         upload = UploadMachine(
-            self._site.batch, stan_start=1, window=window, group=group
+            self._site.batch,
+            stan_start=1,
+            window=window,
+            pace=pace or UploadPace(largest=GROUP),
         )
         report = upload_once(
             upload,
@@ -109,7 +112,7 @@ class Bench:
         while True:
             redial.call_begins()
             before = self.held()
-            report = self.call(cut_after_bytes, group=pace)
+            report = self.call(cut_after_bytes, pace=pace)
             assert not before & set(places_sent(report, self._site.batch))
             if report.finished_ms is not None:
                 return True

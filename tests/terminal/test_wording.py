@@ -36,6 +36,7 @@ from terminal import wording, wording_day, wording_interrupted
 from terminal.day import Share
 from terminal.errors import CardProblemCode
 from terminal.orders import InterruptedState, RecoveryVerdict, RefusalReason
+from terminal.wording_downloads import refused_by_bank
 
 if TYPE_CHECKING:
     from modem.errors import ModemError
@@ -240,3 +241,10 @@ def test_a_full_disk_is_named_and_no_card_is_blamed() -> None:
     ):
         assert "disk is full or damaged" in advice.happened
         assert "free space" in advice.next_step
+
+
+def test_a_bank_that_gives_nothing_is_to_be_called() -> None:
+    assert refused_by_bank("terminal T0000007 is unknown.") == (
+        "The bank gave nothing: terminal T0000007 is unknown. Call the bank and name "
+        "this terminal."
+    )

@@ -18,6 +18,7 @@ from settlement.detail_groups import payments_of
 from settlement.message_parser import parse_request
 from settlement.messages import BatchHeader, DetailRequest, GroupRequest
 from settlement.upload import Collected, Refused, Session, UploadMachine, UploadPhase
+from settlement.upload_pace import UploadPace
 from sim.crash.bank.host import ANSWERS, GOODBYE, MESSAGES, READY, pack, unpack
 from sim.crash.errors import LineEndedError
 from sim.crash.frames import Frame
@@ -177,7 +178,7 @@ class Call:
             self.delivery.batch,
             stan_start=self.stan,
             window=self.script.window,
-            group=GROUP,
+            pace=UploadPace(largest=GROUP),
             session=self._session,
         )
         return self._machine

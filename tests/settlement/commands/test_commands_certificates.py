@@ -150,6 +150,13 @@ def test_a_revoked_terminal_is_shut_out_at_once_and_can_be_admitted_anew(
     assert call(branch, old) is CertificateTrouble.REVOKED
 
 
+def test_a_terminal_that_is_not_there_cannot_be_revoked(branch: World) -> None:
+    told = branch.bank("terminal", "revoke", "T0000099", "--reason", "lost")
+    assert told.exit_code == 1
+    assert "There is no terminal T0000099. Nothing was changed" in told.output
+    assert "raseed-bank terminal list" in told.output
+
+
 def test_one_certificate_can_be_revoked_and_the_books_say_who_did_it(
     branch: World,
 ) -> None:

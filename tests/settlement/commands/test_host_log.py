@@ -56,7 +56,18 @@ def ended(trouble: str | None) -> CallEnded:
         (Connected(rate_bps=9600), "info", "connected at 9600 bit/s"),
         (ended(None), "info", "terminal T0000007 has ended the call after 3 messages"),
         (ended("cut"), "warning", "call of T0000007 ended after 3 messages: cut"),
-        (ModemTrouble(reason="It is off."), "warning", "no call: It is off."),
+        (
+            ModemTrouble(reason="It is off."),
+            "warning",
+            "no call: It is off. Others come in as before; raseed-bank terminals shows "
+            "every terminal's certificate and last call.",
+        ),
+        (
+            ModemTrouble(reason="It is off.", retry_in_s=10),
+            "warning",
+            "no call: It is off. Tried again in 10 s; if it goes on, check this port, "
+            "its modem and the cables.",
+        ),
     ],
 )
 def test_an_event_is_a_line_for_people_and_one_for_machines(

@@ -43,6 +43,7 @@ from settlement.payment import (
     VoidClosure,
 )
 from settlement.upload import UploadMachine
+from settlement.upload_pace import UploadPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -290,7 +291,9 @@ def call(
 
     def send(batch: BatchToUpload, **lines: object) -> list[UploadEvent]:
         machine = IntakeMachine(batch.terminal_id, desk.bank, session_key)
-        upload = UploadMachine(batch, stan_start=1, window=2, group=1)
+        upload = UploadMachine(
+            batch, stan_start=1, window=2, pace=UploadPace(largest=1)
+        )
         return run_call(upload, machine, **lines)
 
     return send

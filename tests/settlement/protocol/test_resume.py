@@ -29,6 +29,7 @@ from settlement.upload import (
     UploadMachine,
     UploadPhase,
 )
+from settlement.upload_pace import UploadPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,7 +59,9 @@ class Calls:
     def make(
         self, batch: BatchToUpload, *, up: int = 999, down: int = 999, group: int = 4
     ) -> list[UploadEvent]:
-        upload = UploadMachine(batch, stan_start=1, window=2, group=group)
+        upload = UploadMachine(
+            batch, stan_start=1, window=2, pace=UploadPace(largest=group)
+        )
         machine = IntakeMachine(batch.terminal_id, self._bank, KEY)
         events: list[UploadEvent] = []
         self.sent.append([])

@@ -36,6 +36,7 @@ from settlement.upload import (
     UploadMachine,
     UploadPhase,
 )
+from settlement.upload_pace import UploadPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +85,7 @@ def in_details(
             make_batch(payments),
             stan_start=1,
             window=window,
-            group=group,
+            pace=UploadPace(largest=group),
             session=Session(key=KEY),
         )
         (header,) = machine.messages_to_send(now)

@@ -21,6 +21,7 @@ from settlement.upload import (
     UploadEvent,
     UploadMachine,
 )
+from settlement.upload_pace import UploadPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +91,9 @@ def test_a_full_batch_of_999_is_collected(
 def test_progress_counts_each_answer_once_and_never_goes_back(
     make_batch: MakeBatch, intake: IntakeMachine, run_call: RunCall
 ) -> None:
-    upload = UploadMachine(make_batch(20, opens=1), stan_start=1, group=8)
+    upload = UploadMachine(
+        make_batch(20, opens=1), stan_start=1, pace=UploadPace(largest=8)
+    )
     events = run_call(upload, intake)
     progress = [event for event in events if isinstance(event, Progress)]
     assert [event.answered for event in progress] == [8, 16, 20, 21]
@@ -101,7 +104,7 @@ def test_lost_requests_are_repeated_and_posted_once(
     make_batch: MakeBatch, intake: IntakeMachine, ledger: Ledger, run_call: RunCall
 ) -> None:
     batch = make_batch(10, opens=1)
-    upload = UploadMachine(batch, stan_start=1, group=1)
+    upload = UploadMachine(batch, stan_start=1, pace=UploadPace(largest=1))
     events = run_call(upload, intake, up=lose_first_time())
     assert isinstance(events[-1], Collected)
     assert tuple(ledger.values()) == batch.payments
@@ -111,7 +114,7 @@ def test_lost_responses_are_given_again_and_posted_once(
     make_batch: MakeBatch, intake: IntakeMachine, ledger: Ledger, run_call: RunCall
 ) -> None:
     batch = make_batch(10)
-    upload = UploadMachine(batch, stan_start=1, group=1)
+    upload = UploadMachine(batch, stan_start=1, pace=UploadPace(largest=1))
     events = run_call(upload, intake, down=lose_first_time())
     assert isinstance(events[-1], Collected)
     assert tuple(ledger.values()) == batch.payments
@@ -121,7 +124,7 @@ def test_duplicated_messages_count_once_both_ways(
     make_batch: MakeBatch, intake: IntakeMachine, ledger: Ledger, run_call: RunCall
 ) -> None:
     batch = make_batch(10)
-    upload = UploadMachine(batch, stan_start=1, group=1)
+    upload = UploadMachine(batch, stan_start=1, pace=UploadPace(largest=1))
 
     def twice(messages: list[bytes]) -> list[bytes]:
         return [copy for message in messages for copy in (message, message)]
@@ -140,7 +143,7 @@ def test_reordered_messages_reach_their_requests(
         return messages[::-1]
 
     batch = make_batch(10)
-    upload = UploadMachine(batch, stan_start=1, group=1)
+    upload = UploadMachine(batch, stan_start=1, pace=UploadPace(largest=1))
     events = run_call(upload, intake, up=reverse, down=reverse)
     assert isinstance(events[-1], Collected)
     assert not any(isinstance(event, ResponseDiscarded) for event in events)
@@ -161,7 +164,7 @@ def test_a_response_with_a_wrong_mac_is_none_and_is_asked_for_again(
         return result
 
     batch = make_batch(4)
-    upload = UploadMachine(batch, stan_start=1, group=1)
+    upload = UploadMachine(batch, stan_start=1, pace=UploadPace(largest=1))
     events = run_call(upload, intake, down=spoil_once)
     discarded = [event for event in events if isinstance(event, ResponseDiscarded)]
     assert len(discarded) == 7  # logon, header, four details, totals
@@ -286,7 +289,9 @@ def test_a_call_that_breaks_anywhere_is_finished_by_the_next_one(
 
     for count in range(3):
         for side in ("up", "down"):
-            upload = UploadMachine(batch, stan_start=1, window=2, group=1)
+            upload = UploadMachine(
+                batch, stan_start=1, window=2, pace=UploadPace(largest=1)
+            )
             machine = IntakeMachine("T0000007", bank, session_key)
             with pytest.raises(NoAnswerError, match="batch stays"):
                 run_call(upload, machine, **{side: cut_after(count)})
@@ -316,13 +321,17 @@ def test_a_bank_that_cannot_store_is_tried_again_without_posting_twice(
         return take(*args)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(bank, "take_payments", fail_once)
-    events = run_call(UploadMachine(batch, stan_start=1, window=4, group=1), intake)
+    events = run_call(
+        UploadMachine(batch, stan_start=1, window=4, pace=UploadPace(largest=1)), intake
+    )
     refused = next(event for event in events if isinstance(event, Refused))
     assert refused == Refused(
         code=ResponseCode.TRY_LATER, text="the disk is full; try again later"
     )
     assert len(ledger) == 4
-    events = run_call(UploadMachine(batch, stan_start=1, window=4, group=1), intake)
+    events = run_call(
+        UploadMachine(batch, stan_start=1, window=4, pace=UploadPace(largest=1)), intake
+    )
     assert isinstance(events[-1], Collected)
     assert tuple(ledger.values()) == batch.payments
 
@@ -350,7 +359,7 @@ def test_whatever_the_line_does_every_payment_is_posted_once(
             batch,
             stan_start=1,
             window=source.choice((1, 3, 8)),
-            group=source.choice((1, 5, 32)),
+            pace=UploadPace(largest=source.choice((1, 5, 32))),
         )
         machine = IntakeMachine("T0000007", bank, session_key)
         try:
