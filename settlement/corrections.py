@@ -79,6 +79,8 @@ class Corrections:
         Raises:
             CorrectionError: there is no such entry, it cannot be put right so, or this
                 officer may not ask for it.
+            DualControlError: the officer was disabled meanwhile; the same for what
+                follows.
         """
         if not dual_control.may_propose(ActionKind.CORRECTION, by.role):
             raise _not_permitted(by, "propose")
@@ -91,6 +93,7 @@ class Corrections:
         now = self._clock()
         with self._store.write() as books:
             books.holds.staff()
+            dual_control.refuse_disabled(books, by)
             entry = _entry(books, wish.entry_id)
             origin_id = books.origins.origin_of(entry.id)
             assert origin_id is not None, "the entry is there"
@@ -129,6 +132,7 @@ class Corrections:
         now = self._clock()
         with self._store.write() as books:
             books.holds.staff()
+            dual_control.refuse_disabled(books, by)
             row = _proposal(books, number)
             # A load of another host would spend what is counted on here.
             books.holds.accounts([row.debited])
@@ -169,6 +173,7 @@ class Corrections:
         now = self._clock()
         with self._store.write() as books:
             books.holds.staff()
+            dual_control.refuse_disabled(books, by)
             row = _proposal(books, number)
             if row.decision is CorrectionDecision.REJECTED:
                 return row

@@ -45,6 +45,7 @@ __all__ = [
     "may_reject",
     "proposal_digest",
     "propose",
+    "refuse_disabled",
     "reject",
     "require_reason",
 ]
@@ -129,6 +130,22 @@ def may_reject(kind: ActionKind, role: Role) -> bool:
     return may_propose(kind, role) or may_approve(kind, role)
 
 
+def refuse_disabled(books: Books, officer: OfficerRow) -> None:
+    """Refuse an officer who was disabled since the password was given.
+
+    The caller holds the staff.
+
+    Raises:
+        DualControlError: nothing is accepted from this officer any more.
+    """
+    now = books.officers.officer(officer.name)
+    if now is None or now.disabled_at is not None:
+        raise DualControlError(
+            f"{officer.name} is not an officer of this bank any more. {NOTHING} "
+            "raseed-bank officer list shows who is."
+        )
+
+
 def propose(
     books: Books,
     kind: ActionKind,
@@ -154,6 +171,7 @@ def propose(
             f"{by.officer.name} is an officer of {by.officer.role} and may not propose "
             f"this ({kind}). {NOTHING}"
         )
+    refuse_disabled(books, by.officer)
     for earlier in books.proposals.of_subject(kind, subject):
         if earlier.decision is None:
             raise DualControlError(
@@ -250,6 +268,7 @@ def _waiting(books: Books, number: int, kind: ActionKind) -> ProposalRow:
 def _decide(
     books: Books, row: ProposalRow, by: DecidedBy, *, approved: bool
 ) -> ProposalRow:
+    refuse_disabled(books, by.officer)
     decision = ProposalDecision(
         approved=approved,
         officer=by.officer.name,

@@ -26,6 +26,7 @@ OTHER_CID = bytes.fromhex("64 00 00 00 00 00 00 02")
 @pytest.fixture
 def busy(desk: Desk) -> Desk:
     """Two offices, fees of all kinds, a deposit in parts, two corrections."""
+    desk.staff()
     fees = Fees(desk.store, desk.clock)
     fees.set_tariff(FeeCode.CARD_ISSUE, OMR, 2_000, by="ops")
     fees.set_tariff(FeeCode.LOAD, OMR, 100, by="ops")

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from settlement.corrections import Corrections, Wish
 from settlement.deposits import CustomsOrder, DepositRef, Deposits
-from settlement.errors import CorrectionError, DepositError
+from settlement.errors import CorrectionError, DepositError, DualControlError
 from settlement.fees import FeeCode, Fees
 from settlement.ledger import Account, AccountKind, EntryKind, payee_account
+from settlement.officers import TwoOfficers
 from settlement.payment import PaymentKind
 from settlement.store.officers import Role
 from tests.databases import RawIntegrityError, raw_connection
@@ -31,6 +33,13 @@ HELD = payee_account(PaymentKind.DEPOSITS, "SOHAR", OMR)
 REVENUE = payee_account(PaymentKind.FEES, "SOHAR", OMR)
 HOLDER = Account.customer("0100000001", OMR)
 AFTER_LOAD = 4_500_000
+
+
+@pytest.fixture(autouse=True)
+def staff(desk: Desk) -> dict[str, Any]:
+    """The officers of the bank, HUDA and SAID among them."""
+    made: dict[str, Any] = desk.staff()
+    return made
 
 
 @pytest.fixture
@@ -309,7 +318,8 @@ def test_the_database_wants_a_second_officer(paid: Desk) -> None:
             _move_by_hand(raw, 1_000)
         raw.rollback()
         for name in ("huda", "HUDA"):
-            with pytest.raises(RawIntegrityError, match="proposed himself"):
+            words = r"proposed himself|approved by a supervisor|is not disabled"
+            with pytest.raises(RawIntegrityError, match=words):
                 _approve_by_hand(raw, name)
             raw.rollback()
         _approve_by_hand(raw, "said")
@@ -360,7 +370,53 @@ def test_the_database_ties_a_correction_to_its_entry(
     with raw_connection(paid.place) as raw:
         kinds = _account_ids(raw)
         sides = f"{kinds['customs revenue']}, {kinds['customer']}"
-        values = f"{columns}, {sides}, 5, 512, 'x', 'y', ''"
+        values = f"{columns}, {sides}, 5, 512, 'x', 'huda', ''"
         statement = f"INSERT INTO correction VALUES ({values})"
         with pytest.raises(RawIntegrityError, match=told):
             raw.execute(statement)
+
+
+def test_an_officer_who_was_disabled_since_the_password_was_given_does_nothing(
+    paid: Desk, staff: dict[str, Any]
+) -> None:
+    corrections = Corrections(paid.store, paid.clock)
+    row = corrections.propose(wish(paid), by=HUDA)
+    two = TwoOfficers(first=staff["salim"], second=staff["maryam"], reason="left")
+    for name in ("huda", "said"):
+        paid.officers().disable(name, two)
+    for attempt in (
+        partial(corrections.propose, wish(paid), by=HUDA),
+        partial(corrections.approve, row.number, by=SAID),
+        partial(corrections.reject, row.number, by=SAID, reason="no"),
+    ):
+        with pytest.raises(DualControlError, match="not an officer of this bank any"):
+            attempt()
+    with raw_connection(paid.place) as raw:
+        with pytest.raises(RawIntegrityError, match="who is not disabled"):
+            _approve_by_hand(raw, "said")
+        raw.rollback()
+        with pytest.raises(RawIntegrityError, match="who is not disabled"):
+            raw.execute(
+                "INSERT INTO correction SELECT 9, entry_id, origin_id, "
+                "debit_account_id, credit_account_id, amount_minor, currency, reason, "
+                "proposed_by, at FROM correction"
+            )
+    assert corrections.approve(row.number, by=staff["zahra"]).decision is not None
+
+
+@pytest.mark.parametrize("name", ["nobody", "salim"])
+def test_the_database_takes_a_correction_of_those_alone_who_may(
+    paid: Desk, name: str
+) -> None:
+    Corrections(paid.store, paid.clock).propose(wish(paid), by=HUDA)
+    with raw_connection(paid.place) as raw:
+        words = r"approved by a supervisor|is not disabled"
+        with pytest.raises(RawIntegrityError, match=words):
+            _approve_by_hand(raw, name)
+        raw.rollback()
+        with pytest.raises(RawIntegrityError, match="by operations or a supervisor"):
+            raw.execute(
+                "INSERT INTO correction SELECT 9, entry_id, origin_id, "
+                "debit_account_id, credit_account_id, amount_minor, currency, reason, "
+                f"'{name}', at FROM correction"
+            )
