@@ -57,7 +57,9 @@ class WaitingSum:
     oldest: datetime | None
 
 
-def _same(one: sa.Table, other: sa.Table, *more: str) -> sa.ColumnElement[bool]:
+def _same(
+    one: sa.FromClause, other: sa.FromClause, *more: str
+) -> sa.ColumnElement[bool]:
     return sa.and_(*(one.c[name] == other.c[name] for name in (*_BATCH_KEY, *more)))
 
 
@@ -76,24 +78,29 @@ _CONTENTS: Final = (
     .where(*same_batch(staged))
     .where(staged.c.stan.between(sa.bindparam("of_first"), sa.bindparam("of_last")))
 )
-# A batch is collected only when nothing of it waits, so few batches are looked into.
-_NOT_COLLECTED: Final = ~sa.exists().where(_same(batch_collected, staged_batch))
-_HAS_WAITING: Final = sa.and_(
-    _NOT_COLLECTED, sa.exists().where(_same(staged, staged_batch), _WAITS)
+# A batch is collected only when nothing of it waits, so few batches are looked into:
+# those that are not, which are to be found first. Left to itself PostgreSQL may look
+# into all that was ever staged.
+_NOT_ENDED: Final = (
+    sa.select(staged_batch)
+    .where(~sa.exists().where(_same(batch_collected, staged_batch)))
+    .cte("not_ended")
+    .prefix_with("MATERIALIZED")
 )
+_HAS_WAITING: Final = sa.exists().where(_same(staged, _NOT_ENDED), _WAITS)
 _BATCHES: Final = (
     sa.select(batch)
-    .join(staged_batch, _same(batch, staged_batch))
+    .join(_NOT_ENDED, _same(batch, _NOT_ENDED))
     .where(_HAS_WAITING)
-    .order_by(staged_batch.c.at, *(batch.c[name] for name in _BATCH_KEY))
+    .order_by(_NOT_ENDED.c.at, *(batch.c[name] for name in _BATCH_KEY))
 )
 _COUNT_BATCHES: Final = (
-    sa.select(sa.func.count()).select_from(staged_batch).where(_HAS_WAITING)
+    sa.select(sa.func.count()).select_from(_NOT_ENDED).where(_HAS_WAITING)
 )
 _COUNT_PAYMENTS: Final = (
     sa.select(sa.func.count(), sa.func.min(staged.c.received_at))
-    .select_from(staged.join(staged_batch, _same(staged, staged_batch)))
-    .where(_NOT_COLLECTED, _WAITS)
+    .select_from(staged.join(_NOT_ENDED, _same(staged, _NOT_ENDED)))
+    .where(_WAITS)
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from settlement.bank import Bank
 from tests.databases import raw_connection
 from tests.settlement.conftest import CID
 
@@ -59,3 +60,22 @@ def test_what_a_payment_costs_does_not_grow_with_what_is_posted(desk: Desk) -> N
     # The first group is the first one of its purses and its customs card.
     assert max(costs[1:]) - min(costs[1:]) < 1, costs
     assert 0 < costs[-1] < READ_MAX, costs
+
+
+def test_to_look_for_what_waits_reads_nothing_of_what_was_posted(desk: Desk) -> None:
+    behind = Bank(desk.store, desk.keys, groups_max=0)
+    purse = desk.loaded_purse()
+    for _ in range(3):
+        for amount in range(1, 101):
+            desk.customs.pay(purse, amount)
+        header = desk.customs.close()
+        desk.bank.begin_batch(header, desk.clock())
+        behind.take_payments(header, desk.customs.records, desk.clock())
+        totals = desk.customs.totals()
+        assert desk.bank.reconcile(header, totals, desk.clock()).code == "00"
+        desk.customs.next_batch()
+    before = rows_read(desk)
+    assert desk.bank.desk.waiting(1000) == []
+    with desk.store.read() as books:
+        assert books.staged.sum().payments == 0
+    assert rows_read(desk) - before < 100
