@@ -221,12 +221,23 @@ class BooksCollector(Collector):
             "When the host's own certificate ends.",
         )
         own.add_metric([], self._host_until.timestamp())
+        waiting = GaugeMetricFamily(
+            "raseed_payments_waiting", "Payments received and not posted yet."
+        )
+        waiting_s = GaugeMetricFamily(
+            "raseed_payments_waiting_seconds",
+            "Since when the first of them waits; 0 when none does.",
+        )
         with self._store.read() as books:
             watched = watch_terminals(
                 books, now=now, not_settled_hours=self._not_settled_hours
             )
             for code, number in books.overview.incidents_open().items():
                 incidents.add_metric([code], number)
+            left = books.staged.sum()
+        waiting.add_metric([], left.payments)
+        since = now if left.oldest is None else left.oldest
+        waiting_s.add_metric([], (now - since).total_seconds())
         for one in watched:
             labels = [one.facts.terminal_id, one.facts.office]
             settling = one.settling
@@ -238,4 +249,4 @@ class BooksCollector(Collector):
             overdue.add_metric(labels, int(late))
             if one.certificate_until is not None:
                 until.add_metric(labels, one.certificate_until.timestamp())
-        return [age, overdue, until, incidents, own]
+        return [age, overdue, until, incidents, own, waiting, waiting_s]

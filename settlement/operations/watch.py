@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from modem.certificates import EXPIRY_WARNING
 from settlement.operations.settling import Settling, SettlingState, judge_settling
@@ -16,16 +16,22 @@ if TYPE_CHECKING:
     from settlement.store.books import BankStore, Books
     from settlement.store.certificates import CertificateRow
     from settlement.store.overview import TerminalFacts
+    from settlement.store.staged import WaitingSum
 
 __all__ = [
+    "NOT_POSTED_MAX",
     "Alarm",
     "AlarmKind",
     "WatchedTerminal",
     "alarms_of",
     "host_alarm",
     "read_alarms",
+    "waiting_alarm",
     "watch_terminals",
 ]
+
+NOT_POSTED_MAX: Final = timedelta(minutes=15)
+"""A host posts what it has received within seconds, unless something is in the way."""
 
 
 @unique
@@ -33,6 +39,7 @@ class AlarmKind(StrEnum):
     """What an alarm is about; the values stand in JSON and in the log."""
 
     NOT_SETTLED = "not settled"
+    NOT_POSTED = "received and not posted"
     CERTIFICATE = "certificate ends"
     HOST_CERTIFICATE = "host certificate ends"
 
@@ -108,8 +115,10 @@ def read_alarms(
     """All alarms of a bank at ``now``, the gravest kind first."""
     with store.read() as books:
         watched = watch_terminals(books, now=now, not_settled_hours=not_settled_hours)
-    own = host_alarm(host_until, now=now)
-    return [*([] if own is None else [own]), *alarms_of(watched, now=now)]
+        waiting = books.staged.sum()
+    ours = (host_alarm(host_until, now=now), waiting_alarm(waiting, now=now))
+    of_bank = [alarm for alarm in ours if alarm is not None]
+    return [*of_bank, *alarms_of(watched, now=now)]
 
 
 def alarms_of(watched: list[WatchedTerminal], *, now: datetime) -> list[Alarm]:
@@ -137,6 +146,21 @@ def host_alarm(until: datetime, *, now: datetime) -> Alarm | None:
         kind=AlarmKind.HOST_CERTIFICATE,
         since=until,
         text=f"{_end(until, now)}; no terminal can call then: raseed-bank host renew",
+    )
+
+
+def waiting_alarm(waiting: WaitingSum, *, now: datetime) -> Alarm | None:
+    """The alarm of payments that were received long ago and not posted, or None."""
+    oldest = waiting.oldest
+    if oldest is None or now - oldest < NOT_POSTED_MAX:
+        return None
+    count = waiting.payments
+    many = "1 payment waits" if count == 1 else f"{count} payments wait"
+    return Alarm(
+        kind=AlarmKind.NOT_POSTED,
+        since=oldest,
+        text=f"{many} to be posted, the first one received on {_day(oldest)}: "
+        "raseed-bank post-pending posts them, or says why not",
     )
 
 

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from modem.events import Secured, WaitingForCall
 from modem.network import NetworkAddress
+from settlement.bank import Bank
 from settlement.errors import BankUnavailableError, HostError
 from settlement.host_events import (
     BatchEnded,
@@ -27,7 +28,7 @@ from settlement.host_events import (
 from settlement.messages import ReconcileAnswer, RecordAnswer, ResponseCode, Total
 from settlement.operations.health import Health, HealthServer, Heart
 from settlement.operations.metrics import BooksCollector, HostMetrics
-from tests.settlement.conftest import START, TERMINAL, Desk
+from tests.settlement.conftest import START, TERMINAL, Desk, PaperPurse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -213,6 +214,22 @@ def test_what_the_books_say_is_read_anew_after_a_while(
     found = watched.samples()
     assert (found[age], found[late]) == (72 * 3600 + 15, 1)
     assert found["raseed_books_readable",] == 1
+    assert found["raseed_payments_waiting",] == 0
+    assert found["raseed_payments_waiting_seconds",] == 0
+    receive(desk, purse)
+    desk.clock.advance(seconds=60)
+    found = watched.samples()
+    assert found["raseed_payments_waiting",] == 1
+    assert found["raseed_payments_waiting_seconds",] == 60
+
+
+def receive(desk: Desk, purse: PaperPurse) -> None:
+    """A payment that the bank has yet to post."""
+    desk.customs.pay(purse, 1_000)
+    header = desk.customs.close()
+    desk.bank.begin_batch(header, desk.clock())
+    behind = Bank(desk.store, desk.keys, groups_max=0)
+    behind.take_payments(header, desk.customs.records, desk.clock())
 
 
 def test_books_that_cannot_be_read_are_told_and_nothing_old_is(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from settlement.bank import Bank
 from settlement.errors import StoreError
 from settlement.messages import Total
 from settlement.operations.batch_state import BatchState, batch_state
@@ -181,6 +182,27 @@ def test_certificates_that_end_are_an_alarm_for_terminals_in_use(desk: Desk) -> 
         desk.store, now=desk.clock(), not_settled_hours=72, host_until=soon
     )
     assert own.kind is AlarmKind.HOST_CERTIFICATE
+
+
+def test_what_was_received_long_ago_and_is_not_posted_is_an_alarm(desk: Desk) -> None:
+    purse = desk.issue()
+    desk.load(purse, 50_000)
+    for amount in (1_000, 2_000):
+        desk.customs.pay(purse, amount, at=desk.clock())
+    header = desk.customs.close()
+    desk.bank.begin_batch(header, desk.clock())
+    received_at = desk.clock()
+    behind = Bank(desk.store, desk.keys, groups_max=0)
+    behind.take_payments(header, desk.customs.records, received_at)
+    desk.clock.advance(minutes=14)
+    assert alarms(desk) == []
+    desk.clock.advance(minutes=1)
+    [alarm] = alarms(desk)
+    assert (alarm.kind, alarm.since) == (AlarmKind.NOT_POSTED, received_at)
+    assert alarm.text.startswith("2 payments wait to be posted, the first one")
+    assert "raseed-bank post-pending" in alarm.text
+    desk.bank.desk.post_batch(header, desk.clock())
+    assert alarms(desk) == []
 
 
 def test_calls_are_numbered_and_the_newest_comes_first(desk: Desk) -> None:
