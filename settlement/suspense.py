@@ -20,10 +20,10 @@ payment. The database refuses a second end, or one that was not approved.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from settlement import clearing, dual_control, evidence, open_records
+from settlement import clearing, dual_control, evidence, open_records, request_desk
 from settlement.clearing import IncidentCode
 from settlement.dual_control import ActionKind
 from settlement.errors import DualControlError
@@ -216,6 +216,7 @@ class SuspenseDesk:
             found = _record_of(books, approved.subject)
             _hold(books, found)
             row = _still_waiting(books, found)
+            request_desk.hold(books, row.office, [row.record.payment])
             self._carry_out(books, row, approved, by)
             _close_incidents(books, row.record, approved, by)
             ended = _find(books, row.record)
@@ -302,6 +303,8 @@ class SuspenseDesk:
             )
         )
         open_records.after_payment(books, tx, now)
+        posted = replace(record, decision=Decision.POSTED)
+        request_desk.after_posting(books, [posted], now)
 
     def _account(
         self,

@@ -1,7 +1,8 @@
 """What the database itself enforces about payment requests.
 
 A request moves only as `settlement.payment_requests.TRANSITIONS` says, one step at a
-time, and is paid only by a payment that is posted and covers it. SQLite's dialect;
+time, and is paid only by a payment that is posted, at once or out of suspense, and
+covers it. SQLite's dialect;
 see `settlement.store.triggers`.
 """
 
@@ -71,7 +72,14 @@ BEGIN
                      AND record.stan = payment.stan
                     JOIN payment_request AS request ON request.number = NEW.number
                     WHERE payment.cid = NEW.cid AND payment.otc = NEW.otc
-                      AND record.decision = 'posted'
+                      AND (record.decision = 'posted'
+                        OR record.decision = 'suspended'
+                       AND EXISTS (SELECT 1 FROM suspense_resolution AS ended
+                                   WHERE ended.terminal_id = record.terminal_id
+                                     AND ended.mid = record.mid
+                                     AND ended.batch = record.batch
+                                     AND ended.stan = record.stan
+                                     AND ended.outcome = 'accepted'))
                       AND payment.currency = request.currency
                       AND payment.amount_minor >= request.amount_minor);
 END"""

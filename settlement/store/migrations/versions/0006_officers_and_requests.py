@@ -1,4 +1,4 @@
-"""Corrections are of registered officers, none of them disabled."""
+"""Corrections are of registered officers; suspense that is accepted pays requests."""
 
 from settlement.store.migrations.scripts import run_script
 
@@ -8,4 +8,4 @@ down_revision = "0005"
 
 def upgrade() -> None:
     """Make them."""
-    run_script("0006_correctors")
+    run_script("0006_officers_and_requests")
