@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from card.records import TX_BYTES, mask_card_number
 from settlement.clearing import content_of, evidence_of, signed_debit
-from settlement.issuing import Issuing
 from settlement.store.books import BankStore
 from settlement.store.records import details_to_text
-from sim.nation.country import ACCOUNT, BROUGHT_MINOR, NOW, purse_row
 from sim.nation.customs_day import OMR
+from sim.nation.founding import furnish
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,22 +45,7 @@ _Row = tuple[Any, ...]
 def make_bank(path: Path, country: Country) -> None:
     """Found a bank, issue all cards, and write the country's history into it."""
     with BankStore.create(path) as store:
-        issuing = Issuing(store, country.keys, lambda: NOW.replace(month=1))
-        issuing.open_account(
-            number=ACCOUNT,
-            holder="Al Bahr Trading LLC",
-            currency=OMR,
-            deposit_minor=BROUGHT_MINOR * len(country.cids),
-        )
-        for counter in country.counters:
-            issuing.register_customs_card(
-                mid=counter.mid,
-                terminal_id=counter.terminal_id,
-                office=counter.office,
-                currency=OMR,
-                kv=1,
-            )
-        issuing.register_card(purse_row(country.cids[0]), brought_minor=BROUGHT_MINOR)
+        furnish(store, country)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for pragma in ("journal_mode = DELETE", "synchronous = OFF"):
             connection.execute(f"PRAGMA {pragma}").close()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sim.nation.country import Country
 
-__all__ = ["connect", "found_nation", "without_triggers"]
+__all__ = ["connect", "found_nation", "furnish", "without_triggers"]
 
 _TABLES: Final = ("account", "purse", "load", "load_outcome", "entry", "leg")
 _GUARDS: Final = """
@@ -42,24 +42,29 @@ FROM generate_series(1::bigint, %(count)s) AS place
 def found_nation(url: str, country: Country) -> None:
     """Found a bank, with all purses and customs cards of a country."""
     with BankStore.create(url) as store:
-        issuing = Issuing(store, country.keys, lambda: NOW.replace(month=1))
-        issuing.open_account(
-            number=ACCOUNT,
-            holder="Al Bahr Trading LLC",
-            currency=OMR,
-            deposit_minor=BROUGHT_MINOR * len(country.cids),
-        )
-        for counter in country.counters:
-            issuing.register_customs_card(
-                mid=counter.mid,
-                terminal_id=counter.terminal_id,
-                office=counter.office,
-                currency=OMR,
-                kv=1,
-            )
-        issuing.register_card(purse_row(country.cids[0]), brought_minor=BROUGHT_MINOR)
+        furnish(store, country)
     with connect(url) as connection, without_triggers(connection, _TABLES):
         _issue_others(connection, country)
+
+
+def furnish(store: BankStore, country: Country) -> None:
+    """Give an empty bank what its program makes: customs cards, and the first purse."""
+    issuing = Issuing(store, country.keys, lambda: NOW.replace(month=1))
+    issuing.open_account(
+        number=ACCOUNT,
+        holder="Al Bahr Trading LLC",
+        currency=OMR,
+        deposit_minor=BROUGHT_MINOR * len(country.cids),
+    )
+    for counter in country.counters:
+        issuing.register_customs_card(
+            mid=counter.mid,
+            terminal_id=counter.terminal_id,
+            office=counter.office,
+            currency=OMR,
+            kv=1,
+        )
+    issuing.register_card(purse_row(country.cids[0]), brought_minor=BROUGHT_MINOR)
 
 
 def connect(url: str) -> psycopg.Connection[Any]:
