@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from settlement.commands.bank_access import bank_option, open_bank, passphrase_option
+from settlement.commands.bank_access import (
+    bank_option,
+    given_database,
+    open_bank,
+    passphrase_option,
+)
 from settlement.commands.environment import environment_of
 from settlement.commands.output import (
     EXIT_OFF,
@@ -43,7 +48,8 @@ Example, every night:
 def backup(ctx: click.Context, *, file: Path, bank: Path) -> None:
     """Write all that this bank is to FILE, which must not be there yet.
 
-    A host may go on posting meanwhile: the books are those of one moment. FILE holds
+    A host may go on posting meanwhile: the books are those of one moment, and those of
+    a PostgreSQL server are copied by pg_dump. FILE holds
     the masters and the authority's key only as they are in the bank's directory,
     encrypted under the passphrase, and the host's key not at all. It does hold card
     numbers and customers: keep it where the books may be kept.
@@ -65,8 +71,10 @@ def backup(ctx: click.Context, *, file: Path, bank: Path) -> None:
 @click.command(
     cls=ExampleCommand,
     epilog="""
-Example:
+Examples:
   raseed-bank restore /backups/bank-2026-03-04.tar --bank /srv/bank-restored
+  raseed-bank restore /backups/bank-2026-03-04.tar --bank /srv/drill \\
+      --database postgresql+psycopg://raseed@/drill?host=/run/postgresql
 """,
 )
 @click.argument(
@@ -83,8 +91,9 @@ def restore(
 
     Every file is compared with its digest, the passphrase must open the keys, the host
     gets a new key and certificate, and all books are checked, every TAC too. A folder
-    that is there is never written over. Exit code 1 when the check finds anything; the
-    bank is there then, as it was backed up.
+    that is there is never written over. Books of a PostgreSQL server are made in the
+    empty database that --database names, by pg_restore. Exit code 1 when the check
+    finds anything; the bank is there then, as it was backed up.
     """
     passphrase = read_passphrase(passphrase_file)
     try:
@@ -93,6 +102,7 @@ def restore(
             bank,
             passphrase=bytes(passphrase),
             now=environment_of(ctx).clock(),
+            database=given_database(),
         )
     finally:
         wipe(passphrase)

@@ -1,5 +1,8 @@
 """Backups: one file that holds what a bank is, and a bank again from it.
 
+The books of a PostgreSQL server are in it as pg_dump writes them, and a bank that is
+restored has them in another, empty database.
+
 The file is a tar archive: first ``manifest.json``, then the files that it names, each
 with its size and SHA-256 (`Manifest`). It holds the books as they stood at one moment,
 the settings, the certificate authority and the masters, both encrypted as they are in
@@ -18,6 +21,7 @@ import os
 import re
 import tarfile
 import tempfile
+import tomllib
 from importlib import metadata
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from settlement.bank_config import (
     BankDirectory,
+    BankSettings,
     create_directory,
     refuse_existing,
     sync_folder,
@@ -38,6 +43,7 @@ from settlement.keystore import FileKeyStore
 from settlement.pki import Authority
 from settlement.store.books import BankStore
 from settlement.store.migrations.head import HEAD
+from settlement.store.place import load_copy, without_password
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -46,10 +52,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FileFacts", "Manifest", "restore_backup", "write_backup"]
 
-_BOOKS: Final = "bank.sqlite"
+_BOOKS: Final = {"sqlite": "bank.sqlite", "postgresql": "bank.pgdump"}
+"""The file with the books, by what they are kept in."""
 _MANIFEST: Final = "manifest.json"
 _FILES: Final = ("bank.toml", "keys.json", "ca.pem", "ca-terminals.pem", "ca.key")
-_PRIVATE: Final = frozenset({_BOOKS, "keys.json", "ca.key"})
+_PRIVATE: Final = frozenset({*_BOOKS.values(), "keys.json", "ca.key"})
 _CARD_FILE: Final = re.compile(r"cards/(pending|issued)/[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _MANIFEST_BYTES_MAX: Final = 256 * 1024 * 1024
 """A line for each card that was issued: some 150 MB for a million of them."""
@@ -84,11 +91,16 @@ class Manifest(BaseModel):
     format: Literal[1] = 1
     program: str
     schema_version: int
-    kind: Literal["sqlite"] = "sqlite"
+    kind: Literal["sqlite", "postgresql"] = "sqlite"
     made_at: str
     currency: str
     rows: dict[str, int]
     files: dict[str, FileFacts]
+
+    @property
+    def books(self) -> str:
+        """The name of the file with the books."""
+        return _BOOKS[self.kind]
 
 
 def write_backup(
@@ -111,14 +123,16 @@ def write_backup(
     with tempfile.TemporaryDirectory(
         prefix=f".{target.name}.", dir=target.parent
     ) as name:
-        books = Path(name) / _BOOKS
-        store.copy_into(books)
-        with BankStore.open(books) as copy, copy.read() as copied:
-            rows = copied.overview.counts()
-        sources = {_BOOKS: books, **_sources(directory.path)}
+        kind: Literal["sqlite", "postgresql"] = (
+            "sqlite" if store.kind == "sqlite" else "postgresql"
+        )
+        books = Path(name) / _BOOKS[kind]
+        rows = store.copy_into(books)
+        sources = {books.name: books, **_sources(directory.path)}
         manifest = Manifest(
             program=metadata.version("raseed"),
             schema_version=int(HEAD),
+            kind=kind,
             made_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
             currency=directory.settings.currency,
             rows=rows,
@@ -133,21 +147,38 @@ def write_backup(
 
 
 def restore_backup(
-    archive: Path, target: Path, *, passphrase: bytes, now: dt.datetime
+    archive: Path,
+    target: Path,
+    *,
+    passphrase: bytes,
+    now: dt.datetime,
+    database: str | None = None,
 ) -> tuple[Manifest, CheckReport]:
     """Make the bank of a backup again in ``target``, whole or not at all.
+
+    Args:
+        archive: the backup.
+        target: a folder that is not there yet.
+        passphrase: of the keys in it.
+        now: the bank's time.
+        database: of books that were a server's: the URL of an empty database. Should
+            anything fail after they were made there, they stay, and it has to be
+            emptied before the next attempt.
 
     Returns:
         What the backup holds, and what the check of the restored books has found.
 
     Raises:
-        BackupError: the file is no backup, is damaged, or is of another version.
+        BackupError: the file is no backup, is damaged, or is of another version; or it
+            needs a database and none is given, or the other way round.
+        StoreError: the books cannot be made in ``database``.
         BankDirectoryError: there is something at ``target``; it was left as it is.
         KeyStoreError: wrong passphrase.
         AuthorityKeyError: the authority's files do not fit together.
     """
     with create_directory(target, what="a restored bank") as folder:
         manifest = _extract(archive, folder)
+        _refuse_other_kind(manifest, database)
         keys = FileKeyStore.open(folder / "keys.json", passphrase)
         authority = Authority.load(
             (folder / "ca.pem").read_bytes(),
@@ -158,6 +189,8 @@ def restore_backup(
         # The directory is complete only with a host's identity, which needs its name.
         write_file(folder / "host.pem", b"", private=False)
         write_file(folder / "host.key", b"", private=True)
+        if database is not None:
+            _move_books(folder / manifest.books, database)
         directory = BankDirectory.open(folder)
         host = authority.issue_host(directory.settings.server_name, now)
         for path, pem in (
@@ -166,7 +199,7 @@ def restore_backup(
         ):
             path.unlink()
             write_file(path, pem, private=path == directory.host_key)
-        with BankStore.open(directory.database) as store:
+        with BankStore.open(database or directory.database) as store:
             with store.read() as books:
                 rows = books.overview.counts()
             if rows != manifest.rows:
@@ -175,6 +208,32 @@ def restore_backup(
                 )
             report = check_bank(store, keys)
         return manifest, report
+
+
+def _refuse_other_kind(manifest: Manifest, database: str | None) -> None:
+    if manifest.kind == "postgresql" and database is None:
+        raise BackupError(
+            "the books in this backup are a PostgreSQL server's. Nothing was changed. "
+            "Make an empty database and name it: --database "
+            "postgresql+psycopg://USER@HOST/NAME"
+        )
+    if manifest.kind == "sqlite" and database is not None:
+        raise BackupError(
+            "the books in this backup are a file, and a file is made of them. Nothing "
+            "was changed. Leave --database out"
+        )
+
+
+def _move_books(dump: Path, database: str) -> None:
+    """Make the books in a server's database, and have the settings name it."""
+    load_copy(database, dump)
+    dump.unlink()
+    settings_file = dump.with_name("bank.toml")
+    settings = BankSettings.model_validate(tomllib.loads(settings_file.read_text()))
+    bare, _ = without_password(database)
+    settings_file.unlink()
+    moved = settings.model_copy(update={"database": bare})
+    write_file(settings_file, moved.to_toml().encode(), private=False)
 
 
 def _sources(folder: Path) -> dict[str, Path]:
@@ -229,7 +288,7 @@ def _extract(archive: Path, folder: Path) -> Manifest:
                 _write_member(tar, member, folder, facts)
     except (tarfile.TarError, EOFError) as error:
         raise BackupError(f"{archive} is no backup, or is damaged: {error}") from None
-    missing = set(left) | (set(_FILES) | {_BOOKS}) - set(manifest.files)
+    missing = set(left) | (set(_FILES) | {manifest.books}) - set(manifest.files)
     if missing:
         raise BackupError(
             f"{archive} is not whole: {', '.join(sorted(missing))} missing"
@@ -238,7 +297,9 @@ def _extract(archive: Path, folder: Path) -> Manifest:
 
 
 def _is_ours(member: tarfile.TarInfo) -> bool:
-    known = member.name in {*_FILES, _BOOKS} or _CARD_FILE.fullmatch(member.name)
+    known = member.name in {*_FILES, *_BOOKS.values()} or _CARD_FILE.fullmatch(
+        member.name
+    )
     return member.isreg() and bool(known)
 
 

@@ -268,19 +268,30 @@ class BankStore:
         with self._begin(write=False) as connection:
             yield _books(connection)
 
-    def copy_into(self, path: Path) -> None:
+    @property
+    def kind(self) -> str:
+        """What the books are kept in: ``sqlite`` or ``postgresql``."""
+        return self._engine.dialect.name
+
+    def copy_into(self, path: Path) -> dict[str, int]:
         """Copy all books as they stand at one moment; posting goes on meanwhile.
 
-        The copy is a bank of its own, which `open` opens.
+        The copy of a file is a bank of its own, which `open` opens; that of a server is
+        what `settlement.store.place.load_copy` makes a bank of.
 
         Args:
             path: a file that is not there yet.
+
+        Returns:
+            How many rows each table has in the copy.
 
         Raises:
             StoreError: the copy could not be made; what there is of it is of no use.
         """
         try:
-            self._driver.copy_into(self._engine, path)
+            return self._driver.copy_into(
+                self._engine, path, lambda it: OverviewTables(it).counts()
+            )
         except exc.DBAPIError as error:
             words = plain_words(error)
             raise StoreError(f"the books cannot be copied: {words}") from None

@@ -10,9 +10,10 @@ INSERTs that may find their row there) is in `settlement.store.holds`, `numbers`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import sqlalchemy as sa
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from settlement.errors import SettlementError
     from settlement.store.audit import StoredTables
 
-__all__ = ["Driver", "plain_words"]
+__all__ = ["Counting", "Driver", "plain_words"]
+
+Counting: TypeAlias = "Callable[[sa.Connection], dict[str, int]]"
+"""Counts the rows of every table."""
 
 
 class Driver(Protocol):
@@ -83,12 +87,22 @@ class Driver(Protocol):
         """
         ...
 
-    def copy_into(self, engine: sa.Engine, path: Path) -> None:
-        """Copy all books as they stand at one moment into a new SQLite file.
+    def copy_into(
+        self, engine: sa.Engine, path: Path, count: Counting
+    ) -> dict[str, int]:
+        """Copy all books as they stand at one moment into a new file.
+
+        Args:
+            engine: of the database.
+            path: of the file.
+            count: counts rows, in the copy or as of the same moment.
+
+        Returns:
+            What it has counted.
 
         Raises:
-            StoreError: they are copied by other means.
-            DBAPIError: the copy could not be made.
+            StoreError: the copy could not be made.
+            DBAPIError: likewise.
         """
         ...
 

@@ -15,7 +15,7 @@ from settlement.store.sqlite_driver import SQLiteDriver
 if TYPE_CHECKING:
     from settlement.store.driver import Driver
 
-__all__ = ["database_name", "driver_for", "without_password"]
+__all__ = ["database_name", "driver_for", "load_copy", "without_password"]
 
 _POSTGRES: Final = frozenset({"postgresql", "postgresql+psycopg"})
 
@@ -42,6 +42,23 @@ def driver_for(place: Path | str, busy_timeout_ms: int) -> Driver:
         f"'{url.drivername}'. Give a path, or postgresql+psycopg://USER@HOST/NAME"
     )
     raise StoreError(message)
+
+
+def load_copy(place: str, path: Path) -> None:
+    """Make the bank of a server's copy (`BankStore.copy_into`) in an empty database.
+
+    Raises:
+        StoreError: ``place`` is no server, or its database is not empty, or the copy
+            cannot be read. Nothing was changed.
+        BankUnavailableError: the server cannot be reached.
+    """
+    driver = driver_for(place, busy_timeout_ms=0)
+    if not isinstance(driver, PostgresDriver):
+        raise StoreError(
+            "the books in this backup are a PostgreSQL server's. Nothing was changed. "
+            "Name an empty database: postgresql+psycopg://USER@HOST/NAME"
+        )
+    driver.load_from(path)
 
 
 def without_password(place: str) -> tuple[str, bool]:

@@ -104,7 +104,12 @@ class PostgresTables:
         """See `StoredTables`."""
         try:
             schema = str(self._query("SELECT current_schema()")[0][0])
-            return differing(self._expected(), _described(self._connection, schema))
+            there = _described(self._connection, schema)
+            made, restored = self._expected()
+            for name, text in restored.items():
+                if there.get(name) == text:
+                    there[name] = made[name]
+            return differing(made, there)
         except (StoreError, exc.DBAPIError) as error:
             words = str(getattr(error, "orig", error)).splitlines()[0]
             return [
@@ -137,17 +142,60 @@ class PostgresTables:
         except exc.DBAPIError as error:
             raise StoreError(str(error.orig).splitlines()[0]) from None
 
-    def _expected(self) -> _Found:
-        """What the program makes, made again and undone."""
+    def _expected(self) -> tuple[_Found, _Found]:
+        """What the program makes, and how that reads once it was dumped and restored.
+
+        Both are made again and undone.
+        """
         name = f"raseed_expected_{secrets.token_hex(6)}"
         with self._connection.engine.connect() as other, other.begin() as transaction:
             other.exec_driver_sql(f"CREATE SCHEMA {name}")
             other.exec_driver_sql(f"SET LOCAL search_path = {name}")
             metadata.create_all(other, checkfirst=False)
             stamp(other)
-            found = _described(other, name)
+            made = _described(other, name)
+            _restate(other, name)
+            restored = _described(other, name)
             transaction.rollback()
-        return found
+        return made, restored
+
+
+_CHECKS: Final = """
+SELECT t.relname, c.conname, pg_get_constraintdef(c.oid) FROM pg_constraint c
+JOIN pg_class t ON t.oid = c.conrelid
+WHERE c.connamespace = {here} AND c.contype = 'c'
+"""
+_CONDITIONED: Final = """
+SELECT t.relname, g.tgname, pg_get_triggerdef(g.oid) FROM pg_trigger g
+JOIN pg_class t ON t.oid = g.tgrelid
+WHERE t.relnamespace = {here} AND NOT g.tgisinternal AND g.tgqual IS NOT NULL
+"""
+
+
+def _restate(connection: sa.Connection, schema: str) -> None:
+    """Make all that has a condition anew as PostgreSQL writes it.
+
+    From its own words it makes a condition that it writes otherwise.
+    """
+    here = f"'{schema}'::regnamespace"
+    plain = {"no_parameters": True}
+    for table, name, text in connection.exec_driver_sql(
+        _CHECKS.replace("{here}", here), execution_options=plain
+    ).fetchall():
+        connection.exec_driver_sql(
+            f'ALTER TABLE {schema}."{table}" DROP CONSTRAINT "{name}", '
+            f'ADD CONSTRAINT "{name}" {text}',
+            execution_options=plain,
+        )
+    for table, name, text in connection.exec_driver_sql(
+        _CONDITIONED.replace("{here}", here), execution_options=plain
+    ).fetchall():
+        for statement in (
+            f'DROP TRIGGER "{name}" ON {schema}."{table}"',
+            text,
+            f'ALTER TABLE {schema}."{table}" ENABLE ALWAYS TRIGGER "{name}"',
+        ):
+            connection.exec_driver_sql(statement, execution_options=plain)
 
 
 def _described(connection: sa.Connection, schema: str) -> _Found:

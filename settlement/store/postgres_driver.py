@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 import sqlalchemy as sa
 from psycopg.types.numeric import IntLoader
+from sqlalchemy import exc
 
 from settlement.errors import (
     BankUnavailableError,
@@ -28,14 +29,14 @@ from settlement.errors import (
 from settlement.store.holds import hold_name
 from settlement.store.migration import revision_in, stamp
 from settlement.store.postgres_audit import PostgresTables
+from settlement.store.postgres_tools import dump_books, load_books
 from settlement.store.schema import metadata
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlalchemy import exc
-
     from settlement.errors import SettlementError
+    from settlement.store.driver import Counting
 
 __all__ = ["PostgresDriver"]
 
@@ -96,6 +97,11 @@ class PostgresDriver:
 
     def make(self, connection: sa.Connection) -> None:
         """See `Driver`."""
+        self._refuse_unfit(connection)
+        metadata.create_all(connection, checkfirst=False)
+        stamp(connection)
+
+    def _refuse_unfit(self, connection: sa.Connection) -> None:
         self._check_server(connection)
         if sa.inspect(connection).get_table_names():
             message = (
@@ -103,8 +109,6 @@ class PostgresDriver:
                 "anything. Nothing was changed. Give an empty database"
             )
             raise StoreError(message)
-        metadata.create_all(connection, checkfirst=False)
-        stamp(connection)
 
     def revision(self, connection: sa.Connection) -> str:
         """See `Driver`."""
@@ -129,14 +133,32 @@ class PostgresDriver:
             message = f"{self.shown} takes no writes: it is a standby, or set so"
             raise BankUnavailableError(message)
 
-    def copy_into(self, engine: sa.Engine, path: Path) -> None:
-        """See `Driver`; a server has its own tool for it."""
-        del engine, path
-        raise StoreError(
-            f"the books are on a server ({self.shown}), and this makes backups of "
-            "files only. Nothing was written. Copy them with pg_dump --format=custom, "
-            "and the bank's directory beside them"
-        )
+    def copy_into(
+        self, engine: sa.Engine, path: Path, count: Counting
+    ) -> dict[str, int]:
+        """See `Driver`; the copy is in pg_dump's custom format."""
+        with self.begin(engine, write=False) as connection, connection.begin():
+            exported = sa.select(sa.func.pg_export_snapshot())
+            dump_books(self._url, path, connection.execute(exported).scalar_one())
+            return count(connection)
+
+    def load_from(self, path: Path) -> None:
+        """Make the bank of such a copy in this database, which is empty.
+
+        Raises:
+            StoreError: it is not empty, of another kind than a bank needs, or the copy
+                cannot be read. Nothing was changed.
+            BankUnavailableError: the server cannot be reached.
+        """
+        engine = self.engine()
+        try:
+            with engine.connect() as connection:
+                self._refuse_unfit(connection)
+        except exc.DBAPIError as error:
+            raise self.translated(error) from None
+        finally:
+            engine.dispose()
+        load_books(self._url, path)
 
     def stored_tables(self, connection: sa.Connection) -> PostgresTables:
         """See `Driver`."""

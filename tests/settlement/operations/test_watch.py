@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from settlement.bank import Bank
-from settlement.errors import StoreError
 from settlement.messages import Total
 from settlement.operations.batch_state import BatchState, batch_state
 from settlement.operations.settling import SettlingState, judge_settling
@@ -20,8 +19,6 @@ from settlement.store.overview import BatchFacts, BatchFilter, TerminalFacts
 from tests.settlement.conftest import MID, OFFICE, START, TERMINAL, Desk
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from settlement.operations.watch import Alarm
 
 DATABASES = ("sqlite", "postgresql")
@@ -280,12 +277,3 @@ def test_books_that_can_be_written_say_so_and_nothing_is(desk: Desk) -> None:
     with desk.store.read() as books:
         assert books.overview.counts() == before
     assert before["terminal"] == 1
-
-
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_books_on_a_server_are_copied_by_its_own_tool(
-    desk: Desk, tmp_path: Path
-) -> None:
-    with pytest.raises(StoreError, match="Copy them with pg_dump"):
-        desk.store.copy_into(tmp_path / "copy.sqlite")
-    assert list(tmp_path.glob("copy*")) == []
