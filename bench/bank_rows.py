@@ -34,7 +34,7 @@ PRAGMAS: Final = (
     "synchronous = FULL",
     "foreign_keys = ON",
     "recursive_triggers = ON",
-    "cache_size = -32768",
+    "cache_size = -8192",
 )
 """As the bank's own store sets them."""
 _ROWS_TOGETHER: Final = 20_000

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from settlement.errors import SettlementError
+    from settlement.store.driver import Counting
 
 __all__ = ["SQLiteDriver"]
 
 _APPLICATION_ID: Final = 0x52534544
 """``RSED`` in the header of the file: ``file(1)`` and we recognise our own."""
-_CACHE_KIB: Final = 32_768
-"""Of each connection: the upper levels of every index of ten million payments."""
+_CACHE_KIB: Final = 8192
+"""Of each connection. The system's own cache holds the file: a larger one here is a
+second copy, which grows until some hundred thousand payments are posted."""
 _FORMAT: Final = 7
 """Kept in ``PRAGMA user_version``: the tables are those of the revision in the file."""
 _FORMAT_WITHOUT_REVISIONS: Final = 4
@@ -107,12 +109,20 @@ class SQLiteDriver:
     def refuse_read_only(self, connection: sa.Connection) -> None:
         """See `Driver`; who has the write lock can write."""
 
-    def copy_into(self, engine: sa.Engine, path: Path) -> None:
-        """See `Driver`."""
+    def copy_into(
+        self, engine: sa.Engine, path: Path, count: Counting
+    ) -> dict[str, int]:
+        """See `Driver`; the copy is a SQLite file."""
         with engine.connect() as plain:
             alone = plain.execution_options(raseed_alone=True)
             with alone.begin():
                 alone.exec_driver_sql("VACUUM INTO ?", (str(path),))
+        copy = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
+        try:
+            with copy.connect() as connection:
+                return count(connection)
+        finally:
+            copy.dispose()
 
     def stored_tables(self, connection: sa.Connection) -> SQLiteTables:
         """See `Driver`."""
