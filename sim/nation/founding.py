@@ -8,7 +8,7 @@ purse and loads it; the rows of all others are those rows with other numbers in 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, LiteralString
+from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias
 
 import psycopg
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
     from sim.nation.country import Country
 
-__all__ = ["connect", "found_nation", "furnish", "without_triggers"]
+__all__ = ["RawBooks", "connect", "found_nation", "furnish", "without_triggers"]
+
+RawBooks: TypeAlias = "psycopg.Connection[Any]"
+"""The database without the bank's program."""
 
 _TABLES: Final = ("account", "purse", "load", "load_outcome", "entry", "leg")
 _GUARDS: Final = """
@@ -67,15 +70,13 @@ def furnish(store: BankStore, country: Country) -> None:
     issuing.register_card(purse_row(country.cids[0]), brought_minor=BROUGHT_MINOR)
 
 
-def connect(url: str) -> psycopg.Connection[Any]:
+def connect(url: str) -> RawBooks:
     """The database without the bank's program."""
     return psycopg.connect(url.replace("+psycopg", ""))
 
 
 @contextmanager
-def without_triggers(
-    connection: psycopg.Connection[Any], tables: tuple[str, ...]
-) -> Iterator[None]:
+def without_triggers(connection: RawBooks, tables: tuple[str, ...]) -> Iterator[None]:
     """The tables' triggers are away meanwhile; foreign keys stay."""
     guards = connection.execute(_GUARDS, (list(tables),)).fetchall()
     for table, name in guards:
@@ -87,7 +88,7 @@ def without_triggers(
     connection.commit()
 
 
-def _issue_others(connection: psycopg.Connection[Any], country: Country) -> None:
+def _issue_others(connection: RawBooks, country: Country) -> None:
     """The rows of the first purse once more for each of the others."""
     first = country.cids[0]
     known = {"first": int.from_bytes(first, "big"), "count": len(country.cids) - 1}
@@ -129,7 +130,7 @@ def _issue_others(connection: psycopg.Connection[Any], country: Country) -> None
     connection.commit()
 
 
-def _names(connection: psycopg.Connection[Any], table: str) -> list[str]:
+def _names(connection: RawBooks, table: str) -> list[str]:
     found = connection.execute(
         "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass "
         "AND attnum > 0 AND NOT attisdropped ORDER BY attnum",

@@ -6,7 +6,7 @@ the bank's own check has its say.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from settlement.check.bank import check_bank
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
@@ -16,13 +16,11 @@ from sim.nation.founding import connect
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import psycopg
-
+    from sim.nation.founding import RawBooks
     from sim.soak.caller import Told
 
 __all__ = ["violations"]
 
-_Books: TypeAlias = "psycopg.Connection[Any]"
 
 _SHOWN_MAX: Final = 20
 _PAYEES: Final = {
@@ -84,7 +82,7 @@ def violations(url: str, told: Sequence[Told], *, with_check: bool) -> Iterator[
                 yield f"check: {finding.code}: {finding.text}"
 
 
-def _of_purses(connection: _Books, told: Sequence[Told]) -> Iterator[str]:
+def _of_purses(connection: RawBooks, told: Sequence[Told]) -> Iterator[str]:
     """Every purse has paid as often and as much as its cards did, and no other one."""
     paid = {cid: sums for one in told for cid, sums in one.paid.items()}
     wrong = 0
@@ -104,7 +102,7 @@ def _of_purses(connection: _Books, told: Sequence[Told]) -> Iterator[str]:
         yield f"{len(paid)} purses have paid, and nothing of it is posted"
 
 
-def _of_payees(connection: _Books, told: Sequence[Told]) -> Iterator[str]:
+def _of_payees(connection: RawBooks, told: Sequence[Told]) -> Iterator[str]:
     """Every office has got what its terminals were told, by kind."""
     expected: dict[tuple[str, str], int] = {}
     for one in told:
