@@ -56,7 +56,7 @@ crash: $(READY) ## kill the counter's program at hundreds of points and count th
 crash-bank: $(READY) ## kill the bank's host 200 times while it takes batches
 	$(BIN)/python -m sim.crash.bank
 
-soak-bank: $(READY) ## a nation's day on PostgreSQL while hosts are killed (half an hour, 12 GB of memory)
+soak-bank: $(READY) ## a nation's day on PostgreSQL while hosts are killed (half an hour, 14 GB of memory)
 	$(BIN)/python -m sim.soak
 
 model: $(READY) ## search the model of a payment through with Spin: properties, witnesses, mutants

@@ -20,7 +20,7 @@ _SEEDS: Final = 1 << 32
 
 @click.command(
     name="python -m sim.soak",
-    epilog="The whole of it takes half an hour and 12 GB of memory, most of "
+    epilog="The whole of it takes half an hour and 14 GB of memory, most of "
     "that for the check: it holds all rows of the books at once.",
 )
 @click.option(
