@@ -67,6 +67,11 @@ class HangUp:
             self._done()
 
     @property
+    def state(self) -> str:
+        """Where it stands, by the names of the table above, for tests and logs."""
+        return self._state.name
+
+    @property
     def done(self) -> bool:
         """Whether the modem has hung up, or nothing more can be done about it."""
         return self._state is _State.DONE

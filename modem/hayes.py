@@ -196,7 +196,12 @@ class _Connector:
 
     @property
     def state(self) -> str:
-        """Where it stands, by the names of the tables above."""
+        """Where it stands, by the names of the tables above, for tests and logs.
+
+        In the set-up after a space also where that stands (`modem.set_up`).
+        """
+        if self._state is _State.SETTING_UP:
+            return f"{self._state.name} {self._set_up.state.name}"
         return self._state.name
 
     @property

@@ -65,9 +65,11 @@ def main(
 ) -> None:
     """Throw random and damaged bytes at everything that reads what others sent.
 
-    Frames, link, dialer and settlement messages. A machine may refuse, but only with
-    the errors of its package; it may not fail otherwise, answer without end, or keep
-    what it is fed. Exit code 1 when one did; the seed makes the same strings again.
+    Frames, link, dialer, calls, network connections and settlement messages, each in
+    every state that it has: the report counts the strings by state. A machine may
+    refuse, but only with the errors of its package; it may not fail otherwise, answer
+    without end, or keep what it is fed. Exit code 1 when one did; the seed makes the
+    same strings again.
     """
     seed = secrets.randbelow(1 << 32) if seed is None else seed
     click.echo(f"seed {seed}", err=True)
