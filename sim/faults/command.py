@@ -39,8 +39,10 @@ _STORIES_SHOWN: Final = 5
     "--story",
     "names",
     multiple=True,
+    metavar="NAME",
     type=click.Choice([story.name for story in STORIES]),
-    help="Only this story; may be repeated. By default all of them.",
+    help="Only this story; may be repeated. By default all of them: "
+    f"{', '.join(story.name for story in STORIES)}.",
 )
 @click.option(
     "--soak",

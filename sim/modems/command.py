@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sim.failures import told
+from sim.grouped_help import GroupedCommand
 from sim.modems.found import Found, leave
 from sim.modems.options import (
     SECONDS,
@@ -40,9 +41,21 @@ if TYPE_CHECKING:
 __all__ = ["line"]
 
 _MODEMS_MAX: Final = 256
+_GROUPS: Final = {
+    "Modems and their ports": ("--near", "--far", "--ports", "--callers", "--rfc2217"),
+    "The line": ("--rate", "--delay-ms", "--bit-error-rate", "--burst"),
+    "The way back, where it is not the same": (
+        "--back-rate",
+        "--back-delay-ms",
+        "--back-bit-error-rate",
+        "--back-burst",
+    ),
+    "Calls": ("--calls", "--script", "--cut-after", "--cut-at", "--found"),
+    "This run": ("--seed", "--json"),
+}
 
 
-@click.command()
+@click.command(cls=GroupedCommand, groups=_GROUPS)
 @click.option(
     "--near",
     "near_path",
@@ -57,6 +70,7 @@ _MODEMS_MAX: Final = 256
 )
 @click.option(
     "--ports",
+    metavar="N",
     default=1,
     show_default=True,
     type=click.IntRange(1, _MODEMS_MAX),
@@ -64,6 +78,7 @@ _MODEMS_MAX: Final = 256
 )
 @click.option(
     "--callers",
+    metavar="N",
     default=1,
     show_default=True,
     type=click.IntRange(1, _MODEMS_MAX),
@@ -72,6 +87,7 @@ _MODEMS_MAX: Final = 256
 @click.option(
     "--rfc2217",
     "tcp_port",
+    metavar="PORT",
     type=click.IntRange(0, 65_535),
     help="Serve the ports as rfc2217:// on this TCP port of this machine and the next "
     "ones, with DTR and DCD; 0 takes free ones. A side with a path stays a PTY.",
@@ -80,6 +96,7 @@ _MODEMS_MAX: Final = 256
 @click.option(
     "--cut-after",
     "cut_after_bytes",
+    metavar="BYTES",
     type=click.IntRange(min=0),
     help="Cut every call that no script speaks of once so many bytes have arrived, "
     "both directions together.",
@@ -87,6 +104,7 @@ _MODEMS_MAX: Final = 256
 @click.option(
     "--cut-at",
     "cut_at_s",
+    metavar="SECONDS",
     type=SECONDS,
     help="Cut it so many seconds after CONNECT.",
 )
@@ -105,13 +123,19 @@ _MODEMS_MAX: Final = 256
 )
 @click.option(
     "--found",
+    metavar="STATE",
     type=click.Choice([state.value for state in Found]),
     default=Found.FRESH.value,
     show_default=True,
-    help="How programs find the calling side's modems.",
+    help="How programs find the calling side's modems: "
+    f"{', '.join(state.value for state in Found)}.",
 )
 @click.option(
-    "--seed", default=0, show_default=True, help="Chooses what noise turns over."
+    "--seed",
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Chooses what noise turns over.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def line(as_json: bool, **values: Any) -> None:
