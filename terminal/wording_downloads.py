@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from settlement.download import DownloadKind
 from terminal.catalogue import tr, trn
+from terminal.wording import NO_MONEY_YET
 from terminal.wording_day import line_failure
 
 if TYPE_CHECKING:
@@ -124,8 +125,9 @@ def stopped_answering() -> str:
 def refused_by_bank(text: str) -> str:
     """The bank does not give this terminal anything."""
     return tr(
-        "The bank gave nothing: {text}. Call the bank and name this terminal.",
+        "The bank gave nothing: {text}. {money} Call the bank and name this terminal.",
         text=text.rstrip("."),
+        money=tr(NO_MONEY_YET),
     )
 
 

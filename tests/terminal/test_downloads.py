@@ -36,6 +36,7 @@ from settlement.download_items import (
 from settlement.intake import IntakeMachine
 from settlement.issuing import Issuing
 from settlement.keystore import TEST_MASTERS, MasterKeyStore
+from settlement.messages import ResponseCode
 from settlement.payment import PaymentKind
 from settlement.store.books import BankStore
 from terminal.__main__ import terminal
@@ -402,6 +403,27 @@ def test_a_busy_line_after_a_cut_during_the_lists_leaves_the_batch_collected(
     assert result.downloads is not None
     assert "busy" in result.downloads.trouble
     assert noted(office, "fetch-cut") == [result.downloads.trouble]
+
+
+def test_a_bank_that_refuses_a_call_for_lists_alone_leaves_what_was_held(
+    office: Office, quick_path: Path
+) -> None:
+    office.stop_cards(cards(10))
+    office.fetch()
+    with BankStore.create(quick_path / "without-terminals.sqlite") as store:
+        office.bank = Bank(store, MasterKeyStore(TEST_MASTERS))
+        result = office.fetch()
+    assert result.downloads is not None
+    assert not result.downloads.is_complete
+    ((name, news),) = download_lines(replace(result.downloads, clock_ahead=None))
+    assert (name, news) == (
+        "Bank's lists",
+        "▲ The bank gave nothing: the bank has no terminal T0000007; nothing was sent. "
+        "No money moved. Call the bank and name this terminal. Those from before stay "
+        "in use; the next call goes on from there.",
+    )
+    assert noted(office, "downloads-refused") == [ResponseCode.NOT_PERMITTED.value]
+    assert office.shelf.stopped_cards() == sorted(cards(10))
 
 
 def test_downloads_leave_the_audit_chain_whole(office: Office) -> None:

@@ -245,6 +245,6 @@ def test_a_full_disk_is_named_and_no_card_is_blamed() -> None:
 
 def test_a_bank_that_gives_nothing_is_to_be_called() -> None:
     assert refused_by_bank("terminal T0000007 is unknown.") == (
-        "The bank gave nothing: terminal T0000007 is unknown. Call the bank and name "
-        "this terminal."
+        "The bank gave nothing: terminal T0000007 is unknown. No money moved. Call the "
+        "bank and name this terminal."
     )
