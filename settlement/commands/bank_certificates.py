@@ -177,22 +177,7 @@ def revoke(
     with open_bank(bank) as opened, opened.store.write() as books:
         books.holds.terminals([terminal_id])
         held = books.certificates.of_terminal(terminal_id)
-        if not held:
-            raise IssuingError(
-                f"there is no terminal {terminal_id}. Nothing was changed; raseed-bank "
-                "terminal list shows those that there are"
-            )
-        revoked = [
-            row
-            for row in held
-            if row.revoked_at is None and number in {None, row.number}
-        ]
-        if not revoked:
-            which = "certificate" if number is None else f"certificate {number}"
-            raise IssuingError(
-                f"terminal {terminal_id} has no {which} that is not revoked already. "
-                "Nothing was changed; raseed-bank terminal list shows the terminals"
-            )
+        revoked = _to_revoke(terminal_id, held, number)
         for row in revoked:
             books.certificates.revoke(row, reason, environment.user(), now)
         held = books.certificates.of_terminal(terminal_id)
@@ -349,6 +334,32 @@ def _unknown(terminal_id: str) -> IssuingError:
         f"the bank has no terminal {terminal_id}. Nothing was changed; raseed-bank "
         "terminal list shows those that it has"
     )
+
+
+def _to_revoke(
+    terminal_id: str, held: Sequence[CertificateRow], number: int | None
+) -> list[CertificateRow]:
+    """Those that a person means who names a terminal, and perhaps a certificate.
+
+    Raises:
+        IssuingError: there is none, or none that is not revoked already.
+    """
+    if not held:
+        raise _unknown(terminal_id)
+    meant = [row for row in held if number in {None, row.number}]
+    named = "certificate" if number is None else f"certificate {number}"
+    shown = f"Nothing was changed; raseed-bank terminal show {terminal_id} shows"
+    if not meant:
+        raise IssuingError(
+            f"terminal {terminal_id} never had a {named}. {shown} those that it has"
+        )
+    good = [row for row in meant if row.revoked_at is None]
+    if not good:
+        raise IssuingError(
+            f"terminal {terminal_id} has no {named} that is not revoked already. "
+            f"{shown} when and why"
+        )
+    return good
 
 
 def _refuse_shut_out(opened: OpenBank, terminal_id: str) -> None:

@@ -153,8 +153,22 @@ def test_a_revoked_terminal_is_shut_out_at_once_and_can_be_admitted_anew(
 def test_a_terminal_that_is_not_there_cannot_be_revoked(branch: World) -> None:
     told = branch.bank("terminal", "revoke", "T0000099", "--reason", "lost")
     assert told.exit_code == 1
-    assert "There is no terminal T0000099. Nothing was changed" in told.output
+    assert "The bank has no terminal T0000099. Nothing was changed" in told.output
     assert "raseed-bank terminal list" in told.output
+
+
+def test_a_certificate_that_is_not_there_or_is_revoked_already_is_told_apart(
+    branch: World,
+) -> None:
+    revoke = ("terminal", "revoke", "T0000007", "--reason", "lost", "--number")
+    told = branch.bank(*revoke, "2")
+    assert told.exit_code == 1
+    assert "Terminal T0000007 never had a certificate 2. Nothing was" in told.output
+    assert branch.bank(*revoke, "1").exit_code == 0
+    told = branch.bank(*revoke, "1")
+    assert told.exit_code == 1
+    assert "has no certificate 1 that is not revoked already. Noth" in told.output
+    assert "raseed-bank terminal show T0000007 shows when and why" in told.output
 
 
 def test_one_certificate_can_be_revoked_and_the_books_say_who_did_it(
